@@ -1,0 +1,151 @@
+import type { JsonObject } from '../base/index.ts';
+import type { AccountState, ConsistencyLevel } from '../account/index.ts';
+import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
+import type { QuerySpec } from '../query/index.ts';
+
+/**
+ * The one inner face of a region: resource operations as plain data. Front doors decode requests into
+ * these calls and encode the answers; nothing here knows a wire format.
+ *
+ * A `ContainerPath` names database and container by id or by rid, as the caller addressed them.
+ * Every operation rejects with DatabaseError for what the caller did or must handle.
+ */
+export interface ContainerPath {
+  readonly database: string;
+  readonly container: string;
+}
+
+/** What every data request may carry. */
+export interface RequestContext {
+  /** Session-token header as received. */
+  readonly sessionToken?: string;
+  /** Must not be stronger than the account's level. */
+  readonly consistency?: ConsistencyLevel;
+  /** When it differs from the container's rid the request is refused (400/1024). */
+  readonly intendedContainerRid?: string;
+}
+
+export interface Preconditions {
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: string;
+}
+
+/** What every data answer carries, errors included (see `AnswerError`). */
+export interface AnswerHead {
+  readonly containerRid: string;
+  /** Owner path by name, `dbs/d/colls/c`. */
+  readonly containerPath: string;
+  readonly rangeId: string;
+  readonly sessionToken: string;
+  readonly lsn: number;
+  /** Request units. */
+  readonly charge: number;
+}
+
+export interface ItemAnswer extends AnswerHead {
+  readonly status: 200 | 201 | 204 | 304;
+  readonly etag: string | undefined;
+  /** The item as JSON text; undefined for 204 and 304. */
+  readonly body: Buffer | undefined;
+}
+
+export interface FeedAnswer extends AnswerHead {
+  /** Each row as JSON text. */
+  readonly rows: readonly (Buffer | string)[];
+  readonly continuation: string | undefined;
+  readonly metrics: QueryMetrics | undefined;
+}
+
+export interface QueryMetrics {
+  readonly totalMs: number;
+  readonly compileMs: number;
+  readonly indexLookupMs: number;
+  readonly documentLoadMs: number;
+  readonly retrievedCount: number;
+  readonly retrievedBytes: number;
+  readonly outputCount: number;
+  readonly outputBytes: number;
+  /** Share of retrieved items that became output, from 0 to 1. */
+  readonly indexHitRatio: number;
+}
+
+export interface ItemTarget extends RequestContext, Preconditions {
+  readonly path: ContainerPath;
+  /** Item id, or the item's rid when the container was addressed by rid. */
+  readonly id: string;
+  readonly partitionKey: PartitionKey | undefined;
+}
+
+export interface ItemWrite extends RequestContext, Preconditions {
+  readonly path: ContainerPath;
+  /** As the client sent it; checked against the key in the body. */
+  readonly partitionKey: PartitionKey | undefined;
+  /** JSON text as received. */
+  readonly body: Buffer;
+}
+
+export interface FeedScope extends RequestContext {
+  readonly path: ContainerPath;
+  /** A full key or a prefix of a hierarchical one. */
+  readonly partitionKey?: PartitionKey;
+  readonly rangeId?: string;
+  /** Confines further, inside the range. */
+  readonly epkRange?: EpkRange;
+  /** -1 or undefined: the engine decides. */
+  readonly itemCountMax?: number;
+  readonly continuation?: string;
+}
+
+export interface QueryRequest extends FeedScope {
+  readonly spec: QuerySpec;
+  readonly wantMetrics?: boolean;
+}
+
+export interface Items {
+  create(write: ItemWrite): Promise<ItemAnswer>;
+  upsert(write: ItemWrite): Promise<ItemAnswer>;
+  replace(target: ItemTarget, body: Buffer): Promise<ItemAnswer>;
+  /** `body` is the PATCH body: operations, optionally with a condition. */
+  patch(target: ItemTarget, body: Buffer): Promise<ItemAnswer>;
+  delete(target: ItemTarget): Promise<ItemAnswer>;
+  read(target: ItemTarget): Promise<ItemAnswer>;
+  list(scope: FeedScope): Promise<FeedAnswer>;
+  query(request: QueryRequest): Promise<FeedAnswer>;
+  deletePartitionKey(scope: FeedScope): Promise<AnswerHead>;
+}
+
+/** Metadata as the SQL protocol shows it: complete resources with `_rid`, `_self`, `_etag`, `_ts`. */
+export interface Resources {
+  listDatabases(): JsonObject[];
+  readDatabase(database: string): JsonObject;
+  createDatabase(body: JsonObject, throughput: Throughput | undefined): Promise<JsonObject>;
+  deleteDatabase(database: string, ifMatch?: string): Promise<void>;
+  listContainers(database: string): JsonObject[];
+  readContainer(path: ContainerPath): JsonObject;
+  createContainer(database: string, body: JsonObject, throughput: Throughput | undefined): Promise<JsonObject>;
+  replaceContainer(path: ContainerPath, body: JsonObject, ifMatch?: string): Promise<JsonObject>;
+  deleteContainer(path: ContainerPath, ifMatch?: string): Promise<void>;
+  listPartitionKeyRanges(path: ContainerPath): JsonObject[];
+  listOffers(): JsonObject[];
+  readOffer(rid: string): JsonObject;
+  replaceOffer(rid: string, body: JsonObject): Promise<JsonObject>;
+  /** For signing and for `x-ms-content-path`: the rid of what a path names. @throws `OwnerNotFound` / `NotFound`. */
+  databaseRid(database: string): string;
+  /** The partition key definition, for query plans. */
+  containerOf(path: ContainerPath): import('../account/index.ts').ContainerRecord;
+  /** KB and counts for the quota headers, for this region. */
+  usage(path: ContainerPath): { readonly itemCount: number; readonly itemBytes: number };
+}
+
+export interface Engine {
+  readonly account: AccountState;
+  /** Name of the region that this engine serves. */
+  readonly region: string;
+  readonly items: Items;
+  readonly resources: Resources;
+}
+
+/** Where the answer of a failed data request stands; SDKs keep session tokens of errors too. */
+export interface FailedAnswer {
+  readonly head: AnswerHead;
+}

@@ -1,0 +1,62 @@
+import type { Json } from '../base/index.ts';
+import type { EffectivePartitionKey, EpkRange } from '../resource/index.ts';
+
+/** Number of an item within its partition; grows with the order of insertion. See merge's `Incarnation`. */
+export type ItemNumber = number;
+
+/** An item as queries meet it: stored text, parsed only when an operator asks for it. */
+export interface SourceItem {
+  readonly number: ItemNumber;
+  /** The complete item as JSON text, system properties included. */
+  readonly text: Buffer;
+  readonly epk: EffectivePartitionKey;
+}
+
+/** Bounds over encoded index values (see `index`): `from` inclusive, `to` exclusive. */
+export interface ValueRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+/** One index entry: an item has `value` (encoded) at the path. */
+export interface Posting {
+  readonly value: Buffer;
+  readonly number: ItemNumber;
+}
+
+export interface PostingCursor {
+  /** Up to `count` further postings, ordered by (value, number), or exactly reversed; fewer only at the end. */
+  next(count: number): Promise<Posting[]>;
+  close(): Promise<void>;
+}
+
+export interface NumberCursor {
+  /** Up to `count` further numbers in rising order; fewer only at the end. */
+  next(count: number): Promise<ItemNumber[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * What a query reads from: one physical partition at one moment. Everything read through one source is
+ * consistent, and only visible items appear. Index scans know nothing of partition keys: a query confined to
+ * a key range intersects with `scanNumbers`, or checks `epk` of what it loads. Always close it.
+ */
+export interface QuerySource {
+  /** Postings of one indexed path, starting after `after` when given (in the direction of the scan). */
+  scanIndex(scan: {
+    readonly pathId: Uint8Array;
+    readonly range: ValueRange;
+    readonly reverse?: boolean;
+    readonly after?: Posting;
+  }): PostingCursor;
+  /** Numbers of all items, or of those whose effective partition key lies in `epkRange`, above `after`. */
+  scanNumbers(scan: { readonly epkRange?: EpkRange; readonly after?: ItemNumber }): NumberCursor;
+  /** Items by number; undefined for one that does not exist (any more) at this moment. */
+  load(numbers: readonly ItemNumber[]): Promise<(SourceItem | undefined)[]>;
+  close(): Promise<void>;
+}
+
+export interface QuerySpec {
+  readonly query: string;
+  readonly parameters: readonly { readonly name: string; readonly value: Json }[];
+}
