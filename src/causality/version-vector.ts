@@ -1,4 +1,4 @@
-import { type ByteReader, type ByteWriter, assert } from '../base/index.ts';
+import { assert, type ByteReader, type ByteWriter } from '../base/index.ts';
 
 /**
  * Names one storage life of one region, for ever: a region that comes back with an empty or an older
@@ -20,7 +20,7 @@ export function sameDot(a: Dot, b: Dot): boolean {
 
 /** Per origin, the highest n applied; 0 for an origin never heard of. Since n is contiguous it names a set of writes. */
 export class VersionVector {
-  /** Indexed by origin; holes and missing ends count as 0. */
+  /** Indexed by origin; missing ends count as 0. */
   readonly #applied: number[];
 
   constructor(entries: Iterable<readonly [Origin, number]> = []) {
@@ -59,11 +59,24 @@ export class VersionVector {
 
   /** Raises this vector to the entry-wise maximum of both. */
   join(other: VersionVector): void {
-    for (const [origin, n] of other.entries()) this.advance(origin, n);
+    const theirs = other.#applied;
+    for (let origin = 1; origin < theirs.length; origin++) this.advance(origin, theirs[origin] ?? 0);
+  }
+
+  /** A new vector with the entry-wise minimum: the writes that both name. */
+  meet(other: VersionVector): VersionVector {
+    const both = new VersionVector();
+    for (let origin = 1; origin < this.#applied.length; origin++) {
+      const n = Math.min(this.get(origin), other.get(origin));
+      if (n > 0) both.advance(origin, n);
+    }
+    return both;
   }
 
   clone(): VersionVector {
-    return new VersionVector(this.entries());
+    const copy = new VersionVector();
+    for (const n of this.#applied) copy.#applied.push(n);
+    return copy;
   }
 
   /** The non-zero entries, by rising origin. */
@@ -91,9 +104,14 @@ export class VersionVector {
     }
   }
 
+  /** @throws RangeError when the bytes are not a vector. */
   static decode(reader: ByteReader): VersionVector {
     const vector = new VersionVector();
-    for (let left = reader.uint(); left > 0; left--) vector.advance(reader.uint(), reader.uint());
+    for (let left = reader.uint(); left > 0; left--) {
+      const origin = reader.uint();
+      if (origin < 1 || origin > ORIGIN_MAX) throw new RangeError(`a vector names origin ${origin}`);
+      vector.advance(origin, reader.uint());
+    }
     return vector;
   }
 

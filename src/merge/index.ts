@@ -1,2 +1,15 @@
 /** Pure: operations in, visible item out. No I/O, no clock, no randomness. */
+export { collect } from './collection.ts';
+export { decodeItemState, encodeItemState } from './item-codec.ts';
+export {
+  applyOperation,
+  compareWinners,
+  type DeadIncarnation,
+  EMPTY_ITEM,
+  type ItemState,
+  isSettled,
+  liveIncarnations,
+  type StoredPut,
+  visiblePut,
+} from './item-state.ts';
 export type { Delete, Incarnation, ItemOperation, Put } from './operation.ts';
