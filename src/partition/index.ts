@@ -1,0 +1,7 @@
+/** Physical partitions: the write path, applying, recovery, reads. Knows no wire format and no other region. */
+export { decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
+export type { HeldItem } from './item-cache.ts';
+export { epkOf, type ItemKey, itemKey } from './item-key.ts';
+export { type Intent, Partition, type Stamp, type WriteOutcome } from './partition.ts';
+export { PartitionHost, type PartitionHostOptions } from './partition-host.ts';
+export type { PartitionTable, ReplicatedPartition } from './replicated-partition.ts';

@@ -1,0 +1,145 @@
+import type { Incarnation, ItemState, StoredPut } from '../merge/index.ts';
+import type { Lsn } from '../log/index.ts';
+import type { ItemKey } from './item-key.ts';
+
+/** An item as memory holds it. */
+export interface HeldItem {
+  readonly key: ItemKey;
+  readonly state: ItemState;
+  /** The sibling that readers see. */
+  readonly visible: StoredPut | undefined;
+  /** The entry that brought the item to this state; 0 when it was there before this process started. */
+  readonly lsn: Lsn;
+}
+
+interface Node {
+  item: HeldItem;
+  readonly owner: PartitionCache;
+  bytes: number;
+  older: Node | undefined;
+  newer: Node | undefined;
+}
+
+/** What one held item costs beside its bodies: state, maps and list nodes, in bytes. */
+const OVERHEAD_BYTES = 400;
+
+/**
+ * Recently used items of all partitions of a node, bounded in bytes together: a busy partition may use
+ * what idle ones do not. Least recently used goes first.
+ */
+export class ItemCache {
+  readonly #bytesMax: number;
+  #bytes = 0;
+  #oldest: Node | undefined;
+  #newest: Node | undefined;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  forPartition(): PartitionCache {
+    return new PartitionCache(this);
+  }
+
+  /** @internal */
+  insert(node: Node): void {
+    this.#bytes += node.bytes;
+    this.#append(node);
+    while (this.#bytes > this.#bytesMax && this.#oldest !== undefined) {
+      this.#oldest.owner.delete(this.#oldest.item.key);
+    }
+  }
+
+  /** @internal */
+  touch(node: Node): void {
+    if (node === this.#newest) return;
+    this.#unlink(node);
+    this.#append(node);
+  }
+
+  /** @internal */
+  remove(node: Node): void {
+    this.#bytes -= node.bytes;
+    this.#unlink(node);
+  }
+
+  #append(node: Node): void {
+    node.older = this.#newest;
+    node.newer = undefined;
+    if (this.#newest !== undefined) this.#newest.newer = node;
+    this.#newest = node;
+    this.#oldest ??= node;
+  }
+
+  #unlink(node: Node): void {
+    if (node.older === undefined) this.#oldest = node.newer;
+    else node.older.newer = node.newer;
+    if (node.newer === undefined) this.#newest = node.older;
+    else node.newer.older = node.older;
+  }
+}
+
+/** One partition's share of the cache, found by item key or by item number. */
+export class PartitionCache {
+  readonly #cache: ItemCache;
+  readonly #byKey = new Map<ItemKey, Node>();
+  readonly #byNumber = new Map<Incarnation, Node>();
+
+  constructor(cache: ItemCache) {
+    this.#cache = cache;
+  }
+
+  get(key: ItemKey): HeldItem | undefined {
+    const node = this.#byKey.get(key);
+    if (node === undefined) return undefined;
+    this.#cache.touch(node);
+    return node.item;
+  }
+
+  getByNumber(number: Incarnation): HeldItem | undefined {
+    const node = this.#byNumber.get(number);
+    if (node === undefined) return undefined;
+    this.#cache.touch(node);
+    return node.item;
+  }
+
+  set(item: HeldItem): void {
+    this.delete(item.key);
+    const held = unshared(item);
+    const node: Node = { item: held, owner: this, bytes: weigh(held), older: undefined, newer: undefined };
+    this.#byKey.set(held.key, node);
+    if (held.visible !== undefined) this.#byNumber.set(held.visible.incarnation, node);
+    this.#cache.insert(node);
+  }
+
+  delete(key: ItemKey): void {
+    const node = this.#byKey.get(key);
+    if (node === undefined) return;
+    this.#byKey.delete(key);
+    if (node.item.visible !== undefined) this.#byNumber.delete(node.item.visible.incarnation);
+    this.#cache.remove(node);
+  }
+
+  clear(): void {
+    for (const key of [...this.#byKey.keys()]) this.delete(key);
+  }
+}
+
+function weigh(item: HeldItem): number {
+  let bytes = OVERHEAD_BYTES + item.key.length;
+  for (const sibling of item.state.siblings) bytes += sibling.body.length;
+  return bytes;
+}
+
+/** Bodies arrive as views of whole network frames or log groups; one that stays must not keep its frame alive. */
+function unshared(item: HeldItem): HeldItem {
+  const visible = item.visible;
+  if (visible === undefined || item.state.siblings.length !== 1) return item;
+  if (visible.body.buffer.byteLength <= 2 * visible.body.length + 8192) return item;
+  const copy = { ...visible, body: Buffer.from(visible.body) };
+  return { ...item, visible: copy, state: { ...item.state, siblings: [copy] } };
+}

@@ -1,0 +1,162 @@
+import { assert } from '../base/index.ts';
+import type { Dot, HybridClock, Origin } from '../causality/index.ts';
+import type { Indexer } from '../index/index.ts';
+import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts';
+import type { QuerySource } from '../query/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Store } from '../store/index.ts';
+import { ItemCache } from './item-cache.ts';
+import { openSource } from './partition-source.ts';
+import { Partition } from './partition.ts';
+import { decodePosition } from './record.ts';
+import type { PartitionTable } from './replicated-partition.ts';
+import { partitionBounds, positionKey } from './store-key.ts';
+import { ViewFeeder } from './view-feeder.ts';
+
+export interface PartitionHostOptions {
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly store: Store;
+  readonly clock: HybridClock;
+  /** Bytes of recently used items kept in memory, over all partitions. */
+  readonly cacheBytesMax: number;
+  /** Writes wait while the store lags by more than this many bytes. */
+  readonly dirtyBytesMax: number;
+  /** The store failed: this node must be opened anew. */
+  readonly onFailed: (reason: unknown) => void;
+}
+
+/** All physical partitions of one region's node: they share its log, store, cache and feeder. */
+export class PartitionHost implements PartitionTable {
+  readonly #options: PartitionHostOptions;
+  readonly #cache: ItemCache;
+  readonly #feeder: ViewFeeder;
+  readonly #partitions = new Map<PartitionNumber, Partition>();
+  readonly #openedListeners = new Set<(number: PartitionNumber) => void>();
+  readonly #durableListeners = new Set<(numbers: readonly PartitionNumber[]) => void>();
+  readonly #droppedListeners = new Set<(number: PartitionNumber) => void>();
+  readonly #removeLogListener: () => void;
+
+  constructor(options: PartitionHostOptions) {
+    this.#options = options;
+    this.#cache = new ItemCache(options.cacheBytesMax);
+    this.#feeder = new ViewFeeder(options);
+    this.#removeLogListener = options.log.onDurable((numbers) => this.#logAdvanced(numbers));
+  }
+
+  #logAdvanced(numbers: readonly PartitionNumber[]): void {
+    for (const number of numbers) this.#partitions.get(number)?.logAdvanced();
+    for (const listener of this.#durableListeners) listener(numbers);
+  }
+
+  /**
+   * Opens a partition and catches it up with its log. `origin`: under which this region writes.
+   * @throws LogDamagedError when the log no longer has what the store lacks.
+   */
+  async open(number: PartitionNumber, origin: Origin, indexer: Indexer): Promise<Partition> {
+    assert(!this.#partitions.has(number), 'a partition is opened once');
+    const { log, store, clock } = this.#options;
+    await this.#discardFalsePosition(number);
+    const partition = new Partition({
+      number,
+      origin,
+      log,
+      store,
+      cache: this.#cache.forPartition(),
+      clock,
+      indexer,
+      onDirty: (dirty, bytes) => this.#feeder.markDirty(dirty, bytes),
+    });
+    if (log.head(number) > partition.fed.lsn + 1) {
+      throw new LogDamagedError(`partition ${number}: the log starts at ${log.head(number)}, the store ends at ${partition.fed.lsn}`);
+    }
+    await partition.recover(async () => this.#feeder.room());
+    this.#partitions.set(number, partition);
+    for (const listener of this.#openedListeners) listener(number);
+    return partition;
+  }
+
+  /** A store that claims more than the log has belongs to another log: its views of this partition are worthless. */
+  async #discardFalsePosition(number: PartitionNumber): Promise<void> {
+    const { log, store } = this.#options;
+    const stored = store.get(positionKey(number));
+    if (stored === undefined || decodePosition(stored).lsn <= log.tail(number)) return;
+    const { from, to } = partitionBounds(number);
+    await store.clear(from, to);
+  }
+
+  /** Removes a partition with all it holds. */
+  async drop(number: PartitionNumber): Promise<void> {
+    const partition = this.#partitions.get(number);
+    if (partition === undefined) return;
+    this.#partitions.delete(number);
+    partition.cache.clear();
+    this.#feeder.forget(partition);
+    for (const listener of this.#droppedListeners) listener(number);
+    await this.#feeder.drain();
+    const { from, to } = partitionBounds(number);
+    await this.#options.store.clear(from, to);
+    await this.#options.log.drop(number);
+  }
+
+  get(number: PartitionNumber): Partition | undefined {
+    return this.#partitions.get(number);
+  }
+
+  numbers(): Iterable<PartitionNumber> {
+    return this.#partitions.keys();
+  }
+
+  /** Resolves when the store has caught up enough for another write; undefined when it has. */
+  room(): Promise<void> | undefined {
+    return this.#feeder.room();
+  }
+
+  openSource(partition: Partition): Promise<QuerySource> {
+    return openSource(partition, this.#options.store);
+  }
+
+  /** Drops the merge state that nobody can need any more. `isStable`: per partition, what every member has applied. */
+  async collect(isStable: (partition: Partition, dot: Dot) => boolean): Promise<void> {
+    for (const partition of [...this.#partitions.values()]) {
+      let visited = 0;
+      for (const key of partition.unsettledKeys()) {
+        partition.collectItem(key, (dot) => isStable(partition, dot));
+        if (++visited % 256 === 0) await new Promise<void>((resolve) => this.#options.runtime.soon(resolve));
+      }
+    }
+  }
+
+  /** Bytes held in memory for items: cached, and waiting for the store. */
+  memory(): { readonly cachedBytes: number; readonly dirtyBytes: number } {
+    return { cachedBytes: this.#cache.bytes, dirtyBytes: this.#feeder.dirtyBytes };
+  }
+
+  onOpened(listener: (number: PartitionNumber) => void): () => void {
+    this.#openedListeners.add(listener);
+    return () => this.#openedListeners.delete(listener);
+  }
+
+  onDurable(listener: (numbers: readonly PartitionNumber[]) => void): () => void {
+    this.#durableListeners.add(listener);
+    return () => this.#durableListeners.delete(listener);
+  }
+
+  onDropped(listener: (number: PartitionNumber) => void): () => void {
+    this.#droppedListeners.add(listener);
+    return () => this.#droppedListeners.delete(listener);
+  }
+
+  /** Feeds the store what is left; the log and the store stay open, they are the caller's. */
+  async close(): Promise<void> {
+    await this.#feeder.drain();
+    await this.#feeder.stop();
+    this.#removeLogListener();
+  }
+
+  /** Stops at once, as a crash would. */
+  async abandon(): Promise<void> {
+    this.#removeLogListener();
+    await this.#feeder.stop();
+  }
+}

@@ -1,0 +1,354 @@
+/**
+ * What queries read: the store's snapshot, corrected by the items that were dirty at that same moment.
+ * A dirty item hides whatever the store has under its old number, and shows itself under its new one.
+ */
+import { compareBytes } from '../base/index.ts';
+import type { Lsn, PartitionNumber } from '../log/index.ts';
+import type { ItemNumber, NumberCursor, Posting, PostingCursor, QuerySource, SourceItem, ValueRange } from '../query/index.ts';
+import type { EpkRange } from '../resource/index.ts';
+import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
+import type { PartitionCache } from './item-cache.ts';
+import { epkOf } from './item-key.ts';
+import type { Partition } from './partition.ts';
+import { decodeDocument } from './record.ts';
+import {
+  boundKey,
+  documentKey,
+  indexPosting,
+  kindEnd,
+  partitionKeyPosting,
+  postingEpk,
+  postingValue,
+  trailingNumber,
+} from './store-key.ts';
+import { termsOf } from './view-writes.ts';
+
+type DirtyVisible = SourceItem & { readonly terms: () => readonly Buffer[] };
+
+/** Opens a source on the newest state; it is given out once all of that state is durable. */
+export async function openSource(partition: Partition, store: Store): Promise<QuerySource> {
+  const source = new PartitionSource(partition, store);
+  const settled = partition.settled(partition.applied.lsn);
+  if (settled !== undefined) await settled;
+  return source;
+}
+
+class PartitionSource implements QuerySource {
+  readonly #number: PartitionNumber;
+  readonly #snapshot: StoreSnapshot;
+  readonly #cache: PartitionCache;
+  readonly #lsn: Lsn;
+  /** Dirty items that are visible, by number. */
+  readonly #dirty = new Map<ItemNumber, DirtyVisible>();
+  /** Numbers under which the store shows something that is no longer so. */
+  readonly #hidden = new Set<ItemNumber>();
+  /** Items that a scan of numbers met on its way, for the `load` that will follow. */
+  readonly #met = new Map<ItemNumber, SourceItem>();
+
+  constructor(partition: Partition, store: Store) {
+    this.#number = partition.number;
+    this.#snapshot = store.snapshot();
+    this.#cache = partition.cache;
+    this.#lsn = partition.applied.lsn;
+    const { indexer } = partition;
+    for (const { item, stored, terms } of partition.dirty.values()) {
+      const { visible } = item;
+      if (stored?.visible !== undefined) this.#hidden.add(stored.visible.incarnation);
+      if (visible === undefined) continue;
+      let known = terms;
+      this.#dirty.set(visible.incarnation, {
+        number: visible.incarnation,
+        text: asBuffer(visible.body),
+        epk: epkOf(item.key),
+        terms: () => {
+          known ??= termsOf(visible, indexer);
+          return known;
+        },
+      });
+    }
+  }
+
+  scanIndex(scan: { pathId: Uint8Array; range: ValueRange; reverse?: boolean; after?: Posting }): PostingCursor {
+    const { pathId, range, after } = scan;
+    const reverse = scan.reverse === true;
+    const from = boundKey(this.#number, 'x', pathId, range.from);
+    const to = boundKey(this.#number, 'x', pathId, range.to);
+    const edge = after && indexPosting(this.#number, Buffer.concat([pathId, after.value]), after.number);
+    const stored = this.#snapshot.scan({
+      from: edge !== undefined && !reverse ? Buffer.concat([edge, Buffer.alloc(1)]) : from,
+      to: edge !== undefined && reverse ? edge : to,
+      reverse,
+    });
+    const extra = this.#dirtyPostings(pathId, range, after, reverse);
+    const postings = new StoredPostings(stored, pathId.length, this.#hidden);
+    return new MergedCursor(postings, extra, reverse ? (a, b) => comparePostings(b, a) : comparePostings);
+  }
+
+  #dirtyPostings(pathId: Uint8Array, range: ValueRange, after: Posting | undefined, reverse: boolean): Posting[] {
+    const found: Posting[] = [];
+    for (const item of this.#dirty.values()) {
+      for (const term of item.terms()) {
+        if (compareBytes(term.subarray(0, pathId.length), pathId) !== 0) continue;
+        const posting = { value: term.subarray(pathId.length), number: item.number };
+        if (compareBytes(posting.value, range.from) < 0 || compareBytes(posting.value, range.to) >= 0) continue;
+        if (after !== undefined && comparePostings(posting, after) * (reverse ? -1 : 1) <= 0) continue;
+        found.push(posting);
+      }
+    }
+    return found.sort(reverse ? (a, b) => comparePostings(b, a) : comparePostings);
+  }
+
+  scanNumbers(scan: { epkRange?: EpkRange; after?: ItemNumber }): NumberCursor {
+    const after = scan.after ?? -1;
+    const extra: ItemNumber[] = [];
+    for (const item of this.#dirty.values()) {
+      if (item.number > after && inRange(item.epk, scan.epkRange)) extra.push(item.number);
+    }
+    extra.sort(compareNumbers);
+    const stored =
+      scan.epkRange === undefined ? this.#allNumbers(after) : new KeyedNumbers(this.#snapshot, this.#number, scan.epkRange, after, this.#hidden);
+    return new MergedCursor(stored, extra, compareNumbers);
+  }
+
+  #allNumbers(after: ItemNumber): NumberCursor {
+    const cursor = this.#snapshot.scan({
+      from: documentKey(this.#number, after + 1),
+      to: kindEnd(this.#number, 'd'),
+    });
+    return new StoredDocuments(cursor, this.#hidden, this.#met);
+  }
+
+  async load(numbers: readonly ItemNumber[]): Promise<(SourceItem | undefined)[]> {
+    const items: (SourceItem | undefined)[] = new Array(numbers.length);
+    const missing: number[] = [];
+    const keys: Buffer[] = [];
+    for (let place = 0; place < numbers.length; place++) {
+      const number = numbers[place] as ItemNumber;
+      const known = this.#inMemory(number);
+      if (known !== undefined) items[place] = known;
+      else if (!this.#hidden.has(number)) {
+        missing.push(place);
+        keys.push(documentKey(this.#number, number));
+      }
+    }
+    if (keys.length > 0) {
+      const values = await this.#snapshot.getMany(keys);
+      for (let i = 0; i < missing.length; i++) {
+        const value = values[i];
+        const place = missing[i] as number;
+        if (value !== undefined) items[place] = sourceItem(numbers[place] as ItemNumber, value);
+      }
+    }
+    this.#met.clear();
+    return items;
+  }
+
+  #inMemory(number: ItemNumber): SourceItem | undefined {
+    const dirty = this.#dirty.get(number) ?? this.#met.get(number);
+    if (dirty !== undefined) return dirty;
+    if (this.#hidden.has(number)) return undefined;
+    const cached = this.#cache.getByNumber(number);
+    // A later state of the item than this source shows must not leak in.
+    if (cached?.visible === undefined || cached.lsn > this.#lsn) return undefined;
+    return { number, text: asBuffer(cached.visible.body), epk: epkOf(cached.key) };
+  }
+
+  close(): Promise<void> {
+    return this.#snapshot.close();
+  }
+}
+
+/** A source of sorted values, in the shape of the query module's cursors. */
+interface Cursor<T> {
+  next(count: number): Promise<T[]>;
+  close(): Promise<void>;
+}
+
+/** Merges a cursor with a sorted list. */
+class MergedCursor<T> implements Cursor<T> {
+  readonly #cursor: Cursor<T>;
+  readonly #extra: readonly T[];
+  readonly #compare: (a: T, b: T) => number;
+  #extraPlace = 0;
+  #stored: T[] = [];
+  #storedPlace = 0;
+  #isExhausted = false;
+
+  constructor(cursor: Cursor<T>, extra: readonly T[], compare: (a: T, b: T) => number) {
+    this.#cursor = cursor;
+    this.#extra = extra;
+    this.#compare = compare;
+  }
+
+  async next(count: number): Promise<T[]> {
+    if (this.#extra.length === 0) return this.#cursor.next(count);
+    const merged: T[] = [];
+    while (merged.length < count) {
+      if (this.#storedPlace >= this.#stored.length && !this.#isExhausted) await this.#refill(count);
+      const stored = this.#stored[this.#storedPlace];
+      const extra = this.#extra[this.#extraPlace];
+      if (stored === undefined && extra === undefined) break;
+      if (extra === undefined || (stored !== undefined && this.#compare(stored, extra) < 0)) {
+        merged.push(stored as T);
+        this.#storedPlace++;
+      } else {
+        merged.push(extra);
+        this.#extraPlace++;
+      }
+    }
+    return merged;
+  }
+
+  async #refill(count: number): Promise<void> {
+    this.#stored = await this.#cursor.next(count);
+    this.#storedPlace = 0;
+    this.#isExhausted = this.#stored.length < count;
+  }
+
+  close(): Promise<void> {
+    return this.#cursor.close();
+  }
+}
+
+/** Reads on from a store cursor until `count` wanted values are found or it ends. */
+abstract class StoredCursor<T> implements Cursor<T> {
+  readonly #cursor: StoreCursor;
+
+  constructor(cursor: StoreCursor) {
+    this.#cursor = cursor;
+  }
+
+  protected abstract convert(key: Buffer, value: Buffer): T | undefined;
+
+  async next(count: number): Promise<T[]> {
+    const found: T[] = [];
+    while (found.length < count) {
+      const want = count - found.length;
+      const pairs = await this.#cursor.next(want);
+      for (const [key, value] of pairs) {
+        const converted = this.convert(key, value);
+        if (converted !== undefined) found.push(converted);
+      }
+      if (pairs.length < want) break;
+    }
+    return found;
+  }
+
+  close(): Promise<void> {
+    return this.#cursor.close();
+  }
+}
+
+class StoredPostings extends StoredCursor<Posting> {
+  readonly #pathBytes: number;
+  readonly #hidden: ReadonlySet<ItemNumber>;
+
+  constructor(cursor: StoreCursor, pathBytes: number, hidden: ReadonlySet<ItemNumber>) {
+    super(cursor);
+    this.#pathBytes = pathBytes;
+    this.#hidden = hidden;
+  }
+
+  protected override convert(key: Buffer): Posting | undefined {
+    const number = trailingNumber(key);
+    return this.#hidden.has(number) ? undefined : { value: postingValue(key, this.#pathBytes), number };
+  }
+}
+
+class StoredDocuments extends StoredCursor<ItemNumber> {
+  readonly #hidden: ReadonlySet<ItemNumber>;
+  readonly #met: Map<ItemNumber, SourceItem>;
+
+  constructor(cursor: StoreCursor, hidden: ReadonlySet<ItemNumber>, met: Map<ItemNumber, SourceItem>) {
+    super(cursor);
+    this.#hidden = hidden;
+    this.#met = met;
+  }
+
+  override next(count: number): Promise<ItemNumber[]> {
+    this.#met.clear();
+    return super.next(count);
+  }
+
+  protected override convert(key: Buffer, value: Buffer): ItemNumber | undefined {
+    const number = trailingNumber(key);
+    if (this.#hidden.has(number)) return undefined;
+    this.#met.set(number, sourceItem(number, value));
+    return number;
+  }
+}
+
+/** Numbers of the items in a range of partition keys. Keys stand by partition key first, so all are gathered, then sorted. */
+class KeyedNumbers implements Cursor<ItemNumber> {
+  readonly #cursor: StoreCursor;
+  readonly #range: EpkRange;
+  readonly #after: ItemNumber;
+  readonly #hidden: ReadonlySet<ItemNumber>;
+  #numbers: ItemNumber[] | undefined;
+  #place = 0;
+
+  constructor(
+    snapshot: StoreSnapshot,
+    partition: PartitionNumber,
+    range: EpkRange,
+    after: ItemNumber,
+    hidden: ReadonlySet<ItemNumber>,
+  ) {
+    const bound = Buffer.from(range.max, 'latin1');
+    this.#cursor = snapshot.scan({
+      from: partitionKeyPosting(partition, range.min, 0),
+      // The key itself may belong to the range's end; what is read is checked, this only bounds the scan.
+      to: boundKey(partition, 'p', bound, Buffer.alloc(1, 0xff)),
+    });
+    this.#range = range;
+    this.#after = after;
+    this.#hidden = hidden;
+  }
+
+  async next(count: number): Promise<ItemNumber[]> {
+    this.#numbers ??= await this.#gather();
+    const page = this.#numbers.slice(this.#place, this.#place + count);
+    this.#place += page.length;
+    return page;
+  }
+
+  async #gather(): Promise<ItemNumber[]> {
+    const numbers: ItemNumber[] = [];
+    const chunk = 1000;
+    for (;;) {
+      const pairs = await this.#cursor.next(chunk);
+      for (const [key] of pairs) {
+        const number = trailingNumber(key);
+        if (number <= this.#after || this.#hidden.has(number)) continue;
+        if (inRange(postingEpk(key), this.#range)) numbers.push(number);
+      }
+      if (pairs.length < chunk) break;
+    }
+    return numbers.sort(compareNumbers);
+  }
+
+  close(): Promise<void> {
+    return this.#cursor.close();
+  }
+}
+
+function inRange(epk: string, range: EpkRange | undefined): boolean {
+  return range === undefined || (epk >= range.min && epk < range.max);
+}
+
+function comparePostings(a: Posting, b: Posting): number {
+  return compareBytes(a.value, b.value) || a.number - b.number;
+}
+
+function compareNumbers(a: number, b: number): number {
+  return a - b;
+}
+
+function sourceItem(number: ItemNumber, value: Buffer): SourceItem {
+  const { key, text } = decodeDocument(value);
+  return { number, text, epk: epkOf(key) };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

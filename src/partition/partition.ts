@@ -1,0 +1,388 @@
+/**
+ * One physical partition in one region: the only place where writes are ordered.
+ *
+ * A write is decided against the newest state, stamped (dot, context, hybrid time), handed to the log and
+ * applied to memory, all in one synchronous step; it is answered when the log has it. Between those two
+ * moments it is *in flight*: later writes build on it, and whoever reads it waits for it, so nothing that
+ * could still vanish in a crash is ever shown. The store follows behind (see view-feeder.ts): until it has
+ * an item, the item stays *dirty* in memory and hides what the store says of it.
+ */
+import { assert } from '../base/index.ts';
+import { type HybridClock, type Origin, VersionVector } from '../causality/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import type { Indexer } from '../index/index.ts';
+import type { Log, Lsn, PartitionNumber } from '../log/index.ts';
+import { applyOperation, collect, EMPTY_ITEM, type Incarnation, type ItemOperation, type StoredPut, visiblePut } from '../merge/index.ts';
+import type { Store } from '../store/index.ts';
+import { decodeEntry, encodeEntry, peekEntry } from './entry.ts';
+import type { HeldItem, PartitionCache } from './item-cache.ts';
+import type { ItemKey } from './item-key.ts';
+import { loadItem } from './item-loader.ts';
+import { decodePosition, type Position, START } from './record.ts';
+import type { ReplicatedPartition } from './replicated-partition.ts';
+import { boundKey, keyText, kindEnd, positionKey } from './store-key.ts';
+import { Positions } from './positions.ts';
+import { isUnsettled } from './view-writes.ts';
+
+/** Incarnations are insertion sequence times this, plus the origin: unique in the world, rising with insertion. */
+const ORIGINS = 1024;
+
+/** What a write becomes part of; given to whoever renders the item's text. */
+export interface Stamp {
+  readonly origin: Origin;
+  readonly n: number;
+  readonly time: number;
+  readonly incarnation: Incarnation;
+}
+
+/** What to do with the item that the decision was shown. */
+export type Intent =
+  | {
+      readonly kind: 'put';
+      /** The complete item as JSON text. */
+      readonly render: (stamp: Stamp) => Buffer;
+      /** See merge's Put. */
+      readonly priority: number | undefined;
+      /** Index terms of the item, if already known. */
+      readonly terms?: readonly Buffer[];
+    }
+  | { readonly kind: 'delete' };
+
+export interface WriteOutcome {
+  readonly lsn: Lsn;
+  /** The write itself; undefined for a delete. Readers may see another sibling if conflicts stand. */
+  readonly put: StoredPut | undefined;
+}
+
+/** An item that the store does not hold in its newest state. */
+export interface DirtyItem {
+  item: HeldItem;
+  /** What the store holds; undefined for nothing. */
+  stored: HeldItem | undefined;
+  terms: readonly Buffer[] | undefined;
+}
+
+export interface PartitionOptions {
+  readonly number: PartitionNumber;
+  readonly origin: Origin;
+  readonly log: Log;
+  readonly store: Store;
+  readonly cache: PartitionCache;
+  readonly clock: HybridClock;
+  readonly indexer: Indexer;
+  /** Called whenever items became dirty, with roughly how many bytes they hold. */
+  readonly onDirty: (partition: Partition, bytes: number) => void;
+}
+
+interface Waiter {
+  readonly isDone: () => boolean;
+  readonly resolve: () => void;
+}
+
+export class Partition implements ReplicatedPartition {
+  readonly number: PartitionNumber;
+  readonly #options: PartitionOptions;
+  /** Where the store is. */
+  #fed: Position;
+  /** Where memory is: everything handed to the log. */
+  readonly #applied: { -readonly [K in keyof Position]: Position[K] };
+  readonly vector: VersionVector;
+  #durableLsn: Lsn;
+  readonly #positions: Positions;
+  readonly #inFlight: { lsn: Lsn; origin: Origin; n: number }[] = [];
+  readonly #dirty = new Map<ItemKey, DirtyItem>();
+  /** Items whose merge state is more than one settled write. */
+  readonly #unsettled = new Set<ItemKey>();
+  #waiters: Waiter[] = [];
+  #indexer: Indexer;
+
+  constructor(options: PartitionOptions) {
+    this.number = options.number;
+    this.#options = options;
+    this.#indexer = options.indexer;
+    const stored = options.store.get(positionKey(options.number));
+    this.#fed = stored === undefined ? START : decodePosition(stored);
+    this.#applied = { ...this.#fed, vector: this.#fed.vector.clone() };
+    this.vector = this.#fed.vector.clone();
+    this.#durableLsn = this.#fed.lsn;
+    this.#positions = new Positions(this.#fed.lsn, this.#fed.vector);
+    options.clock.resumeAfter(this.#fed.time);
+  }
+
+  get indexer(): Indexer {
+    return this.#indexer;
+  }
+
+  /** The store's position; entries after it live only in the log and in memory. */
+  get fed(): Position {
+    return this.#fed;
+  }
+
+  get applied(): Position {
+    return this.#applied;
+  }
+
+  get durableLsn(): Lsn {
+    return this.#durableLsn;
+  }
+
+  get dirty(): ReadonlyMap<ItemKey, DirtyItem> {
+    return this.#dirty;
+  }
+
+  get cache(): PartitionCache {
+    return this.#options.cache;
+  }
+
+  // --- reading -----------------------------------------------------------------------------------------
+
+  /** The newest state of an item, possibly still in flight: see `settled`. */
+  lookup(key: ItemKey): HeldItem | undefined {
+    const dirty = this.#dirty.get(key);
+    if (dirty !== undefined) return dirty.item;
+    if (this.#fed.lsn === 0) return undefined;
+    const cached = this.#options.cache.get(key);
+    if (cached !== undefined) return cached;
+    const loaded = loadItem(this.#options.store, this.number, key);
+    if (loaded !== undefined) this.#options.cache.set(loaded);
+    return loaded;
+  }
+
+  /** Resolves once everything up to `lsn` is durable; undefined when it already is. */
+  settled(lsn: Lsn): Promise<void> | undefined {
+    return lsn <= this.#durableLsn ? undefined : this.#wait(() => lsn <= this.#durableLsn);
+  }
+
+  /** Resolves once `demand` is applied and durable here; undefined when it already is. The caller bounds its patience. */
+  covering(demand: VersionVector): Promise<void> | undefined {
+    return this.vector.coversAll(demand) ? undefined : this.#wait(() => this.vector.coversAll(demand));
+  }
+
+  #wait(isDone: () => boolean): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
+  }
+
+  // --- writing -----------------------------------------------------------------------------------------
+
+  /**
+   * Shows `decide` the visible item and does what it says, atomically; resolves when durable.
+   * When `decide` throws, the error reaches the caller only after the state that it was based on is durable.
+   */
+  async write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
+    const before = this.lookup(key);
+    let intent: Intent;
+    try {
+      intent = decide(before?.visible);
+    } catch (error) {
+      await this.settled(before?.lsn ?? 0);
+      throw error;
+    }
+    const operation = this.#stamp(before, intent);
+    const expectedTail = this.#applied.lsn;
+    const put = this.#apply(key, before, operation, intent.kind === 'put' ? intent.terms : undefined);
+    const lsn = await this.#options.log.append(this.number, expectedTail, [encodeEntry({ itemKey: key, operation })]);
+    this.#advanceDurable(lsn);
+    return { lsn, put };
+  }
+
+  #stamp(before: HeldItem | undefined, intent: Intent): ItemOperation {
+    const { origin, clock } = this.#options;
+    const dot = { origin, n: this.#applied.vector.get(origin) + 1 };
+    const head = { dot, context: this.#applied.vector.clone(), time: clock.now() };
+    if (intent.kind === 'delete') {
+      assert(before !== undefined, 'a delete is decided only on an item that is there');
+      const incarnations = before.state.siblings.map((sibling) => sibling.incarnation);
+      return { kind: 'delete', ...head, incarnations: [...new Set(incarnations)] };
+    }
+    const incarnation = before?.visible?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
+    const body = intent.render({ origin, n: dot.n, time: head.time, incarnation });
+    return { kind: 'put', ...head, incarnation, priority: intent.priority, body };
+  }
+
+  /** Entries of other regions; see ReplicatedPartition. */
+  async receive(entries: readonly Uint8Array[]): Promise<void> {
+    const expectedTail = this.#applied.lsn;
+    const fresh: Uint8Array[] = [];
+    for (const bytes of entries) {
+      const { dot, context } = peekEntry(bytes);
+      if (this.#applied.vector.covers(dot)) continue;
+      assert(dot.n === this.#applied.vector.get(dot.origin) + 1, 'entries of one origin arrive in order');
+      assert(this.#applied.vector.coversAll(context), 'causal delivery: what an entry saw is here before it');
+      const { itemKey, operation } = decodeEntry(bytes);
+      this.#options.clock.observe(operation.time);
+      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
+      fresh.push(bytes);
+    }
+    if (fresh.length === 0) {
+      await this.settled(this.#applied.lsn);
+      return;
+    }
+    this.#advanceDurable(await this.#options.log.append(this.number, expectedTail, fresh));
+  }
+
+  #apply(
+    key: ItemKey,
+    before: HeldItem | undefined,
+    operation: ItemOperation,
+    terms: readonly Buffer[] | undefined,
+  ): StoredPut | undefined {
+    const state = applyOperation(before?.state ?? EMPTY_ITEM, operation);
+    const { dot } = operation;
+    const applied = this.#applied;
+    applied.lsn += 1;
+    applied.vector.advance(dot.origin, dot.n);
+    applied.time = Math.max(applied.time, operation.time);
+    this.#inFlight.push({ lsn: applied.lsn, origin: dot.origin, n: dot.n });
+    let put: StoredPut | undefined;
+    if (operation.kind === 'put') {
+      applied.sequence = Math.max(applied.sequence, Math.floor(operation.incarnation / ORIGINS));
+      put = state.siblings.find((sibling) => sibling.dot.origin === dot.origin && sibling.dot.n === dot.n);
+    }
+    const visible = visiblePut(state);
+    this.#replace(before, { key, state, visible, lsn: applied.lsn }, visible === put ? terms : undefined);
+    return put;
+  }
+
+  #replace(before: HeldItem | undefined, after: HeldItem, terms: readonly Buffer[] | undefined): void {
+    const applied = this.#applied;
+    const old = before?.visible;
+    const now = after.visible;
+    applied.itemCount += (now === undefined ? 0 : 1) - (old === undefined ? 0 : 1);
+    applied.itemBytes += (now?.body.length ?? 0) - (old?.body.length ?? 0);
+    if (isUnsettled(after)) this.#unsettled.add(after.key);
+    else this.#unsettled.delete(after.key);
+    applied.unsettled = this.#unsettled.size;
+    const dirty = this.#dirty.get(after.key);
+    if (dirty === undefined) this.#dirty.set(after.key, { item: after, stored: before, terms });
+    else {
+      dirty.item = after;
+      dirty.terms = terms;
+    }
+    this.#options.cache.delete(after.key);
+    this.#options.onDirty(this, now?.body.length ?? 0);
+  }
+
+  #advanceDurable(lsn: Lsn): void {
+    if (lsn <= this.#durableLsn) return;
+    this.#durableLsn = lsn;
+    let done = 0;
+    for (const entry of this.#inFlight) {
+      if (entry.lsn > lsn) break;
+      this.vector.advance(entry.origin, entry.n);
+      this.#positions.note(entry.lsn, this.vector);
+      done++;
+    }
+    this.#inFlight.splice(0, done);
+    if (this.#waiters.length > 0) this.#wakeWaiters();
+  }
+
+  #wakeWaiters(): void {
+    const waiting: Waiter[] = [];
+    for (const waiter of this.#waiters) {
+      if (waiter.isDone()) waiter.resolve();
+      else waiting.push(waiter);
+    }
+    this.#waiters = waiting;
+  }
+
+  /** The log's word that it has more of this partition; before any append of that group resolves. */
+  logAdvanced(): void {
+    this.#advanceDurable(this.#options.log.tail(this.number));
+  }
+
+  // --- replication -------------------------------------------------------------------------------------
+
+  tail(): Lsn {
+    return this.#durableLsn;
+  }
+
+  coveredLsn(vector: VersionVector): Lsn {
+    return vector.coversAll(this.vector) ? this.#durableLsn : this.#positions.coveredBy(vector);
+  }
+
+  read(fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]> {
+    return this.#options.log.read(this.number, fromLsn, bytesMax);
+  }
+
+  // --- recovery, feeding and collection ----------------------------------------------------------------
+
+  /** Applies the log's entries behind the store's position. `pause` is awaited between chunks, so that the feeder can keep up. */
+  async recover(pause: () => Promise<void>): Promise<void> {
+    const { log, store } = this.#options;
+    const tail = log.tail(this.number);
+    assert(this.#fed.lsn <= tail, 'a store ahead of its log is rebuilt before its partitions open');
+    await this.#positions.load(store, this.number);
+    if (this.#fed.unsettled > 0) await this.#loadUnsettled(store);
+    while (this.#applied.lsn < tail) {
+      for (const bytes of await log.read(this.number, this.#applied.lsn + 1, 1 << 20)) {
+        const { itemKey, operation } = decodeEntry(bytes);
+        this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
+      }
+      this.#advanceDurable(this.#applied.lsn);
+      await pause();
+    }
+    this.#options.clock.resumeAfter(this.#applied.time);
+  }
+
+  async #loadUnsettled(store: Store): Promise<void> {
+    const snapshot = store.snapshot();
+    const cursor = snapshot.scan({ from: boundKey(this.number, 'u'), to: kindEnd(this.number, 'u') });
+    const chunk = 1000;
+    for (;;) {
+      const pairs = await cursor.next(chunk);
+      for (const [key] of pairs) this.#unsettled.add(keyText(key));
+      if (pairs.length < chunk) break;
+    }
+    await cursor.close();
+    await snapshot.close();
+  }
+
+  /** The items that collection must look at, as of now. */
+  unsettledKeys(): ItemKey[] {
+    return [...this.#unsettled];
+  }
+
+  /** Checkpoints that the store does not have yet, up to what is durable. */
+  newCheckpoints(): ReturnType<Positions['after']> {
+    return this.#positions.after(this.#fed.lsn);
+  }
+
+  /** A picture of where memory is, for the feeder. */
+  position(): Position {
+    return { ...this.#applied, vector: this.#applied.vector.clone() };
+  }
+
+  /** The store now holds `items` as they were given, at `position`. */
+  fedUpTo(position: Position, items: readonly HeldItem[]): void {
+    this.#fed = position;
+    for (const item of items) {
+      const dirty = this.#dirty.get(item.key);
+      if (dirty === undefined) continue;
+      if (dirty.item === item) {
+        this.#dirty.delete(item.key);
+        this.#options.cache.set(item);
+      } else {
+        dirty.stored = item;
+      }
+    }
+  }
+
+  /** Drops merge state of one item that `isStable` says nobody can still need. Not logged: it follows from the log. */
+  collectItem(key: ItemKey, isStable: (dot: { origin: Origin; n: number }) => boolean): void {
+    const before = this.lookup(key);
+    if (before === undefined) return;
+    const state = collect(before.state, isStable) ?? EMPTY_ITEM;
+    if (state === before.state) return;
+    const visible = visiblePut(state);
+    assert(visible?.dot.n === before.visible?.dot.n, 'collection never changes what is visible');
+    this.#replace(before, { key, state, visible: before.visible, lsn: before.lsn }, undefined);
+  }
+
+  /** Refuses an intent that only makes sense on an item that is there. */
+  static requireVisible(visible: StoredPut | undefined): StoredPut {
+    if (visible === undefined) {
+      throw new DatabaseError('NotFound', 'Entity with the specified id does not exist in the system.');
+    }
+    return visible;
+  }
+}

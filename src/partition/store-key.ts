@@ -1,0 +1,128 @@
+import type { Lsn, PartitionNumber } from '../log/index.ts';
+
+/**
+ * Where a partition's views live in the node's one store. Every key starts with the partition's number
+ * (4 bytes, big-endian), so a partition can be scanned or cleared alone; then one letter:
+ *
+ *   m                           position: see PositionRecord
+ *   c <lsn>                     the vector at that LSN, now and then: where a reader may start
+ *   d <number>                  the visible item: its key and its JSON text
+ *   k <item key>                merge state of the item, without the visible body
+ *   u <item key>                the item's merge state is unsettled: collection has work here
+ *   p <epk> 00 <number>         items by partition key
+ *   x <path id> <value> <number>  index postings
+ *
+ * Numbers and LSNs are 8 bytes, big-endian, so that keys sort as they count.
+ */
+export type KeyKind = 'm' | 'c' | 'd' | 'k' | 'u' | 'p' | 'x';
+
+const PREFIX_BYTES = 5;
+
+function begin(partition: PartitionNumber, kind: KeyKind, bodyBytes: number): Buffer {
+  const key = Buffer.allocUnsafe(PREFIX_BYTES + bodyBytes);
+  key.writeUInt32BE(partition, 0);
+  key[4] = kind.charCodeAt(0);
+  return key;
+}
+
+function writeNumber(key: Buffer, value: number, offset: number): void {
+  key.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset);
+  key.writeUInt32BE(value % 0x1_0000_0000, offset + 4);
+}
+
+export function positionKey(partition: PartitionNumber): Buffer {
+  return begin(partition, 'm', 0);
+}
+
+export function checkpointKey(partition: PartitionNumber, lsn: Lsn): Buffer {
+  return numberKey(partition, 'c', lsn);
+}
+
+export function documentKey(partition: PartitionNumber, number: number): Buffer {
+  return numberKey(partition, 'd', number);
+}
+
+function numberKey(partition: PartitionNumber, kind: KeyKind, value: number): Buffer {
+  const key = begin(partition, kind, 8);
+  writeNumber(key, value, PREFIX_BYTES);
+  return key;
+}
+
+export function stateKey(partition: PartitionNumber, itemKey: string): Buffer {
+  return textKey(partition, 'k', itemKey);
+}
+
+export function unsettledKey(partition: PartitionNumber, itemKey: string): Buffer {
+  return textKey(partition, 'u', itemKey);
+}
+
+function textKey(partition: PartitionNumber, kind: KeyKind, text: string): Buffer {
+  const key = begin(partition, kind, Buffer.byteLength(text));
+  key.write(text, PREFIX_BYTES, 'utf8');
+  return key;
+}
+
+/** What follows the letter in a `k` or `u` key. */
+export function keyText(key: Buffer): string {
+  return key.toString('utf8', PREFIX_BYTES);
+}
+
+export function partitionKeyPosting(partition: PartitionNumber, epk: string, number: number): Buffer {
+  const key = begin(partition, 'p', epk.length + 9);
+  key.write(epk, PREFIX_BYTES, 'latin1');
+  key[PREFIX_BYTES + epk.length] = 0;
+  writeNumber(key, number, PREFIX_BYTES + epk.length + 1);
+  return key;
+}
+
+/** The effective partition key of a `p` key. */
+export function postingEpk(key: Buffer): string {
+  return key.toString('latin1', PREFIX_BYTES, key.length - 9);
+}
+
+export function indexPosting(partition: PartitionNumber, term: Uint8Array, number: number): Buffer {
+  const key = begin(partition, 'x', term.length + 8);
+  key.set(term, PREFIX_BYTES);
+  writeNumber(key, number, PREFIX_BYTES + term.length);
+  return key;
+}
+
+/** A bound for scans: partition, letter, then raw bytes. */
+export function boundKey(partition: PartitionNumber, kind: KeyKind, ...parts: readonly Uint8Array[]): Buffer {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  const key = begin(partition, kind, bytes);
+  let offset = PREFIX_BYTES;
+  for (const part of parts) {
+    key.set(part, offset);
+    offset += part.length;
+  }
+  return key;
+}
+
+/** First key after all keys of this kind. */
+export function kindEnd(partition: PartitionNumber, kind: KeyKind): Buffer {
+  const key = begin(partition, kind, 0);
+  key[4] = kind.charCodeAt(0) + 1;
+  return key;
+}
+
+/** The number (or LSN) that ends a `c`, `d`, `p` or `x` key. */
+export function trailingNumber(key: Buffer): number {
+  const offset = key.length - 8;
+  return key.readUInt32BE(offset) * 0x1_0000_0000 + key.readUInt32BE(offset + 4);
+}
+
+/** The encoded value of an `x` key whose path id has `pathBytes` bytes; a view. */
+export function postingValue(key: Buffer, pathBytes: number): Buffer {
+  return key.subarray(PREFIX_BYTES + pathBytes, key.length - 8);
+}
+
+/** All keys of a partition lie in [from, to). */
+export function partitionBounds(partition: PartitionNumber): { from: Buffer; to: Buffer } {
+  const from = Buffer.allocUnsafe(4);
+  from.writeUInt32BE(partition, 0);
+  const to = Buffer.alloc(5, 0xff);
+  to.writeUInt32BE(partition, 0);
+  return { from, to };
+}

@@ -1,0 +1,155 @@
+/**
+ * Feeds the store behind the log. The log has already acknowledged, so nothing here is on a client's path:
+ * what counts is that batches are few and large, that a batch never claims a position that the log does not
+ * durably have, and that the event loop is given back between slices of work.
+ */
+import { assert } from '../base/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Store, StoreWrite } from '../store/index.ts';
+import type { HeldItem } from './item-cache.ts';
+import type { DirtyItem, Partition } from './partition.ts';
+import { encodePosition, encodeVector, type Position } from './record.ts';
+import { checkpointKey, positionKey } from './store-key.ts';
+import { writeViews } from './view-writes.ts';
+
+/** A batch is due when so many items wait, or when the first has waited so long. */
+const BATCH_ITEMS = 128;
+const BATCH_DELAY_MS = 50;
+/** Items turned into store writes before the event loop gets its turn. */
+const SLICE_ITEMS = 32;
+
+export interface ViewFeederOptions {
+  readonly runtime: Runtime;
+  readonly store: Store;
+  /** Writes wait while more than this many bytes are not yet in the store. */
+  readonly dirtyBytesMax: number;
+  /** The store failed: nothing more will be fed. */
+  readonly onFailed: (reason: unknown) => void;
+}
+
+interface Feed {
+  readonly partition: Partition;
+  readonly position: Position;
+  readonly changes: readonly (DirtyItem & { readonly item: HeldItem })[];
+}
+
+export class ViewFeeder {
+  readonly #options: ViewFeederOptions;
+  #waiting = new Set<Partition>();
+  #waitingItems = 0;
+  #waitingBytes = 0;
+  #feedingBytes = 0;
+  #cancelTimer: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #roomWaiters: (() => void)[] = [];
+  #isStopped = false;
+
+  constructor(options: ViewFeederOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes that only the log and memory hold. */
+  get dirtyBytes(): number {
+    return this.#waitingBytes + this.#feedingBytes;
+  }
+
+  /** Takes note that `partition` has something to feed. */
+  markDirty(partition: Partition, bytes: number): void {
+    this.#waiting.add(partition);
+    this.#waitingItems += 1;
+    this.#waitingBytes += bytes + 200;
+    if (this.#isStopped || this.#running !== undefined) return;
+    if (this.#waitingItems >= BATCH_ITEMS) this.#start();
+    else this.#cancelTimer ??= this.#options.runtime.after(BATCH_DELAY_MS, () => this.#start());
+  }
+
+  forget(partition: Partition): void {
+    this.#waiting.delete(partition);
+  }
+
+  /** Resolves when there is room for more dirty items; undefined when there is. */
+  room(): Promise<void> | undefined {
+    if (this.dirtyBytes <= this.#options.dirtyBytesMax) return undefined;
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  /** Feeds everything that is dirty now, and what becomes dirty meanwhile. */
+  async drain(): Promise<void> {
+    while (!this.#isStopped && (this.#running !== undefined || this.#waiting.size > 0)) {
+      if (this.#running === undefined) this.#start();
+      await this.#running;
+    }
+  }
+
+  /** No batch starts any more; resolves when the one under way is through. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelTimer?.();
+    await this.#running;
+    this.#wakeRoomWaiters();
+  }
+
+  #start(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#isStopped || this.#running !== undefined || this.#waiting.size === 0) return;
+    this.#running = this.#feed()
+      .catch((error: unknown) => {
+        this.#isStopped = true;
+        this.#options.onFailed(error);
+      })
+      .finally(() => {
+        this.#running = undefined;
+        this.#feedingBytes = 0;
+        this.#wakeRoomWaiters();
+        if (this.#waiting.size > 0) this.#start();
+      });
+  }
+
+  #wakeRoomWaiters(): void {
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  async #feed(): Promise<void> {
+    const feeds: Feed[] = [];
+    for (const partition of this.#waiting) feeds.push(takeFeed(partition));
+    this.#waiting = new Set();
+    this.#feedingBytes = this.#waitingBytes;
+    this.#waitingItems = 0;
+    this.#waitingBytes = 0;
+    const writes: StoreWrite[] = [];
+    let sliced = 0;
+    for (const { partition, position, changes } of feeds) {
+      // A position must be durable in the log before the store may claim it.
+      await partition.settled(position.lsn);
+      for (const { stored, item, terms } of changes) {
+        writeViews(partition.number, { before: stored, after: item, terms }, partition.indexer, writes);
+        if (++sliced % SLICE_ITEMS === 0) await this.#turn();
+      }
+      for (const { lsn, vector } of partition.newCheckpoints()) {
+        writes.push({ key: checkpointKey(partition.number, lsn), value: encodeVector(vector) });
+      }
+      writes.push({ key: positionKey(partition.number), value: encodePosition(position) });
+    }
+    if (this.#isStopped) return;
+    await this.#options.store.write(writes);
+    for (const { partition, position, changes } of feeds) {
+      partition.fedUpTo(position, changes.map((change) => change.item));
+    }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#options.runtime.soon(resolve));
+  }
+}
+
+/** Everything of one partition that the store lacks, as of now. */
+function takeFeed(partition: Partition): Feed {
+  const changes: DirtyItem[] = [];
+  for (const dirty of partition.dirty.values()) changes.push({ ...dirty });
+  const position = partition.position();
+  assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
+  return { partition, position, changes };
+}

@@ -1,0 +1,121 @@
+import type { Json, JsonObject } from '../base/index.ts';
+import { ByteWriter } from '../base/index.ts';
+import type { Indexer } from '../index/index.ts';
+import type { PartitionNumber } from '../log/index.ts';
+import { encodeItemState, isSettled, type StoredPut } from '../merge/index.ts';
+import type { StoreWrite } from '../store/index.ts';
+import type { HeldItem } from './item-cache.ts';
+import { epkOf } from './item-key.ts';
+import { encodeDocument } from './record.ts';
+import { documentKey, indexPosting, partitionKeyPosting, stateKey, unsettledKey } from './store-key.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+/** An item on its way into the store: what the store holds of it, and what it should hold. */
+export interface ItemChange {
+  readonly before: HeldItem | undefined;
+  readonly after: HeldItem;
+  /** Index terms of `after`, when the write already had to know them. */
+  readonly terms: readonly Buffer[] | undefined;
+}
+
+/** Appends the store writes that bring the views of one item from `before` to `after`. */
+export function writeViews(
+  partition: PartitionNumber,
+  change: ItemChange,
+  indexer: Indexer,
+  writes: StoreWrite[],
+): void {
+  const { before, after } = change;
+  writeState(partition, before, after, writes);
+  const old = before?.visible;
+  const now = after.visible;
+  if (old === now) return;
+  const epk = epkOf(after.key);
+  const moved = old !== undefined && now !== undefined && old.incarnation !== now.incarnation;
+  if (old !== undefined && (now === undefined || moved)) {
+    writes.push({ key: documentKey(partition, old.incarnation), value: undefined });
+    writes.push({ key: partitionKeyPosting(partition, epk, old.incarnation), value: undefined });
+  }
+  if (now !== undefined) {
+    writes.push({ key: documentKey(partition, now.incarnation), value: encodeDocument(after.key, now.body) });
+    if (old === undefined || moved) {
+      writes.push({ key: partitionKeyPosting(partition, epk, now.incarnation), value: NOTHING });
+    }
+  }
+  writePostings(partition, change, indexer, writes);
+}
+
+function writeState(
+  partition: PartitionNumber,
+  before: HeldItem | undefined,
+  after: HeldItem,
+  writes: StoreWrite[],
+): void {
+  const key = stateKey(partition, after.key);
+  if (isGone(after)) {
+    writes.push({ key, value: undefined });
+  } else {
+    const writer = new ByteWriter(64);
+    encodeItemState(writer, after.state, { withoutVisibleBody: true });
+    writes.push({ key, value: writer.finish() });
+  }
+  const wasUnsettled = before !== undefined && isUnsettled(before);
+  const nowUnsettled = isUnsettled(after);
+  if (wasUnsettled !== nowUnsettled) {
+    writes.push({ key: unsettledKey(partition, after.key), value: nowUnsettled ? NOTHING : undefined });
+  }
+}
+
+function writePostings(
+  partition: PartitionNumber,
+  change: ItemChange,
+  indexer: Indexer,
+  writes: StoreWrite[],
+): void {
+  const old = change.before?.visible;
+  const now = change.after.visible;
+  const oldTerms = old === undefined ? [] : termsOf(old, indexer);
+  const newTerms = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
+  const sameNumber = old !== undefined && now !== undefined && old.incarnation === now.incarnation;
+  const kept = sameNumber ? intersection(oldTerms, newTerms) : undefined;
+  for (const term of oldTerms) {
+    if (old === undefined || kept?.has(term.toString('latin1'))) continue;
+    writes.push({ key: indexPosting(partition, term, old.incarnation), value: undefined });
+  }
+  for (const term of newTerms) {
+    if (now === undefined || kept?.has(term.toString('latin1'))) continue;
+    writes.push({ key: indexPosting(partition, term, now.incarnation), value: NOTHING });
+  }
+}
+
+function intersection(a: readonly Buffer[], b: readonly Buffer[]): Set<string> {
+  const inA = new Set<string>();
+  for (const term of a) inA.add(term.toString('latin1'));
+  const both = new Set<string>();
+  for (const term of b) {
+    const text = term.toString('latin1');
+    if (inA.has(text)) both.add(text);
+  }
+  return both;
+}
+
+export function termsOf(put: StoredPut, indexer: Indexer): Buffer[] {
+  return indexer.terms(parseBody(put.body));
+}
+
+/** Bodies were checked to be JSON objects before they entered any log. */
+export function parseBody(body: Uint8Array): JsonObject {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  return JSON.parse(text) as Json as JsonObject;
+}
+
+/** Whether nothing at all is known of the item any more. */
+export function isGone(item: HeldItem): boolean {
+  return item.state.siblings.length === 0 && item.state.dead.length === 0;
+}
+
+/** Whether collection has something to wait for. */
+export function isUnsettled(item: HeldItem): boolean {
+  return !isGone(item) && !isSettled(item.state);
+}
