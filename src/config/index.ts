@@ -1,4 +1,5 @@
 /** The options tables, read once; the only place that looks at the environment. */
+export { environment } from './environment.ts';
 export { type Environment, type Reading, readFlags, type Source } from './flags.ts';
 export { describeOptions } from './help.ts';
 export { managementUrl } from './management-url.ts';
