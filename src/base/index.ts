@@ -1,7 +1,7 @@
 /** Small values that know nothing of databases. */
 export { AssertionError, assert, unreachable } from './assert.ts';
-export { compareBytes, prefixEnd } from './bytes.ts';
 export { ByteReader, ByteWriter } from './byte-codec.ts';
+export { compareBytes, prefixEnd } from './bytes.ts';
 export { isJsonObject, type Json, type JsonObject } from './json.ts';
-export { murmur3x64Hash128, murmur3x86Hash32 } from './murmur3.ts';
+export { type Hash128, murmur3x64Hash128, murmur3x86Hash32 } from './murmur3.ts';
 export { WeightedCache } from './weighted-cache.ts';
