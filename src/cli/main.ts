@@ -6,7 +6,7 @@ import { messageOf, type Terminal } from './terminal.ts';
 /** Promised by INTERFACE.md, and not written yet: said clearly, rather than "unknown command". */
 const LATER = ['regions', 'failover', 'split', 'backup', 'restore', 'export', 'import'];
 
-const HELP = `orrery: a globally distributed, multi-master database that speaks the protocols of Azure Cosmos DB
+const HELP = `orrery: a globally distributed, multi-master database with the protocols of Azure Cosmos DB
 
 orrery start [flags]      run a server
 orrery status [flags]     how a running server and its replication are

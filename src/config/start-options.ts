@@ -13,7 +13,7 @@ export interface StartOptions {
   /** 0: every listener takes a free port. */
   readonly port: number;
   readonly host: string;
-  /** As given, so possibly relative to the working directory; undefined: state is ephemeral, deleted at exit. */
+  /** As given, so possibly relative to the working directory; undefined: ephemeral, deleted at exit. */
   readonly data: string | undefined;
   readonly latency: Latency;
   readonly isolation: 'none' | 'process';
@@ -93,8 +93,8 @@ function readRegions(text: string, problems: string[]): string[] {
     if (name === '') problems.push('--regions holds an empty name');
     else if (name.length > REGION_NAME_CHARACTERS_MAX || !/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u.test(name)) {
       problems.push(
-        `--regions: '${name.slice(0, 80)}' is no region name; use at most ${REGION_NAME_CHARACTERS_MAX} letters, ` +
-          'digits, spaces, dots, dashes and underscores',
+        `--regions: '${name.slice(0, 80)}' is no region name; use at most ` +
+          `${REGION_NAME_CHARACTERS_MAX} letters, digits, spaces, dots, dashes and underscores`,
       );
     } else if (seen.has(folded)) problems.push(`--regions names '${name}' twice`);
     seen.add(folded);
