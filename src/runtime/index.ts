@@ -1,5 +1,9 @@
 /** Clock, timers, randomness, disks and sockets: the only module that touches the real ones. */
 export type { Disk, DiskFile } from './disk.ts';
 export type { HttpHandler, HttpListener, HttpListenOptions, HttpRequest, HttpResponse } from './http.ts';
+export { createLocalNetwork } from './local-network.ts';
+export { createTcpNetwork } from './node-network.ts';
 export type { Channel, Network, NetworkListener } from './network.ts';
+export { createNodeDisk } from './node-disk.ts';
+export { createNodeRuntime, type NodeRuntimeOptions } from './node-runtime.ts';
 export { type Cancel, type Runtime, sleep } from './runtime.ts';

@@ -2,7 +2,7 @@
 export type Cancel = () => void;
 
 /**
- * The one door through which time and chance enter. The real implementation is `createRuntime`; the
+ * The one door through which time and chance enter. The real implementation is `createNodeRuntime`; the
  * simulator has its own, so product code that goes round this door cannot be replayed.
  */
 export interface Runtime {

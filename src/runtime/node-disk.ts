@@ -1,0 +1,108 @@
+import * as fs from 'node:fs';
+import { assert } from '../base/index.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { lockFile } from './file-lock.ts';
+
+const FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const;
+
+/** The disks of this machine. Files opened to write or create can be read as well. */
+export function createNodeDisk(): Disk {
+  return {
+    open: async (path, mode) =>
+      new NodeFile(await call<number>((done) => fs.open(path, FLAGS[mode], 0o644, done))),
+    list: async (directory) => {
+      try {
+        return (await fs.promises.readdir(directory)).sort();
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+        throw error;
+      }
+    },
+    makeDirectory: async (directory) => {
+      await fs.promises.mkdir(directory, { recursive: true });
+    },
+    rename: (from, to) => fs.promises.rename(from, to),
+    remove: (path) => fs.promises.rm(path, { force: true }),
+    removeTree: (directory) => fs.promises.rm(directory, { recursive: true, force: true, maxRetries: 3 }),
+    syncDirectory,
+    lock: lockFile,
+  };
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  // Windows can neither open nor sync a folder; NTFS journals names by itself.
+  if (process.platform === 'win32') return;
+  const handle = await fs.promises.open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Over the callback face of node:fs: a FileHandle adds checks and promises of its own to every call of the log. */
+class NodeFile implements DiskFile {
+  readonly #open: number;
+  #isClosed = false;
+
+  constructor(descriptor: number) {
+    this.#open = descriptor;
+  }
+
+  /** A number that was closed may already name another file: writing to it would damage that one. */
+  get #descriptor(): number {
+    assert(!this.#isClosed, 'a closed file is not used again');
+    return this.#open;
+  }
+
+  async read(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const bytes = await call<number>((done) =>
+        fs.read(this.#descriptor, buffer, filled, length - filled, position + filled, done),
+      );
+      if (bytes === 0) break;
+      filled += bytes;
+    }
+    return filled === length ? buffer : buffer.subarray(0, filled);
+  }
+
+  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    let at = position;
+    for (const chunk of chunks) {
+      let written = 0;
+      while (written < chunk.length) {
+        // The kernel may take less than it was given, for example at 2 GiB or when the disk fills up.
+        written += await call<number>((done) =>
+          fs.write(this.#descriptor, chunk, written, chunk.length - written, at + written, done),
+        );
+      }
+      at += chunk.length;
+    }
+  }
+
+  async sync(): Promise<void> {
+    return call((done) => fs.fdatasync(this.#descriptor, done));
+  }
+
+  async truncate(length: number): Promise<void> {
+    return call((done) => fs.ftruncate(this.#descriptor, length, done));
+  }
+
+  async size(): Promise<number> {
+    return (await call<fs.Stats>((done) => fs.fstat(this.#descriptor, done))).size;
+  }
+
+  async close(): Promise<void> {
+    const descriptor = this.#descriptor;
+    this.#isClosed = true;
+    return call((done) => fs.close(descriptor, done));
+  }
+}
+
+function call<T = void>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => (error ? reject(error) : resolve(result as T)));
+  });
+}
