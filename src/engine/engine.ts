@@ -1,5 +1,5 @@
 import type { JsonObject } from '../base/index.ts';
-import type { AccountState, ConsistencyLevel } from '../account/index.ts';
+import type { AccountState, ConsistencyLevel, ContainerRecord } from '../account/index.ts';
 import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
 import type { QuerySpec } from '../query/index.ts';
 
@@ -108,7 +108,8 @@ export interface Items {
   /** `body` is the PATCH body: operations, optionally with a condition. */
   patch(target: ItemTarget, body: Buffer): Promise<ItemAnswer>;
   delete(target: ItemTarget): Promise<ItemAnswer>;
-  read(target: ItemTarget): Promise<ItemAnswer>;
+  /** Answers at once when the item is in memory and nothing has to be waited for. */
+  read(target: ItemTarget): ItemAnswer | Promise<ItemAnswer>;
   list(scope: FeedScope): Promise<FeedAnswer>;
   query(request: QueryRequest): Promise<FeedAnswer>;
   deletePartitionKey(scope: FeedScope): Promise<AnswerHead>;
@@ -132,7 +133,7 @@ export interface Resources {
   /** For signing and for `x-ms-content-path`: the rid of what a path names. @throws `OwnerNotFound` / `NotFound`. */
   databaseRid(database: string): string;
   /** The partition key definition, for query plans. */
-  containerOf(path: ContainerPath): import('../account/index.ts').ContainerRecord;
+  containerOf(path: ContainerPath): ContainerRecord;
   /** KB and counts for the quota headers, for this region. */
   usage(path: ContainerPath): { readonly itemCount: number; readonly itemBytes: number };
 }
@@ -145,7 +146,3 @@ export interface Engine {
   readonly resources: Resources;
 }
 
-/** Where the answer of a failed data request stands; SDKs keep session tokens of errors too. */
-export interface FailedAnswer {
-  readonly head: AnswerHead;
-}

@@ -1,0 +1,23 @@
+import { DatabaseError, type ErrorCode, type ErrorDetails } from '../errors/index.ts';
+import type { AnswerHead } from './engine.ts';
+
+/** A failed data request that got as far as a partition: clients keep the session token of such errors too. */
+export class AnswerError extends DatabaseError {
+  readonly head: AnswerHead;
+
+  constructor(code: ErrorCode, message: string, head: AnswerHead, details: ErrorDetails = {}) {
+    super(code, message, details);
+    this.head = head;
+  }
+
+  /** The same failure with its position; other errors pass through as they are. */
+  static withHead(error: unknown, head: AnswerHead): unknown {
+    if (!(error instanceof DatabaseError) || error instanceof AnswerError) return error;
+    const { retryAfterMs, additionalInfo } = error;
+    return new AnswerError(error.code, error.message, head, {
+      cause: error,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(additionalInfo === undefined ? {} : { additionalInfo }),
+    });
+  }
+}

@@ -1,0 +1,73 @@
+import type { ContainerRecord, DatabaseRecord, PartitionRecord } from '../account/index.ts';
+import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import { compileIndexingPolicy, type Indexer } from '../index/index.ts';
+import { type EffectivePartitionKey, type EpkRange, splitPath } from '../resource/index.ts';
+
+/** A container prepared for requests: everything that would otherwise be worked out again for each of them. */
+export interface ContainerHandle {
+  readonly record: ContainerRecord;
+  /** `dbs/d/colls/c` */
+  readonly path: string;
+  readonly keyPaths: readonly (readonly string[])[];
+  /** Where the number stands that decides between concurrent writes; undefined for the hybrid time. */
+  readonly priorityPath: readonly string[] | undefined;
+  readonly indexer: Indexer;
+}
+
+/** Compiled policies, shared by containers with the same text: most have the default one. */
+const indexers = new Map<string, Indexer>();
+const INDEXERS_MAX = 1000;
+
+function indexerFor(record: ContainerRecord): Indexer {
+  const text = JSON.stringify(record.definition.indexingPolicy);
+  let indexer = indexers.get(text);
+  if (indexer === undefined) {
+    if (indexers.size >= INDEXERS_MAX) indexers.clear();
+    indexer = compileIndexingPolicy(record.definition.indexingPolicy);
+    indexers.set(text, indexer);
+  }
+  return indexer;
+}
+
+export function prepareContainer(database: DatabaseRecord, record: ContainerRecord): ContainerHandle {
+  const { definition } = record;
+  const priority = definition.conflictResolutionPolicy.conflictResolutionPath;
+  return {
+    record,
+    path: `dbs/${database.id}/colls/${definition.id}`,
+    keyPaths: definition.partitionKey.paths.map(splitPath),
+    priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
+    indexer: indexerFor(record),
+  };
+}
+
+/** The number that ranks this item among concurrent writes; undefined when it has none. */
+export function priorityOf(handle: ContainerHandle, item: JsonObject): number | undefined {
+  if (handle.priorityPath === undefined) return undefined;
+  let value: Json | undefined = item;
+  for (const segment of handle.priorityPath) value = isJsonObject(value) ? value[segment] : undefined;
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+export function partitionFor(handle: ContainerHandle, epk: EffectivePartitionKey): PartitionRecord {
+  for (const partition of handle.record.partitions) {
+    if (epk >= partition.range.min && epk < partition.range.max) return partition;
+  }
+  throw new DatabaseError('InternalServerError', `No partition key range holds the effective key ${epk}.`);
+}
+
+export function partitionById(handle: ContainerHandle, rangeId: string): PartitionRecord {
+  const partition = handle.record.partitions.find((candidate) => candidate.id === rangeId);
+  if (partition === undefined) {
+    throw new DatabaseError('PartitionKeyRangeGone', `The partition key range '${rangeId}' does not exist.`);
+  }
+  return partition;
+}
+
+/** Partitions that hold any part of `range`, by rising range. */
+export function partitionsOverlapping(handle: ContainerHandle, range: EpkRange): readonly PartitionRecord[] {
+  return handle.record.partitions.filter(
+    (partition) => partition.range.min < range.max && range.min < partition.range.max,
+  );
+}

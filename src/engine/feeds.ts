@@ -1,0 +1,214 @@
+/** Lists and queries: pages over one range after the other, each read from one snapshot of its partition. */
+import type { Directory, PartitionRecord } from '../account/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import type { Partition } from '../partition/index.ts';
+import { type CompiledQuery, compileQuery, executePage, isServableAcrossPartitions, planForClient, type QueryPage, type QuerySource, type QuerySpec } from '../query/index.ts';
+import { type EpkRange, partitionKeyRange } from '../resource/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { AnswerError } from './answer-error.ts';
+import { LOOKUP_CHARGE, queryCharge } from './charge.ts';
+import { type ContainerHandle, partitionById, partitionsOverlapping } from './container-handle.ts';
+import type { Containers } from './containers.ts';
+import type { FeedAnswer, FeedScope, QueryMetrics, QueryRequest } from './engine.ts';
+import type { ForwardedCall } from './forwarding.ts';
+import type { ItemOperations } from './item-operations.ts';
+import { checkConsistency, checkIntendedContainer, headOf, sessionDemand, waitFor } from './request-gate.ts';
+
+export interface FeedsOptions {
+  readonly runtime: Runtime;
+  readonly directory: Directory;
+  readonly containers: Containers;
+  readonly items: ItemOperations;
+  readonly openSource: (partition: Partition) => Promise<QuerySource>;
+  readonly sessionPatienceMs: number;
+}
+
+const EVERYTHING: EpkRange = { min: '', max: 'FF' };
+const ITEM_COUNT_DEFAULT = 100;
+/** A page's rows have at most so many bytes, and always at least one row. */
+const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+const LIST: QuerySpec = { query: 'SELECT * FROM c', parameters: [] };
+
+/** A page in the making. */
+interface Page {
+  readonly rows: (Buffer | string)[];
+  bytes: number;
+  charge: number;
+  retrievedCount: number;
+  retrievedBytes: number;
+}
+
+export class Feeds {
+  readonly #options: FeedsOptions;
+
+  constructor(options: FeedsOptions) {
+    this.#options = options;
+  }
+
+  list(scope: FeedScope): Promise<FeedAnswer> {
+    return this.#run({ ...scope, spec: LIST }, { kind: 'list', request: scope });
+  }
+
+  query(request: QueryRequest): Promise<FeedAnswer> {
+    return this.#run(request, { kind: 'query', request });
+  }
+
+  async #run(request: QueryRequest, call: ForwardedCall): Promise<FeedAnswer> {
+    const { directory, containers, runtime } = this.#options;
+    const startMs = runtime.monotonicMs();
+    const handle = containers.owner(request.path);
+    checkConsistency(directory.state, request.consistency);
+    checkIntendedContainer(handle, request);
+    const { confine, records } = scopeOf(handle, request);
+    const compiled = compileQuery(request.spec.query);
+    const compiledMs = runtime.monotonicMs();
+    if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
+    const resume = parseContinuation(request.continuation, records);
+    const page: Page = { rows: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
+    const wanted = wantedCount(request.itemCountMax);
+    let inner = resume.inner;
+    for (let place = resume.place; ; place++) {
+      const record = records[place] as PartitionRecord;
+      const partition = await containers.partition(handle, record);
+      if (page.rows.length === 0) {
+        const elsewhere = await this.#reach(handle, record, partition, request, call);
+        if (elsewhere !== undefined) return elsewhere;
+      }
+      const part = await this.#readRange({ handle, record, partition, compiled, request, confine, inner }, wanted, page);
+      const next = part.continuation;
+      const isLast = place === records.length - 1;
+      if (next !== undefined || isLast || page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX) {
+        const continuation = next !== undefined ? `${record.id}~${next}` : isLast ? undefined : `${records[place + 1]?.id}~`;
+        const metrics = request.wantMetrics === true ? measure(page, { startMs, compiledMs, endMs: runtime.monotonicMs() }) : undefined;
+        return { ...headOf(directory.state, handle, record, partition, page.charge), rows: page.rows, continuation, metrics };
+      }
+      inner = undefined;
+    }
+  }
+
+  /** Waits for the session token; the other region's answer when only that one can serve it. */
+  async #reach(
+    handle: ContainerHandle,
+    record: PartitionRecord,
+    partition: Partition,
+    request: QueryRequest,
+    call: ForwardedCall,
+  ): Promise<FeedAnswer | undefined> {
+    const { runtime, sessionPatienceMs, items } = this.#options;
+    const demand = sessionDemand(record, request);
+    if (demand === undefined || (await waitFor(runtime, partition, demand, sessionPatienceMs))) return undefined;
+    const place = { handle, record, partition };
+    return items.forwardOrRefuse(place, demand, (forwarder, region) => forwarder.call(region, call)) as Promise<FeedAnswer>;
+  }
+
+  async #readRange(
+    range: {
+      readonly handle: ContainerHandle;
+      readonly record: PartitionRecord;
+      readonly partition: Partition;
+      readonly compiled: CompiledQuery;
+      readonly request: QueryRequest;
+      readonly confine: EpkRange | undefined;
+      readonly inner: string | undefined;
+    },
+    wanted: number,
+    page: Page,
+  ): Promise<QueryPage> {
+    const { directory, openSource } = this.#options;
+    const { handle, record, partition, compiled, request, confine, inner } = range;
+    const source = await openSource(partition);
+    try {
+      const part = await executePage(compiled, {
+        parameters: request.spec.parameters,
+        source,
+        indexer: handle.indexer,
+        itemCountMax: wanted - page.rows.length,
+        bytesMax: PAGE_BYTES_MAX - page.bytes,
+        ...(confine === undefined ? {} : { epkRange: confine }),
+        ...(inner === undefined ? {} : { continuation: inner }),
+      });
+      let outputBytes = 0;
+      for (const row of part.rows) {
+        page.rows.push(row);
+        outputBytes += row.length;
+      }
+      page.bytes += outputBytes;
+      page.retrievedCount += part.retrievedCount;
+      page.retrievedBytes += part.retrievedBytes;
+      page.charge += queryCharge(part.retrievedCount, part.retrievedBytes, outputBytes);
+      return part;
+    } catch (error) {
+      throw AnswerError.withHead(error, headOf(directory.state, handle, record, partition, LOOKUP_CHARGE));
+    } finally {
+      await source.close();
+    }
+  }
+}
+
+/** The ranges a request touches, and the part of the key space it is confined to. */
+function scopeOf(
+  handle: ContainerHandle,
+  scope: FeedScope,
+): { confine: EpkRange | undefined; records: readonly PartitionRecord[] } {
+  let confine: EpkRange | undefined;
+  if (scope.partitionKey !== undefined && !isWholeLegacyContainer(handle, scope)) {
+    confine = partitionKeyRange(handle.record.definition.partitionKey, scope.partitionKey);
+  }
+  if (scope.epkRange !== undefined) {
+    const { min, max } = confine ?? EVERYTHING;
+    const inner = scope.epkRange;
+    confine = { min: min > inner.min ? min : inner.min, max: max < inner.max ? max : inner.max };
+  }
+  if (scope.rangeId !== undefined) return { confine, records: [partitionById(handle, scope.rangeId)] };
+  const records = partitionsOverlapping(handle, confine ?? EVERYTHING);
+  // An empty slice of the key space still belongs to somebody, who answers with nothing.
+  return { confine, records: records.length > 0 ? records : handle.record.partitions.slice(0, 1) };
+}
+
+/** In a legacy container `[]` on a feed means all of it. */
+function isWholeLegacyContainer(handle: ContainerHandle, scope: FeedScope): boolean {
+  return handle.record.definition.partitionKey.systemKey === true && scope.partitionKey?.length === 0;
+}
+
+function wantedCount(itemCountMax: number | undefined): number {
+  return itemCountMax === undefined || itemCountMax < 1 ? ITEM_COUNT_DEFAULT : itemCountMax;
+}
+
+/** Which range to go on with, and the query's own token in it. */
+function parseContinuation(
+  continuation: string | undefined,
+  records: readonly PartitionRecord[],
+): { place: number; inner: string | undefined } {
+  if (continuation === undefined || continuation === '') return { place: 0, inner: undefined };
+  const cut = continuation.indexOf('~');
+  const place = records.findIndex((record) => record.id === continuation.slice(0, cut));
+  if (cut < 0 || place < 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
+  const inner = continuation.slice(cut + 1);
+  return { place, inner: inner === '' ? undefined : inner };
+}
+
+function notServable(handle: ContainerHandle, spec: QuerySpec): DatabaseError {
+  const plan = planForClient(spec, handle.record.definition.partitionKey);
+  return new DatabaseError(
+    'CrossPartitionQueryNotServable',
+    'The provided cross partition query can not be directly served by the gateway. This is a first chance (internal) ' +
+      'exception that all newer clients will know how to handle gracefully. This exception is traced, but unless you see ' +
+      'it bubble up as an exception (which only happens on older SDK clients), then you can safely ignore this message.',
+    { additionalInfo: JSON.stringify(plan) },
+  );
+}
+
+function measure(page: Page, times: { startMs: number; compiledMs: number; endMs: number }): QueryMetrics {
+  return {
+    totalMs: times.endMs - times.startMs,
+    compileMs: times.compiledMs - times.startMs,
+    indexLookupMs: 0,
+    documentLoadMs: times.endMs - times.compiledMs,
+    retrievedCount: page.retrievedCount,
+    retrievedBytes: page.retrievedBytes,
+    outputCount: page.rows.length,
+    outputBytes: page.bytes,
+    indexHitRatio: page.retrievedCount === 0 ? 1 : Math.min(1, page.rows.length / page.retrievedCount),
+  };
+}
+

@@ -1,0 +1,364 @@
+/**
+ * Point operations on items. Each resolves its container and partition, passes the gate, and hands the
+ * partition a decision to take atomically against the newest state.
+ */
+import type { Directory, PartitionRecord } from '../account/index.ts';
+import { type Json, type JsonObject } from '../base/index.ts';
+import { unixMs, type VersionVector } from '../causality/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import type { StoredPut } from '../merge/index.ts';
+import { type HeldItem, type Intent, itemKey, Partition, type Stamp } from '../partition/index.ts';
+import { matchesCondition } from '../query/index.ts';
+import {
+  completeKey,
+  documentRid,
+  effectivePartitionKey,
+  formatEtag,
+  matchPartitionKey,
+  type PartitionKey,
+  readItem,
+  selfLink,
+  withSystemProperties,
+} from '../resource/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { AnswerError } from './answer-error.ts';
+import { createCharge, LOOKUP_CHARGE, readCharge, replaceCharge } from './charge.ts';
+import { type ContainerHandle, partitionFor, priorityOf } from './container-handle.ts';
+import type { Containers } from './containers.ts';
+import type { ItemAnswer, ItemTarget, ItemWrite, Preconditions, RequestContext } from './engine.ts';
+import type { Forwarder } from './forwarding.ts';
+import { applyPatch, parsePatch } from './item-patch.ts';
+import {
+  checkConsistency,
+  checkIntendedContainer,
+  checkWriteRole,
+  headOf,
+  regionsThatLead,
+  sessionDemand,
+  waitFor,
+} from './request-gate.ts';
+
+export interface ItemOperationsOptions {
+  readonly runtime: Runtime;
+  readonly region: string;
+  readonly directory: Directory;
+  readonly containers: Containers;
+  /** Undefined for an engine that answers forwarded requests: those go no further. */
+  readonly forwarder: Forwarder | undefined;
+  /** How long a request waits for its session token before another region is asked, in milliseconds. */
+  readonly sessionPatienceMs: number;
+  /** How long a write waits while the store lags too far behind, in milliseconds. */
+  readonly roomPatienceMs: number;
+  /** Resolves when the store has room for more writes; undefined when it has. */
+  readonly room: () => Promise<void> | undefined;
+}
+
+/** An item's place: its container and the partition that owns it. */
+interface Place {
+  readonly handle: ContainerHandle;
+  readonly record: PartitionRecord;
+  readonly partition: Partition;
+  readonly key: string;
+}
+
+export class ItemOperations {
+  readonly #options: ItemOperationsOptions;
+
+  constructor(options: ItemOperationsOptions) {
+    this.#options = options;
+  }
+
+  // --- reads -------------------------------------------------------------------------------------------
+
+  /** Synchronous when the item is at hand and nothing has to be waited for: no promise on the hottest path. */
+  read(target: ItemTarget): ItemAnswer | Promise<ItemAnswer> {
+    const { handle, record, key } = this.#locate(target);
+    const partition = this.#options.containers.partition(handle, record);
+    if (partition instanceof Partition) return this.#readFrom({ handle, record, partition, key }, target);
+    return partition.then((opened) => this.#readFrom({ handle, record, partition: opened, key }, target));
+  }
+
+  #readFrom(place: Place, target: ItemTarget): ItemAnswer | Promise<ItemAnswer> {
+    const demand = sessionDemand(place.record, target);
+    if (demand !== undefined && !place.partition.vector.coversAll(demand)) return this.#readLater(place, target);
+    const item = place.partition.lookup(place.key);
+    const settled = place.partition.settled(item?.lsn ?? 0);
+    if (settled === undefined) return this.#readAnswer(place, target, item);
+    return settled.then(() => this.#readAnswer(place, target, item));
+  }
+
+  async #readLater(place: Place, target: ItemTarget): Promise<ItemAnswer> {
+    const { runtime, sessionPatienceMs } = this.#options;
+    const demand = sessionDemand(place.record, target);
+    if (demand === undefined || (await waitFor(runtime, place.partition, demand, sessionPatienceMs))) {
+      return this.#readFrom(place, target);
+    }
+    return this.forwardOrRefuse(place, demand, (forwarder, region) =>
+      forwarder.call(region, { kind: 'read', request: target }),
+    ) as Promise<ItemAnswer>;
+  }
+
+  /** Asks the regions that are ahead, one after the other; when none answers, the token cannot be served (404/1002). */
+  async forwardOrRefuse<T>(
+    place: Omit<Place, 'key'>,
+    demand: VersionVector,
+    ask: (forwarder: Forwarder, region: string) => Promise<T>,
+  ): Promise<T> {
+    const { forwarder, directory, region } = this.#options;
+    if (forwarder !== undefined) {
+      for (const other of regionsThatLead(directory.state, region, place.partition.vector, demand)) {
+        try {
+          return await ask(forwarder, other);
+        } catch (error) {
+          const isElsewhere = error instanceof DatabaseError && (error.code === 'ServiceUnavailable' || error.code === 'ReadSessionNotAvailable');
+          if (!isElsewhere) throw error;
+        }
+      }
+    }
+    throw new AnswerError(
+      'ReadSessionNotAvailable',
+      'The read session is not available for the input session token.',
+      headOf(directory.state, place.handle, place.record, place.partition, LOOKUP_CHARGE),
+    );
+  }
+
+  #readAnswer(place: Place, target: ItemTarget, item: HeldItem | undefined): ItemAnswer {
+    const { state } = this.#options.directory;
+    const visible = item?.visible;
+    if (visible === undefined) {
+      throw new AnswerError(
+        'NotFound',
+        'Entity with the specified id does not exist in the system.',
+        headOf(state, place.handle, place.record, place.partition, LOOKUP_CHARGE),
+      );
+    }
+    const etag = etagOf(visible);
+    const isUnchanged = target.ifNoneMatch !== undefined && (target.ifNoneMatch === etag || target.ifNoneMatch === '*');
+    const charge = isUnchanged ? LOOKUP_CHARGE : readCharge(visible.body.length);
+    return {
+      ...headOf(state, place.handle, place.record, place.partition, charge),
+      status: isUnchanged ? 304 : 200,
+      etag,
+      body: isUnchanged ? undefined : asBuffer(visible.body),
+    };
+  }
+
+  // --- writes ------------------------------------------------------------------------------------------
+
+  create(write: ItemWrite): Promise<ItemAnswer> {
+    return this.#writeBody(write, (visible) => {
+      if (visible !== undefined) {
+        throw new DatabaseError('Conflict', 'Entity with the specified id already exists in the system.');
+      }
+      return 201;
+    });
+  }
+
+  upsert(write: ItemWrite): Promise<ItemAnswer> {
+    return this.#writeBody(write, (visible) => {
+      if (visible === undefined) return 201;
+      checkMatch(visible, write);
+      return 200;
+    });
+  }
+
+  async replace(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
+    const { handle, record, key } = this.#locate(target);
+    const place = await this.#openForWrite(handle, record, key, target);
+    const { object, text } = readItem(body);
+    if (object.id !== target.id) {
+      throw new DatabaseError('BadRequest', 'The id in the body of the item does not match the id in the path.');
+    }
+    matchPartitionKey(handle.record.definition.partitionKey, { named: target.partitionKey, item: object });
+    return this.#put(place, object, text, (visible) => {
+      checkMatch(Partition.requireVisible(visible), target);
+      return 200;
+    });
+  }
+
+  async patch(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
+    const { handle, record, key } = this.#locate(target);
+    const patch = parsePatch(parseJson(body), handle.keyPaths);
+    const place = await this.#openForWrite(handle, record, key, target);
+    return this.#commit(place, 200, (visible) => {
+      const current = Partition.requireVisible(visible);
+      checkMatch(current, target);
+      const item = parseJson(asBuffer(current.body)) as JsonObject;
+      if (patch.condition !== undefined && !matchesCondition(patch.condition, item)) {
+        throw new DatabaseError('PreconditionFailed', 'One of the specified pre-condition is not met.');
+      }
+      const { object, text } = readItem(Buffer.from(JSON.stringify(applyPatch(item, patch.operations))));
+      return putIntent(handle, object, text);
+    });
+  }
+
+  async delete(target: ItemTarget): Promise<ItemAnswer> {
+    const { handle, record, key } = this.#locate(target);
+    const place = await this.#openForWrite(handle, record, key, target);
+    return this.#commit(place, 204, (visible) => {
+      checkMatch(Partition.requireVisible(visible), target);
+      return { kind: 'delete' };
+    });
+  }
+
+  /** Deletes one item by its key, whatever its version; for deleting whole logical partitions. */
+  async deleteByKey(handle: ContainerHandle, record: PartitionRecord, key: string): Promise<void> {
+    const place = await this.#openForWrite(handle, record, key, { path: { database: '', container: '' } });
+    const isThere = (visible: StoredPut | undefined): Intent => {
+      Partition.requireVisible(visible);
+      return { kind: 'delete' };
+    };
+    await place.partition.write(key, isThere).catch((error: unknown) => {
+      // Somebody else deleted it first, which is just as well.
+      if (!(error instanceof DatabaseError && error.code === 'NotFound')) throw error;
+    });
+  }
+
+  async #writeBody(write: ItemWrite, decide: (visible: StoredPut | undefined) => 200 | 201): Promise<ItemAnswer> {
+    const handle = this.#owner(write.path, write);
+    const { object, text } = readItem(write.body);
+    const definition = handle.record.definition.partitionKey;
+    const key = matchPartitionKey(definition, { named: write.partitionKey, item: object });
+    const epk = effectivePartitionKey(definition, key);
+    const place = await this.#openForWrite(handle, partitionFor(handle, epk), itemKey(epk, object.id), write);
+    return this.#put(place, object, text, decide);
+  }
+
+  #put(
+    place: Place,
+    object: JsonObject,
+    text: Buffer,
+    decide: (visible: StoredPut | undefined) => 200 | 201,
+  ): Promise<ItemAnswer> {
+    let status: 200 | 201 = 200;
+    return this.#commit(
+      place,
+      () => status,
+      (visible) => {
+        status = decide(visible);
+        return putIntent(place.handle, object, text);
+      },
+    );
+  }
+
+  async #commit(
+    place: Place,
+    status: ItemAnswer['status'] | (() => ItemAnswer['status']),
+    decide: (visible: StoredPut | undefined) => Intent,
+  ): Promise<ItemAnswer> {
+    const { handle, record, partition } = place;
+    let oldBytes = 0;
+    try {
+      const outcome = await partition.write(place.key, (visible) => {
+        oldBytes = visible?.body.length ?? 0;
+        return decide(visible);
+      });
+      const final = typeof status === 'number' ? status : status();
+      const { put } = outcome;
+      const charge = chargeOf(final, oldBytes, put?.body.length ?? 0);
+      const head = headOf(this.#options.directory.state, handle, record, partition, charge);
+      return { ...head, status: final, etag: put && etagOf(put), body: put && asBuffer(put.body) };
+    } catch (error) {
+      throw AnswerError.withHead(error, headOf(this.#options.directory.state, handle, record, partition, LOOKUP_CHARGE));
+    }
+  }
+
+  // --- the way there -----------------------------------------------------------------------------------
+
+  #owner(path: ItemTarget['path'], context: RequestContext): ContainerHandle {
+    const handle = this.#options.containers.owner(path);
+    checkConsistency(this.#options.directory.state, context.consistency);
+    checkIntendedContainer(handle, context);
+    return handle;
+  }
+
+  #locate(target: ItemTarget): { handle: ContainerHandle; record: PartitionRecord; key: string } {
+    const handle = this.#owner(target.path, target);
+    const epk = this.#epkOf(handle, target.partitionKey);
+    return { handle, record: partitionFor(handle, epk), key: itemKey(epk, target.id) };
+  }
+
+  #epkOf(handle: ContainerHandle, named: PartitionKey | undefined): string {
+    const definition = handle.record.definition.partitionKey;
+    if (named === undefined) {
+      throw new DatabaseError('BadRequest', 'PartitionKey value must be supplied for this operation.');
+    }
+    return effectivePartitionKey(definition, completeKey(definition, named));
+  }
+
+  async #openForWrite(
+    handle: ContainerHandle,
+    record: PartitionRecord,
+    key: string,
+    context: RequestContext,
+  ): Promise<Place> {
+    const { directory, region, runtime, containers, room, roomPatienceMs, sessionPatienceMs } = this.#options;
+    checkWriteRole(directory.state, region);
+    const partition = await containers.partition(handle, record);
+    const place = { handle, record, partition, key };
+    // In a single-write account the write region has everything by definition.
+    const demand = directory.state.multipleWriteRegions ? sessionDemand(record, context) : undefined;
+    if (demand !== undefined && !(await waitFor(runtime, partition, demand, sessionPatienceMs))) {
+      return this.forwardOrRefuse(place, demand, () => Promise.reject(new DatabaseError('ServiceUnavailable', '')));
+    }
+    const waiting = room();
+    if (waiting !== undefined) await withinPatience(runtime, waiting, roomPatienceMs);
+    return place;
+  }
+}
+
+async function withinPatience(runtime: Runtime, waiting: Promise<void>, patienceMs: number): Promise<void> {
+  const isThere = await Promise.race([
+    waiting.then(() => true),
+    new Promise<false>((resolve) => runtime.after(patienceMs, () => resolve(false))),
+  ]);
+  if (!isThere) {
+    throw new DatabaseError('TooManyRequests', 'The region is catching up with earlier writes.', { retryAfterMs: 1000 });
+  }
+}
+
+function putIntent(handle: ContainerHandle, object: JsonObject, text: Buffer): Intent {
+  const { rid } = handle.record;
+  const { indexer } = handle;
+  return {
+    kind: 'put',
+    priority: priorityOf(handle, object),
+    render: (stamp: Stamp) => {
+      const itemRid = documentRid(rid, stamp.incarnation);
+      const ts = Math.floor(unixMs(stamp.time) / 1000);
+      const self = selfLink(itemRid);
+      const body = withSystemProperties(text, { rid: itemRid, self, etag: formatEtag(stamp), ts });
+      // The parsed item is at hand here; whoever feeds the store would have to parse the text again.
+      object._ts = ts;
+      return { body, terms: indexer.terms(object) };
+    },
+  };
+}
+
+/** The etag that the origin wrote into the item's text: worked out again, not parsed. */
+function etagOf(put: StoredPut): string {
+  return formatEtag({ origin: put.dot.origin, n: put.dot.n, time: put.time });
+}
+
+/** @throws DatabaseError `PreconditionFailed` when the caller wants another version replaced. */
+function checkMatch(visible: StoredPut, { ifMatch }: Preconditions): void {
+  if (ifMatch === undefined || ifMatch === '*' || ifMatch === etagOf(visible)) return;
+  throw new DatabaseError('PreconditionFailed', 'One of the specified pre-condition is not met.');
+}
+
+function chargeOf(status: ItemAnswer['status'], oldBytes: number, newBytes: number): number {
+  if (status === 201) return createCharge(newBytes);
+  return status === 204 ? createCharge(oldBytes) : replaceCharge(Math.max(oldBytes, newBytes));
+}
+
+function parseJson(body: Buffer): Json {
+  try {
+    return JSON.parse(body.toString('utf8')) as Json;
+  } catch (cause) {
+    throw new DatabaseError('BadRequest', 'The body of the request is not valid JSON.', { cause });
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,177 @@
+/**
+ * Partial update of an item: a list of JSON-pointer operations, applied in order, all or none.
+ * (Whole-item semantics: the outcome replicates as a replace.)
+ */
+import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+
+export interface Patch {
+  /** Text of a filter such as `from c where c.a = 1`. */
+  readonly condition: string | undefined;
+  readonly operations: readonly PatchOperation[];
+}
+
+export interface PatchOperation {
+  readonly op: 'add' | 'set' | 'replace' | 'remove' | 'incr' | 'move';
+  readonly path: readonly string[];
+  readonly from: readonly string[] | undefined;
+  readonly value: Json | undefined;
+}
+
+const OPERATIONS_MAX = 10;
+const KINDS = ['add', 'set', 'replace', 'remove', 'incr', 'move'] as const;
+const SYSTEM = new Set(['id', '_rid', '_self', '_etag', '_ts', '_attachments']);
+
+/**
+ * The patch that a request body describes: a bare array of operations, or `{condition?, operations}`.
+ * `keyPaths`: the container's partition key paths, which no operation may touch.
+ * @throws DatabaseError `BadRequest`
+ */
+export function parsePatch(body: Json, keyPaths: readonly (readonly string[])[]): Patch {
+  const list = Array.isArray(body) ? body : isJsonObject(body) ? body.operations : undefined;
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new DatabaseError('BadRequest', 'The patch request must hold a non-empty list of operations.');
+  }
+  if (list.length > OPERATIONS_MAX) {
+    throw new DatabaseError('BadRequest', `The number of patch operations can't exceed ${OPERATIONS_MAX}.`);
+  }
+  const condition = isJsonObject(body) ? body.condition : undefined;
+  if (condition !== undefined && condition !== null && typeof condition !== 'string') {
+    throw new DatabaseError('BadRequest', 'The condition of a patch request must be a string.');
+  }
+  return { condition: condition ?? undefined, operations: list.map((entry) => parseOperation(entry, keyPaths)) };
+}
+
+function parseOperation(entry: Json, keyPaths: readonly (readonly string[])[]): PatchOperation {
+  if (!isJsonObject(entry)) throw new DatabaseError('BadRequest', 'A patch operation must be an object.');
+  const op = KINDS.find((kind) => kind === entry.op);
+  if (op === undefined) {
+    throw new DatabaseError('BadRequest', `The patch operation '${String(entry.op)}' is not one of ${KINDS.join(', ')}.`);
+  }
+  const path = parsePointer(entry.path);
+  checkTarget(path, keyPaths);
+  const from = op === 'move' ? parsePointer(entry.from) : undefined;
+  if (from !== undefined) checkTarget(from, keyPaths);
+  if ((op === 'add' || op === 'set' || op === 'replace' || op === 'incr') && entry.value === undefined) {
+    throw new DatabaseError('BadRequest', `The patch operation '${op}' needs a value.`);
+  }
+  return { op, path, from, value: entry.value };
+}
+
+function parsePointer(value: Json | undefined): string[] {
+  if (typeof value !== 'string' || !value.startsWith('/') || value.length < 2) {
+    throw new DatabaseError('BadRequest', `The patch path '${String(value)}' is not valid.`);
+  }
+  return value.slice(1).split('/').map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function checkTarget(path: readonly string[], keyPaths: readonly (readonly string[])[]): void {
+  const touchesKey = keyPaths.some((key) => {
+    const shorter = Math.min(key.length, path.length);
+    return key.slice(0, shorter).every((segment, place) => segment === path[place]);
+  });
+  if ((path.length === 1 && SYSTEM.has(path[0] ?? '')) || touchesKey) {
+    throw new DatabaseError('BadRequest', `The patch path '/${path.join('/')}' points to a property that cannot be changed.`);
+  }
+}
+
+/** A changed copy of `item`. @throws DatabaseError `BadRequest` when an operation does not fit the item. */
+export function applyPatch(item: JsonObject, operations: readonly PatchOperation[]): JsonObject {
+  const copy = structuredClone(item);
+  for (const operation of operations) applyOne(copy, operation);
+  return copy;
+}
+
+function applyOne(item: JsonObject, operation: PatchOperation): void {
+  const { op, path, value } = operation;
+  switch (op) {
+    case 'add':
+    case 'set':
+      put(item, path, value as Json, op === 'add');
+      return;
+    case 'replace':
+      if (get(item, path) === undefined) throw missing(path);
+      put(item, path, value as Json, false);
+      return;
+    case 'remove':
+      remove(item, path);
+      return;
+    case 'incr':
+      increment(item, path, value as Json);
+      return;
+    case 'move': {
+      const from = operation.from ?? [];
+      const moved = get(item, from);
+      if (moved === undefined) throw missing(from);
+      remove(item, from);
+      put(item, path, moved, true);
+    }
+  }
+}
+
+function increment(item: JsonObject, path: readonly string[], by: Json): void {
+  const current = get(item, path);
+  if (typeof by !== 'number' || (current !== undefined && typeof current !== 'number')) {
+    throw new DatabaseError('BadRequest', `The patch path '/${path.join('/')}' can only be incremented by a number if it holds a number.`);
+  }
+  const sum = (current ?? 0) + by;
+  if (!Number.isFinite(sum)) throw new DatabaseError('BadRequest', 'The incremented value is out of range.');
+  put(item, path, sum, false);
+}
+
+function get(item: JsonObject, path: readonly string[]): Json | undefined {
+  let value: Json | undefined = item;
+  for (const segment of path) {
+    if (Array.isArray(value)) value = value[arrayIndex(segment, value.length - 1) ?? -1];
+    else if (isJsonObject(value)) value = Object.hasOwn(value, segment) ? value[segment] : undefined;
+    else return undefined;
+  }
+  return value;
+}
+
+function parentOf(item: JsonObject, path: readonly string[]): Json[] | JsonObject {
+  const parent = get(item, path.slice(0, -1));
+  if (Array.isArray(parent) || isJsonObject(parent)) return parent;
+  throw missing(path);
+}
+
+function put(item: JsonObject, path: readonly string[], value: Json, inserts: boolean): void {
+  const parent = parentOf(item, path);
+  const leaf = path.at(-1) ?? '';
+  if (!Array.isArray(parent)) {
+    define(parent, leaf, value);
+    return;
+  }
+  const index = leaf === '-' ? parent.length : arrayIndex(leaf, parent.length);
+  if (index === undefined) throw missing(path);
+  if (inserts || index === parent.length) parent.splice(index, 0, value);
+  else parent[index] = value;
+}
+
+/** Assignment to `__proto__` would change the object's prototype instead. */
+function define(object: JsonObject, name: string, value: Json): void {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function remove(item: JsonObject, path: readonly string[]): void {
+  const parent = parentOf(item, path);
+  const leaf = path.at(-1) ?? '';
+  if (Array.isArray(parent)) {
+    const index = arrayIndex(leaf, parent.length - 1);
+    if (index === undefined) throw missing(path);
+    parent.splice(index, 1);
+  } else {
+    if (!Object.hasOwn(parent, leaf)) throw missing(path);
+    delete parent[leaf];
+  }
+}
+
+function arrayIndex(segment: string, max: number): number | undefined {
+  if (!/^(0|[1-9]\d{0,9})$/.test(segment)) return undefined;
+  const index = Number(segment);
+  return index <= max ? index : undefined;
+}
+
+function missing(path: readonly string[]): DatabaseError {
+  return new DatabaseError('BadRequest', `The patch path '/${path.join('/')}' does not exist in the item.`);
+}
