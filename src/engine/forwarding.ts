@@ -1,10 +1,9 @@
 /**
  * A read that its own region cannot answer yet (the session token is ahead of it) goes to a region that can.
- * One channel to each region, opened on first use; calls are numbered frames, so answers may overtake each other.
+ * One channel to each region, opened on first use.
  */
-import { deserialize, serialize } from 'node:v8';
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
-import type { Channel, Network, NetworkListener, Runtime } from '../runtime/index.ts';
+import { answerCalls, Caller, type Network, type NetworkListener, type Runtime } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
 import type { AnswerHead, FeedAnswer, FeedScope, ItemAnswer, Items, ItemTarget, QueryRequest } from './engine.ts';
 
@@ -13,21 +12,16 @@ export type ForwardedCall =
   | { readonly kind: 'list'; readonly request: FeedScope }
   | { readonly kind: 'query'; readonly request: QueryRequest };
 
-interface CallFrame {
-  readonly id: number;
-  readonly call: ForwardedCall;
-}
-
-interface AnswerFrame {
-  readonly id: number;
-  readonly answer?: ItemAnswer | FeedAnswer;
-  readonly error?: {
-    readonly code: ErrorCode;
-    readonly message: string;
-    readonly additionalInfo: string | undefined;
-    readonly head: AnswerHead | undefined;
-  };
-}
+type Outcome =
+  | { readonly answer: ItemAnswer | FeedAnswer }
+  | {
+      readonly error: {
+        readonly code: ErrorCode;
+        readonly message: string;
+        readonly additionalInfo: string | undefined;
+        readonly head: AnswerHead | undefined;
+      };
+    };
 
 /** Asks another region; rejects with `ServiceUnavailable` when it does not answer in time. */
 export interface Forwarder {
@@ -42,100 +36,39 @@ export interface ForwarderOptions {
   readonly timeoutMs: number;
 }
 
-interface PendingCall {
-  readonly resolve: (answer: ItemAnswer | FeedAnswer) => void;
-  readonly reject: (error: DatabaseError) => void;
-  readonly cancelTimer: () => void;
-}
-
-export function createForwarder(options: ForwarderOptions): Forwarder {
-  const lines = new Map<string, Line>();
+export function createForwarder({ runtime, network, addressOf, timeoutMs }: ForwarderOptions): Forwarder {
+  const callers = new Map<string, Promise<Caller>>();
+  const connect = async (region: string): Promise<Caller> => {
+    const address = addressOf(region);
+    if (address === undefined) throw unavailable(region);
+    return new Caller(runtime, await network.connect(address), () => callers.delete(region));
+  };
   return {
-    call(region, call) {
-      let line = lines.get(region);
-      if (line === undefined) {
-        line = new Line(region, options, () => lines.delete(region));
-        lines.set(region, line);
+    async call(region, call) {
+      let caller = callers.get(region);
+      if (caller === undefined) {
+        caller = connect(region);
+        callers.set(region, caller);
       }
-      return line.call(call);
+      let outcome: Outcome;
+      try {
+        outcome = (await (await caller).call(call, timeoutMs)) as Outcome;
+      } catch {
+        callers.delete(region);
+        throw unavailable(region);
+      }
+      if ('answer' in outcome) return withBuffers(outcome.answer);
+      throw rebuild(outcome.error);
     },
     close() {
-      for (const line of [...lines.values()]) line.close();
+      for (const caller of callers.values()) void caller.then((open) => open.close()).catch(() => undefined);
+      callers.clear();
     },
   };
 }
 
-/** One region's channel and the calls that wait on it. */
-class Line {
-  readonly #region: string;
-  readonly #options: ForwarderOptions;
-  readonly #onClosed: () => void;
-  readonly #pending = new Map<number, PendingCall>();
-  readonly #channel: Promise<Channel>;
-  #lastId = 0;
-
-  constructor(region: string, options: ForwarderOptions, onClosed: () => void) {
-    this.#region = region;
-    this.#options = options;
-    this.#onClosed = onClosed;
-    this.#channel = this.#connect();
-    this.#channel.catch(() => this.#closed());
-  }
-
-  async #connect(): Promise<Channel> {
-    const address = this.#options.addressOf(this.#region);
-    if (address === undefined) throw this.#unavailable();
-    const channel = await this.#options.network.connect(address);
-    channel.onFrame((frame) => this.#answered(deserialize(frame) as AnswerFrame));
-    channel.onClose(() => this.#closed());
-    return channel;
-  }
-
-  call(call: ForwardedCall): Promise<ItemAnswer | FeedAnswer> {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    return new Promise((resolve, reject) => {
-      const cancelTimer = this.#options.runtime.after(this.#options.timeoutMs, () => {
-        this.#pending.delete(id);
-        reject(this.#unavailable());
-      });
-      this.#pending.set(id, { resolve, reject, cancelTimer });
-      this.#channel.then(
-        (channel) => channel.send(serialize({ id, call } satisfies CallFrame)),
-        () => this.#closed(),
-      );
-    });
-  }
-
-  #answered(frame: AnswerFrame): void {
-    const pending = this.#pending.get(frame.id);
-    if (pending === undefined) return;
-    this.#pending.delete(frame.id);
-    pending.cancelTimer();
-    if (frame.answer !== undefined) pending.resolve(withBuffers(frame.answer));
-    else pending.reject(rebuild(frame.error));
-  }
-
-  #closed(): void {
-    this.#onClosed();
-    for (const pending of this.#pending.values()) {
-      pending.cancelTimer();
-      pending.reject(this.#unavailable());
-    }
-    this.#pending.clear();
-  }
-
-  close(): void {
-    this.#channel.then(
-      (channel) => channel.close(),
-      () => undefined,
-    );
-    this.#closed();
-  }
-
-  #unavailable(): DatabaseError {
-    return new DatabaseError('ServiceUnavailable', `The region '${this.#region}' does not answer.`);
-  }
+function unavailable(region: string): DatabaseError {
+  return new DatabaseError('ServiceUnavailable', `The region '${region}' does not answer.`);
 }
 
 /** Structured cloning turns buffers into plain byte arrays. */
@@ -146,8 +79,7 @@ function withBuffers(answer: ItemAnswer | FeedAnswer): ItemAnswer | FeedAnswer {
   return answer.body === undefined ? answer : { ...answer, body: Buffer.from(answer.body) };
 }
 
-function rebuild(error: AnswerFrame['error']): DatabaseError {
-  if (error === undefined) return new DatabaseError('InternalServerError', 'The other region answered nothing.');
+function rebuild(error: Extract<Outcome, { error: unknown }>['error']): DatabaseError {
   const details = error.additionalInfo === undefined ? {} : { additionalInfo: error.additionalInfo };
   if (error.head === undefined) return new DatabaseError(error.code, error.message, details);
   return new AnswerError(error.code, error.message, error.head, details);
@@ -156,14 +88,12 @@ function rebuild(error: AnswerFrame['error']): DatabaseError {
 /** Answers the calls of other regions from `items`, which must not forward again. */
 export function serveForwarding(network: Network, address: string, items: Items): Promise<NetworkListener> {
   return network.listen(address, (channel) => {
-    channel.onFrame((bytes) => {
-      const { id, call } = deserialize(bytes) as CallFrame;
-      void answer(items, call).then(
-        (given) => channel.send(serialize({ id, answer: given } satisfies AnswerFrame)),
-        (error: unknown) => channel.send(serialize({ id, error: describe(error) } satisfies AnswerFrame)),
-      );
-    });
-    channel.onClose(() => undefined);
+    answerCalls(channel, (question) =>
+      answer(items, question as ForwardedCall).then(
+        (given): Outcome => ({ answer: given }),
+        (error: unknown): Outcome => ({ error: describe(error) }),
+      ),
+    );
   });
 }
 
@@ -178,7 +108,7 @@ async function answer(items: Items, call: ForwardedCall): Promise<ItemAnswer | F
   }
 }
 
-function describe(error: unknown): AnswerFrame['error'] {
+function describe(error: unknown): Extract<Outcome, { error: unknown }>['error'] {
   if (error instanceof DatabaseError) {
     const head = error instanceof AnswerError ? error.head : undefined;
     return { code: error.code, message: error.message, additionalInfo: error.additionalInfo, head };

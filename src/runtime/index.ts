@@ -1,4 +1,6 @@
 /** Clock, timers, randomness, disks and sockets: the only module that touches the real ones. */
+export { answerCalls, Caller, NoAnswerError } from './calls.ts';
+export { type Child, onParentGone, readFirstInputLine, startChild } from './child-process.ts';
 export type { Disk, DiskFile } from './disk.ts';
 export type { HttpHandler, HttpListener, HttpListenOptions, HttpRequest, HttpResponse } from './http.ts';
 export { createLocalNetwork } from './local-network.ts';
