@@ -1,0 +1,144 @@
+import { assert, type Json } from '../base/index.ts';
+import { canonicalText, compareForOrder, isPrimitive, type Value } from './values.ts';
+
+export interface Accumulator {
+  add(value: Value): void;
+  /** Undefined when the aggregate has no value. */
+  result(): Value;
+}
+
+export interface Aggregate {
+  readonly name: string;
+  create(): Accumulator;
+}
+
+class Count implements Accumulator {
+  #count = 0;
+
+  add(value: Value): void {
+    if (value !== undefined) this.#count++;
+  }
+
+  result(): Value {
+    return this.#count;
+  }
+}
+
+class CountIf implements Accumulator {
+  #count = 0;
+
+  add(value: Value): void {
+    if (value === true) this.#count++;
+  }
+
+  result(): Value {
+    return this.#count;
+  }
+}
+
+/** One value that is no number spoils the whole sum: the language has no sum of numbers and strings. */
+class Sum implements Accumulator {
+  #sum = 0;
+  #count = 0;
+
+  add(value: Value): void {
+    if (value === undefined) return;
+    this.#sum += typeof value === 'number' ? value : Number.NaN;
+    this.#count++;
+  }
+
+  result(): Value {
+    return Number.isFinite(this.#sum) ? this.#sum : undefined;
+  }
+
+  average(): Value {
+    const sum = this.result();
+    return typeof sum === 'number' && this.#count > 0 ? sum / this.#count : undefined;
+  }
+}
+
+class Average implements Accumulator {
+  readonly #sum = new Sum();
+
+  add(value: Value): void {
+    this.#sum.add(value);
+  }
+
+  result(): Value {
+    return this.#sum.average();
+  }
+}
+
+/** MIN (`sign` 1) and MAX (`sign` -1) over primitives; any array or object spoils the result. */
+class Extreme implements Accumulator {
+  readonly #sign: 1 | -1;
+  #best: Value;
+  #isSpoiled = false;
+
+  constructor(sign: 1 | -1) {
+    this.#sign = sign;
+  }
+
+  add(value: Value): void {
+    if (value === undefined) return;
+    if (!isPrimitive(value)) this.#isSpoiled = true;
+    else if (this.#best === undefined || compareForOrder(value, this.#best) * this.#sign < 0)
+      this.#best = value;
+  }
+
+  result(): Value {
+    return this.#isSpoiled ? undefined : this.#best;
+  }
+}
+
+class List implements Accumulator {
+  readonly #list: Json[] = [];
+  readonly #seen: Set<string> | undefined;
+
+  constructor(isSet: boolean) {
+    this.#seen = isSet ? new Set() : undefined;
+  }
+
+  add(value: Value): void {
+    if (value === undefined) return;
+    if (this.#seen !== undefined) {
+      const text = canonicalText(value);
+      if (this.#seen.has(text)) return;
+      this.#seen.add(text);
+    }
+    this.#list.push(value);
+  }
+
+  result(): Value {
+    return this.#list;
+  }
+}
+
+const AGGREGATES: ReadonlyMap<string, () => Accumulator> = new Map<string, () => Accumulator>([
+  ['COUNT', () => new Count()],
+  ['COUNTIF', () => new CountIf()],
+  ['SUM', () => new Sum()],
+  ['AVG', () => new Average()],
+  ['MIN', () => new Extreme(1)],
+  ['MAX', () => new Extreme(-1)],
+  ['MAKELIST', () => new List(false)],
+  ['ARRAY_AGG', () => new List(false)],
+  ['MAKESET', () => new List(true)],
+]);
+
+export function isAggregateName(name: string): boolean {
+  return AGGREGATES.has(name.toUpperCase());
+}
+
+/** Undefined for a name (in any case) that is no aggregate. */
+export function findAggregate(name: string): Aggregate | undefined {
+  const upper = name.toUpperCase();
+  const create = AGGREGATES.get(upper);
+  return create === undefined ? undefined : { name: upper, create };
+}
+
+/** The accumulators' results in order, for `Frame.aggregates`. */
+export function resultsOf(accumulators: readonly Accumulator[]): Value[] {
+  assert(accumulators.length > 0, 'only aggregating queries have results');
+  return accumulators.map((accumulator) => accumulator.result());
+}

@@ -1,0 +1,151 @@
+import type { Binder, Evaluator } from './binder.ts';
+import { type DocumentPath, pathOf } from './document-path.ts';
+import { compileExpression, isLiteral } from './evaluate.ts';
+import { likePrefix } from './like-pattern.ts';
+import type { CallNode, Expression, LikeNode } from './syntax.ts';
+
+/**
+ * What of a WHERE clause an index could answer, found once per query text. Which index there is, and what the
+ * parameters are, is only known at execution: see `access.ts`. Each condition is true for exactly the rows for
+ * which its expression is true; `opaque` stands for everything that only reading the item can tell.
+ */
+export type Condition =
+  | { readonly kind: 'and' | 'or'; readonly terms: readonly Condition[] }
+  | {
+      readonly kind: 'compare';
+      readonly path: DocumentPath;
+      readonly operator: Comparison;
+      readonly value: Evaluator;
+    }
+  | { readonly kind: 'in'; readonly path: DocumentPath; readonly values: readonly Evaluator[] }
+  | { readonly kind: 'prefix'; readonly path: DocumentPath; readonly value: Evaluator }
+  | { readonly kind: 'type'; readonly path: DocumentPath; readonly type: TypeCheck }
+  | { readonly kind: 'element'; readonly path: DocumentPath; readonly value: Evaluator }
+  /** Holds for all rows or for none. */
+  | { readonly kind: 'fixed'; readonly value: Evaluator }
+  /** Nothing beyond `narrowed` is known: rows must satisfy it and still be looked at. */
+  | { readonly kind: 'opaque'; readonly narrowed?: Condition };
+
+export type Comparison = '=' | '<' | '<=' | '>' | '>=';
+
+export type TypeCheck = 'defined' | 'null' | 'boolean' | 'number' | 'string';
+
+const MIRRORED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const satisfies Record<
+  Comparison,
+  Comparison
+>;
+
+const TYPE_CHECKS: Readonly<Record<string, TypeCheck>> = {
+  IS_DEFINED: 'defined',
+  IS_NULL: 'null',
+  IS_BOOL: 'boolean',
+  IS_NUMBER: 'number',
+  IS_STRING: 'string',
+};
+
+const OPAQUE: Condition = { kind: 'opaque' };
+
+/** Indexes know properties, not items as wholes. */
+function propertyPath(expression: Expression, aliases: ReadonlySet<string>): DocumentPath | undefined {
+  const path = pathOf(expression, aliases);
+  return path === undefined || path.length === 0 ? undefined : path;
+}
+
+function isComparison(operator: string): operator is Comparison {
+  return Object.hasOwn(MIRRORED, operator);
+}
+
+/** `aliases` are the names of the item itself. */
+export function findCondition(
+  expression: Expression,
+  aliases: ReadonlySet<string>,
+  binder: Binder,
+): Condition {
+  const find = (term: Expression) => findCondition(term, aliases, binder);
+  if (isLiteral(expression, true)) return { kind: 'fixed', value: compileExpression(expression, binder) };
+  switch (expression.kind) {
+    case 'logical':
+      return { kind: expression.operator === 'AND' ? 'and' : 'or', terms: expression.terms.map(find) };
+    case 'member': {
+      const path = propertyPath(expression, aliases);
+      return path === undefined ? OPAQUE : { kind: 'compare', path, operator: '=', value: () => true };
+    }
+    case 'unary': {
+      const path = expression.operator === 'NOT' ? propertyPath(expression.operand, aliases) : undefined;
+      return path === undefined ? OPAQUE : { kind: 'compare', path, operator: '=', value: () => false };
+    }
+    case 'binary':
+      return findComparison(expression.operator, expression.left, expression.right, aliases, binder);
+    case 'in': {
+      const path = propertyPath(expression.operand, aliases);
+      if (
+        path === undefined ||
+        expression.negated ||
+        !expression.items.every((item) => isLiteral(item, true))
+      )
+        return OPAQUE;
+      return { kind: 'in', path, values: expression.items.map((item) => compileExpression(item, binder)) };
+    }
+    case 'between':
+      if (expression.negated) return OPAQUE;
+      return {
+        kind: 'and',
+        terms: [
+          findComparison('>=', expression.operand, expression.low, aliases, binder),
+          findComparison('<=', expression.operand, expression.high, aliases, binder),
+        ],
+      };
+    case 'like':
+      return findLike(expression, aliases);
+    case 'call':
+      return findCall(expression, aliases, binder);
+    default:
+      return OPAQUE;
+  }
+}
+
+function findComparison(
+  operator: string,
+  left: Expression,
+  right: Expression,
+  aliases: ReadonlySet<string>,
+  binder: Binder,
+): Condition {
+  if (!isComparison(operator)) return OPAQUE;
+  const leftPath = propertyPath(left, aliases);
+  if (leftPath !== undefined && isLiteral(right, true)) {
+    return { kind: 'compare', path: leftPath, operator, value: compileExpression(right, binder) };
+  }
+  const rightPath = propertyPath(right, aliases);
+  if (rightPath !== undefined && isLiteral(left, true)) {
+    return {
+      kind: 'compare',
+      path: rightPath,
+      operator: MIRRORED[operator],
+      value: compileExpression(left, binder),
+    };
+  }
+  return OPAQUE;
+}
+
+function findLike(node: LikeNode, aliases: ReadonlySet<string>): Condition {
+  const path = propertyPath(node.operand, aliases);
+  const pattern = node.pattern.kind === 'constant' ? node.pattern.value : undefined;
+  if (path === undefined || node.negated || typeof pattern !== 'string') return OPAQUE;
+  const { prefix, isWhole } = likePrefix(pattern, node.escape);
+  const condition: Condition = { kind: 'prefix', path, value: () => prefix };
+  return isWhole ? condition : { kind: 'opaque', narrowed: condition };
+}
+
+function findCall(call: CallNode, aliases: ReadonlySet<string>, binder: Binder): Condition {
+  const [first, second] = call.operands;
+  const path = first === undefined || call.isUserDefined ? undefined : propertyPath(first, aliases);
+  if (path === undefined) return OPAQUE;
+  const name = call.name.toUpperCase();
+  const type = Object.hasOwn(TYPE_CHECKS, name) ? TYPE_CHECKS[name] : undefined;
+  if (type !== undefined) return { kind: 'type', path, type };
+  if (second === undefined || call.operands.length !== 2 || !isLiteral(second, true)) return OPAQUE;
+  const value = compileExpression(second, binder);
+  if (name === 'STARTSWITH') return { kind: 'prefix', path, value };
+  return name === 'ARRAY_CONTAINS' ? { kind: 'element', path, value } : OPAQUE;
+}

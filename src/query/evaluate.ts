@@ -1,0 +1,358 @@
+import { assert, type Json, unreachable } from '../base/index.ts';
+import type { Binder, Evaluator, Frame } from './binder.ts';
+import { type BuiltInFunction, finite } from './built-in-function.ts';
+import { findFunction } from './function-table.ts';
+import { compileLike, type LikePattern, matchesLike } from './like-pattern.ts';
+import {
+  type BinaryOperator,
+  type CallNode,
+  type Expression,
+  type InNode,
+  type LikeNode,
+  type LogicalNode,
+  partsOf,
+  type UnaryNode,
+} from './syntax.ts';
+import { queryError, unsupported } from './syntax-error.ts';
+import {
+  compareRelational,
+  deepEqual,
+  elementOf,
+  emptyObject,
+  equalValues,
+  isInheritedName,
+  isPrimitive,
+  memberOf,
+  type Value,
+} from './values.ts';
+
+/** Whether a row is kept: the expression is exactly true. */
+export type Predicate = (frame: Frame) => boolean;
+
+/**
+ * Turns a tree into a closure, once per query text; rows then cost calls and no look-ups. What needs no row
+ * and no parameter is evaluated here. @throws DatabaseError `BadRequest` for names and functions that do not
+ * exist, wrong argument counts, and constructs that cannot be executed.
+ */
+export function compileExpression(expression: Expression, binder: Binder): Evaluator {
+  const evaluator = compileNode(expression, binder);
+  if (expression.kind === 'constant' || !isLiteral(expression)) return evaluator;
+  const value = evaluator({ slots: [], parameters: [], aggregates: [] });
+  return () => value;
+}
+
+/** As `compileExpression`, for conditions; false and undefined need not be told apart, so terms may be skipped. */
+export function compilePredicate(expression: Expression, binder: Binder): Predicate {
+  if (expression.kind === 'logical') {
+    const terms = expression.terms.map((term) => compilePredicate(term, binder));
+    if (expression.operator === 'AND') {
+      return (frame) => {
+        for (const term of terms) if (!term(frame)) return false;
+        return true;
+      };
+    }
+    return (frame) => {
+      for (const term of terms) if (term(frame)) return true;
+      return false;
+    };
+  }
+  const evaluator = compileExpression(expression, binder);
+  return (frame) => evaluator(frame) === true;
+}
+
+/** Whether an expression depends on nothing but literals (and, with `parameters`, on parameters). */
+export function isLiteral(expression: Expression, parameters = false): boolean {
+  switch (expression.kind) {
+    case 'parameter':
+      return parameters;
+    case 'name':
+    case 'subquery':
+      return false;
+    case 'call':
+      // Aggregates and user-defined functions look at rows.
+      if (expression.isUserDefined || findFunction(expression.name) === undefined) return false;
+  }
+  return partsOf(expression).every((part) => isLiteral(part, parameters));
+}
+
+function compileNode(expression: Expression, binder: Binder): Evaluator {
+  switch (expression.kind) {
+    case 'constant': {
+      const value = expression.value;
+      return () => value;
+    }
+    case 'parameter': {
+      const slot = binder.parameterSlot(expression.name);
+      return (frame) => frame.parameters[slot];
+    }
+    case 'name': {
+      const slot = binder.slotOf(expression);
+      return (frame) => frame.slots[slot];
+    }
+    case 'member':
+      return compileMember(compileExpression(expression.object, binder), expression.name);
+    case 'element':
+      return compileElement(
+        compileExpression(expression.object, binder),
+        compileExpression(expression.index, binder),
+      );
+    case 'unary':
+      return compileUnary(expression, binder);
+    case 'binary':
+      return compileBinary(
+        expression.operator,
+        compileExpression(expression.left, binder),
+        compileExpression(expression.right, binder),
+      );
+    case 'logical':
+      return compileLogical(expression, binder);
+    case 'conditional': {
+      const condition = compileExpression(expression.condition, binder);
+      const whenTrue = compileExpression(expression.whenTrue, binder);
+      const otherwise = compileExpression(expression.otherwise, binder);
+      return (frame) => (condition(frame) === true ? whenTrue(frame) : otherwise(frame));
+    }
+    case 'in':
+      return negate(compileIn(expression, binder), expression.negated);
+    case 'between': {
+      const operand = compileExpression(expression.operand, binder);
+      const low = compileBinary('>=', operand, compileExpression(expression.low, binder));
+      const high = compileBinary('<=', operand, compileExpression(expression.high, binder));
+      return negate((frame) => both(low(frame), high(frame)), expression.negated);
+    }
+    case 'like':
+      return negate(compileLikeNode(expression, binder), expression.negated);
+    case 'call':
+      return compileCall(expression, binder);
+    case 'array':
+      return compileArray(expression.elements.map((element) => compileExpression(element, binder)));
+    case 'object':
+      return compileObject(expression.members, binder);
+    case 'subquery':
+      throw unsupported(expression.form === 'scalar' ? 'a subquery' : `the subquery form ${expression.form}`);
+    default:
+      return unreachable(expression);
+  }
+}
+
+function compileMember(object: Evaluator, name: string): Evaluator {
+  if (isInheritedName(name)) return (frame) => memberOf(object(frame), name);
+  return (frame) => {
+    const value = object(frame);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return value[name];
+  };
+}
+
+function compileElement(object: Evaluator, index: Evaluator): Evaluator {
+  return (frame) => {
+    const value = object(frame);
+    const key = index(frame);
+    if (typeof key === 'string') return memberOf(value, key);
+    return typeof key === 'number' ? elementOf(value, key) : undefined;
+  };
+}
+
+function not(value: Value): Value {
+  return typeof value === 'boolean' ? !value : undefined;
+}
+
+function negate(evaluator: Evaluator, isNegated: boolean): Evaluator {
+  return isNegated ? (frame) => not(evaluator(frame)) : evaluator;
+}
+
+function both(a: Value, b: Value): Value {
+  if (a === false || b === false) return false;
+  return a === true && b === true ? true : undefined;
+}
+
+function compileUnary(node: UnaryNode, binder: Binder): Evaluator {
+  const operand = compileExpression(node.operand, binder);
+  const ofNumber = (evaluate: (x: number) => number): Evaluator => {
+    return (frame) => {
+      const x = operand(frame);
+      return typeof x === 'number' ? evaluate(x) : undefined;
+    };
+  };
+  switch (node.operator) {
+    case 'NOT':
+      return negate(operand, true);
+    case '-':
+      return ofNumber((x) => -x);
+    case '+':
+      return ofNumber((x) => x);
+    case '~':
+      return ofNumber((x) => ~x);
+    default:
+      return unreachable(node.operator);
+  }
+}
+
+const ARITHMETIC: Readonly<Partial<Record<BinaryOperator, (x: number, y: number) => number>>> = {
+  '*': (x, y) => x * y,
+  '/': (x, y) => x / y,
+  '%': (x, y) => x % y,
+  '+': (x, y) => x + y,
+  '-': (x, y) => x - y,
+  '&': (x, y) => x & y,
+  '^': (x, y) => x ^ y,
+  '|': (x, y) => x | y,
+};
+
+const RELATIONAL: Readonly<Partial<Record<BinaryOperator, (difference: number) => boolean>>> = {
+  '<': (difference) => difference < 0,
+  '>': (difference) => difference > 0,
+  '<=': (difference) => difference <= 0,
+  '>=': (difference) => difference >= 0,
+};
+
+function compileBinary(operator: BinaryOperator, left: Evaluator, right: Evaluator): Evaluator {
+  const arithmetic = ARITHMETIC[operator];
+  if (arithmetic !== undefined) {
+    return (frame) => {
+      const x = left(frame);
+      const y = right(frame);
+      return typeof x === 'number' && typeof y === 'number' ? finite(arithmetic(x, y)) : undefined;
+    };
+  }
+  const relational = RELATIONAL[operator];
+  if (relational !== undefined) {
+    return (frame) => {
+      const difference = compareRelational(left(frame), right(frame));
+      return difference === undefined ? undefined : relational(difference);
+    };
+  }
+  switch (operator) {
+    case '=':
+      return (frame) => equalValues(left(frame), right(frame));
+    case '!=':
+      return (frame) => not(equalValues(left(frame), right(frame)));
+    case '??':
+      return (frame) => {
+        const value = left(frame);
+        return value === undefined ? right(frame) : value;
+      };
+    default:
+      assert(operator === '||', 'the tables above hold all other operators');
+      return (frame) => {
+        const x = left(frame);
+        const y = right(frame);
+        return typeof x === 'string' && typeof y === 'string' ? x + y : undefined;
+      };
+  }
+}
+
+function compileLogical(node: LogicalNode, binder: Binder): Evaluator {
+  const terms = node.terms.map((term) => compileExpression(term, binder));
+  // One term with this value decides: false for AND, true for OR.
+  const decisive = node.operator === 'OR';
+  return (frame) => {
+    let isKnown = true;
+    for (const term of terms) {
+      const value = term(frame);
+      if (value === decisive) return decisive;
+      if (value !== !decisive) isKnown = false;
+    }
+    return isKnown ? !decisive : undefined;
+  };
+}
+
+function compileIn(node: InNode, binder: Binder): Evaluator {
+  const operand = compileExpression(node.operand, binder);
+  const items = node.items.map((item) => compileExpression(item, binder));
+  if (items.length > 4 && node.items.every((item) => item.kind === 'constant')) {
+    const constants = new Set(node.items.map((item) => (item.kind === 'constant' ? item.value : undefined)));
+    return (frame) => {
+      const value = operand(frame);
+      return value === undefined ? undefined : isPrimitive(value) && constants.has(value);
+    };
+  }
+  return (frame) => {
+    const value = operand(frame);
+    if (value === undefined) return undefined;
+    for (const item of items) {
+      const candidate = item(frame);
+      if (candidate !== undefined && deepEqual(value, candidate)) return true;
+    }
+    return false;
+  };
+}
+
+function compileLikeNode(node: LikeNode, binder: Binder): Evaluator {
+  const operand = compileExpression(node.operand, binder);
+  const pattern = compileExpression(node.pattern, binder);
+  // Nearly every query has one pattern for all rows.
+  let lastText: string | undefined;
+  let lastSteps: LikePattern | undefined;
+  return (frame) => {
+    const text = operand(frame);
+    const patternText = pattern(frame);
+    if (typeof text !== 'string' || typeof patternText !== 'string') return undefined;
+    if (patternText !== lastText) {
+      lastSteps = compileLike(patternText, node.escape);
+      lastText = patternText;
+    }
+    return lastSteps === undefined ? undefined : matchesLike(lastSteps, text);
+  };
+}
+
+function compileCall(node: CallNode, binder: Binder): Evaluator {
+  const [first] = node.operands;
+  const aggregate = binder.aggregateSlot(node, () => {
+    assert(first !== undefined, 'the binder checks the argument count first');
+    return compileExpression(first, binder);
+  });
+  if (aggregate !== undefined) return (frame) => frame.aggregates[aggregate];
+  if (node.isUserDefined) throw unsupported(`the user-defined function udf.${node.name}`);
+  const found = findFunction(node.name);
+  if (found === undefined) {
+    throw queryError('SC2005', `'${node.name}' is not a recognized built-in function name.`, node.location);
+  }
+  const count = node.operands.length;
+  if (count < found.operandsMin || count > found.operandsMax) {
+    const wanted =
+      found.operandsMin === found.operandsMax
+        ? `${found.operandsMin}`
+        : `${found.operandsMin} to ${Number.isFinite(found.operandsMax) ? found.operandsMax : 'any number of'}`;
+    throw queryError('SC2050', `The ${node.name} function requires ${wanted} argument(s).`, node.location);
+  }
+  return callOf(
+    found,
+    node.operands.map((operand) => compileExpression(operand, binder)),
+  );
+}
+
+function callOf({ evaluate }: BuiltInFunction, operands: readonly Evaluator[]): Evaluator {
+  const [first, second] = operands;
+  if (first !== undefined && operands.length === 1) return (frame) => evaluate(first(frame));
+  if (first !== undefined && second !== undefined && operands.length === 2) {
+    return (frame) => evaluate(first(frame), second(frame));
+  }
+  return (frame) => evaluate(...operands.map((operand) => operand(frame)));
+}
+
+function compileArray(elements: readonly Evaluator[]): Evaluator {
+  return (frame) => {
+    const array: Json[] = [];
+    for (const element of elements) {
+      const value = element(frame);
+      if (value !== undefined) array.push(value);
+    }
+    return array;
+  };
+}
+
+function compileObject(
+  members: readonly { readonly name: string; readonly value: Expression }[],
+  binder: Binder,
+): Evaluator {
+  const compiled = members.map(({ name, value }) => ({ name, evaluate: compileExpression(value, binder) }));
+  return (frame) => {
+    const object = emptyObject();
+    for (const { name, evaluate } of compiled) {
+      const value = evaluate(frame);
+      if (value !== undefined) object[name] = value;
+    }
+    return object;
+  };
+}

@@ -1,0 +1,330 @@
+import { assert } from '../base/index.ts';
+import type { BinaryOperator, Expression, Query, SubqueryNode } from './syntax.ts';
+import { queryError } from './syntax-error.ts';
+import type { TokenStream } from './token-stream.ts';
+
+/**
+ * Top-down operator precedence (Pratt 1973): an operator takes what stands left of it while it binds
+ * tighter than whoever is waiting. Strengths follow the reference grammar of the dialect, where NOT is an
+ * ordinary unary operator: `NOT a = b` is `(NOT a) = b`.
+ */
+export const STRENGTH = {
+  conditional: 1,
+  coalesce: 2,
+  or: 3,
+  and: 4,
+  /** IN, BETWEEN, LIKE: they take whole binary expressions and are not taken by binary operators. */
+  membership: 5,
+  unary: 14,
+  postfix: 15,
+} as const;
+
+export const BINARY_STRENGTH: Readonly<Record<BinaryOperator, number>> = {
+  '??': STRENGTH.coalesce,
+  '||': 6,
+  '|': 7,
+  '^': 8,
+  '&': 9,
+  '=': 10,
+  '!=': 10,
+  '<': 11,
+  '>': 11,
+  '<=': 11,
+  '>=': 11,
+  '+': 12,
+  '-': 12,
+  '*': 13,
+  '/': 13,
+  '%': 13,
+};
+
+/** Trees are walked by recursion, in the parser and everywhere after it; these two keep the stack safe. */
+const NESTING_MAX = 200;
+const HEIGHT_MAX = 1_000;
+
+const SUBQUERY_WORDS = ['ARRAY', 'ALL', 'FIRST', 'LAST'] as const;
+
+function isBinaryOperator(text: string): text is BinaryOperator {
+  return Object.hasOwn(BINARY_STRENGTH, text);
+}
+
+export class ExpressionParser {
+  readonly #tokens: TokenStream;
+  readonly #parseQuery: () => Query;
+  #nesting = 0;
+  /** Height of the tree parsed last. */
+  #height = 0;
+
+  constructor(tokens: TokenStream, parseQuery: () => Query) {
+    this.#tokens = tokens;
+    this.#parseQuery = parseQuery;
+  }
+
+  /** An expression whose operators all bind at least as tight as `strengthMin`. */
+  parse(strengthMin = 0): Expression {
+    this.#nesting++;
+    if (this.#nesting > NESTING_MAX) throw this.#tooDeep();
+    let left = this.#parsePrefix();
+    // What an operator yields cannot be taken by a tighter one: `a IN (1) + 2` is an error, not a sum.
+    let strengthMax: number = STRENGTH.postfix;
+    for (;;) {
+      const strength = this.#infixStrength();
+      if (strength < strengthMin || strength > strengthMax || strength === 0) break;
+      const leftHeight = this.#height;
+      left = this.#parseInfix(left, strength);
+      this.#height = Math.max(this.#height, leftHeight) + 1;
+      if (this.#height > HEIGHT_MAX) throw this.#tooDeep();
+      strengthMax = strength === STRENGTH.membership ? STRENGTH.membership - 1 : strength;
+    }
+    this.#nesting--;
+    return left;
+  }
+
+  /** One or more expressions separated by commas. */
+  parseList(): Expression[] {
+    const list: Expression[] = [];
+    let height = 0;
+    do {
+      list.push(this.parse());
+      height = Math.max(height, this.#height);
+    } while (this.#tokens.acceptSymbol(','));
+    this.#height = height;
+    return list;
+  }
+
+  #tooDeep(): Error {
+    return queryError('SC1001', 'Syntax error, the expression is nested too deeply.', this.#tokens.peek());
+  }
+
+  /** 0 when the next token is no infix operator. */
+  #infixStrength(): number {
+    const token = this.#tokens.peek();
+    if (token.kind === 'symbol') {
+      if (isBinaryOperator(token.text)) return BINARY_STRENGTH[token.text];
+      return token.text === '?' ? STRENGTH.conditional : 0;
+    }
+    if (token.kind !== 'keyword') return 0;
+    switch (token.text) {
+      case 'OR':
+        return STRENGTH.or;
+      case 'AND':
+        return STRENGTH.and;
+      case 'IN':
+      case 'BETWEEN':
+      case 'LIKE':
+        return STRENGTH.membership;
+      case 'NOT':
+        return this.#isNegatedMembership() ? STRENGTH.membership : 0;
+      default:
+        return 0;
+    }
+  }
+
+  #isNegatedMembership(): boolean {
+    const { text, kind } = this.#tokens.peek(1);
+    return kind === 'keyword' && (text === 'IN' || text === 'BETWEEN' || text === 'LIKE');
+  }
+
+  #parseInfix(left: Expression, strength: number): Expression {
+    if (strength === STRENGTH.membership) return this.#parseMembership(left);
+    const { text } = this.#tokens.next();
+    if (text === 'AND' || text === 'OR') return this.#parseChain(left, text, strength);
+    if (text === '?') {
+      const whenTrue = this.parse();
+      const height = this.#height;
+      this.#tokens.expectSymbol(':');
+      const otherwise = this.parse(STRENGTH.conditional);
+      this.#height = Math.max(height, this.#height);
+      return { kind: 'conditional', condition: left, whenTrue, otherwise };
+    }
+    assert(isBinaryOperator(text), 'infixStrength admits operators only');
+    return { kind: 'binary', operator: text, left, right: this.parse(strength + 1) };
+  }
+
+  #parseChain(first: Expression, operator: 'AND' | 'OR', strength: number): Expression {
+    const terms = [first];
+    let height = 0;
+    do {
+      terms.push(this.parse(strength + 1));
+      height = Math.max(height, this.#height);
+    } while (this.#tokens.acceptKeyword(operator));
+    this.#height = height;
+    return { kind: 'logical', operator, terms };
+  }
+
+  #parseMembership(operand: Expression): Expression {
+    const negated = this.#tokens.acceptKeyword('NOT');
+    const tighter = STRENGTH.membership + 1;
+    const { text: keyword } = this.#tokens.next();
+    if (keyword === 'IN') {
+      this.#tokens.expectSymbol('(');
+      const items = this.parseList();
+      this.#tokens.expectSymbol(')');
+      return { kind: 'in', operand, items, negated };
+    }
+    const first = this.parse(tighter);
+    if (keyword === 'LIKE')
+      return { kind: 'like', operand, pattern: first, escape: this.#parseEscape(), negated };
+    const height = this.#height;
+    this.#tokens.expectKeyword('AND');
+    const high = this.parse(tighter);
+    this.#height = Math.max(height, this.#height);
+    return { kind: 'between', operand, low: first, high, negated };
+  }
+
+  #parseEscape(): string | undefined {
+    if (!this.#tokens.isWord('ESCAPE')) return undefined;
+    this.#tokens.next();
+    const token = this.#tokens.next();
+    if (token.kind !== 'string' || token.text.length !== 1) throw this.#tokens.unexpected(token);
+    return token.text;
+  }
+
+  #parsePrefix(): Expression {
+    const token = this.#tokens.peek();
+    const operator = token.text;
+    if (
+      (token.kind === 'symbol' && (operator === '-' || operator === '+' || operator === '~')) ||
+      (token.kind === 'keyword' && operator === 'NOT')
+    ) {
+      this.#tokens.next();
+      const operand = this.parse(STRENGTH.unary);
+      this.#height++;
+      return { kind: 'unary', operator: operator as '-' | '+' | '~' | 'NOT', operand };
+    }
+    return this.#parsePostfix(this.#parsePrimary());
+  }
+
+  #parsePostfix(primary: Expression): Expression {
+    const tokens = this.#tokens;
+    let object = primary;
+    for (;;) {
+      if (tokens.acceptSymbol('.')) {
+        object = { kind: 'member', object, name: tokens.expectName() };
+      } else if (tokens.acceptSymbol('[')) {
+        const height = this.#height;
+        const token = tokens.peek();
+        if (token.kind === 'string' && tokens.isSymbol(']', 1)) {
+          tokens.next();
+          object = { kind: 'member', object, name: token.text };
+        } else {
+          object = { kind: 'element', object, index: this.parse() };
+          this.#height = Math.max(height, this.#height);
+        }
+        tokens.expectSymbol(']');
+      } else {
+        return object;
+      }
+      this.#height++;
+      if (this.#height > HEIGHT_MAX) throw this.#tooDeep();
+    }
+  }
+
+  #parsePrimary(): Expression {
+    const tokens = this.#tokens;
+    const token = tokens.next();
+    this.#height = 1;
+    switch (token.kind) {
+      case 'number':
+        return { kind: 'constant', value: Number(token.text) };
+      case 'string':
+        return { kind: 'constant', value: token.text };
+      case 'parameter':
+        return { kind: 'parameter', name: token.text, location: { start: token.start, end: token.end } };
+      case 'identifier':
+        return this.#parseWord(token);
+      case 'keyword':
+        return this.#parseKeyword(token);
+      case 'symbol':
+        if (token.text === '(') return this.#parseParenthesised();
+        if (token.text === '[') return this.#parseArray();
+        if (token.text === '{') return this.#parseObject();
+        throw tokens.unexpected(token);
+      case 'end':
+        throw tokens.unexpected(token);
+    }
+  }
+
+  #parseKeyword(token: { text: string; start: number; end: number }): Expression {
+    switch (token.text) {
+      case 'TRUE':
+        return { kind: 'constant', value: true };
+      case 'FALSE':
+        return { kind: 'constant', value: false };
+      case 'NULL':
+        return { kind: 'constant', value: null };
+      case 'UNDEFINED':
+        return { kind: 'constant', value: undefined };
+      case 'EXISTS':
+        return this.#parseSubquery('EXISTS');
+      default:
+        throw this.#tokens.unexpected({ kind: 'keyword', ...token });
+    }
+  }
+
+  #parseWord(token: { text: string; start: number; end: number }): Expression {
+    const tokens = this.#tokens;
+    const location = { start: token.start, end: token.end };
+    if (tokens.isSymbol('(')) {
+      if (tokens.isKeyword('SELECT', 1)) {
+        const form = SUBQUERY_WORDS.find((word) => word === token.text.toUpperCase());
+        if (form !== undefined) return this.#parseSubquery(form);
+      }
+      return this.#parseCall(token.text, false, location);
+    }
+    if (token.text.toLowerCase() === 'udf' && tokens.isSymbol('.') && tokens.isSymbol('(', 2)) {
+      tokens.next();
+      return this.#parseCall(tokens.expectName(), true, location);
+    }
+    return { kind: 'name', name: token.text, location };
+  }
+
+  #parseCall(name: string, isUserDefined: boolean, location: { start: number; end: number }): Expression {
+    this.#tokens.expectSymbol('(');
+    const operands = this.#tokens.isSymbol(')') ? [] : this.parseList();
+    this.#tokens.expectSymbol(')');
+    this.#height++;
+    return { kind: 'call', name, isUserDefined, operands, location };
+  }
+
+  #parseSubquery(form: SubqueryNode['form']): Expression {
+    this.#tokens.expectSymbol('(');
+    const query = this.#parseQuery();
+    this.#tokens.expectSymbol(')');
+    this.#height++;
+    return { kind: 'subquery', form, query };
+  }
+
+  #parseParenthesised(): Expression {
+    const tokens = this.#tokens;
+    const isQuery = tokens.isKeyword('SELECT');
+    const inner: Expression = isQuery
+      ? { kind: 'subquery', form: 'scalar', query: this.#parseQuery() }
+      : this.parse();
+    tokens.expectSymbol(')');
+    return inner;
+  }
+
+  #parseArray(): Expression {
+    const elements = this.#tokens.isSymbol(']') ? [] : this.parseList();
+    this.#tokens.expectSymbol(']');
+    this.#height++;
+    return { kind: 'array', elements };
+  }
+
+  #parseObject(): Expression {
+    const tokens = this.#tokens;
+    const members: { name: string; value: Expression }[] = [];
+    let height = 0;
+    while (!tokens.isSymbol('}')) {
+      if (members.length > 0) tokens.expectSymbol(',');
+      const name = tokens.peek().kind === 'string' ? tokens.next().text : tokens.expectName();
+      tokens.expectSymbol(':');
+      members.push({ name, value: this.parse() });
+      height = Math.max(height, this.#height);
+    }
+    tokens.expectSymbol('}');
+    this.#height = height + 1;
+    return { kind: 'object', members };
+  }
+}
