@@ -1,0 +1,166 @@
+/** The management listener: health, replication status, and (when allowed) the fault interface. */
+import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
+import { DatabaseError } from '../../errors/index.ts';
+import { type HttpHandler, type HttpRequest, type HttpResponse, type Runtime, sleep } from '../../runtime/index.ts';
+import { parseFault } from './fault-body.ts';
+import type { PartitionStatus, Planet, RegionStatus } from './planet.ts';
+import { differences } from './quiescence.ts';
+
+export interface ManagementOptions {
+  readonly runtime: Runtime;
+  readonly planet: Planet;
+  readonly allowFaults: boolean;
+}
+
+interface Route {
+  readonly method: string;
+  readonly pattern: RegExp;
+  readonly isFault: boolean;
+  readonly run: (options: ManagementOptions, request: HttpRequest, argument: string) => Promise<HttpResponse>;
+}
+
+const QUIESCE_MS_DEFAULT = 30_000;
+const QUIESCE_MS_MAX = 3_600_000;
+const QUIESCE_POLL_MS = 25;
+
+const ROUTES: readonly Route[] = [
+  { method: 'GET', pattern: /^\/healthz$/, isFault: false, run: async () => json(200, { status: 'ok' }) },
+  { method: 'GET', pattern: /^\/readyz$/, isFault: false, run: ready },
+  { method: 'GET', pattern: /^\/replication$/, isFault: false, run: replication },
+  { method: 'GET', pattern: /^\/faults$/, isFault: true, run: listFaults },
+  { method: 'POST', pattern: /^\/faults$/, isFault: true, run: addFault },
+  { method: 'DELETE', pattern: /^\/faults$/, isFault: true, run: clearFaults },
+  { method: 'DELETE', pattern: /^\/faults\/([^/]+)$/, isFault: true, run: removeFault },
+  { method: 'POST', pattern: /^\/faults\/(kill|start|wipe|collect)$/, isFault: true, run: regionAction },
+  { method: 'POST', pattern: /^\/faults\/quiesce$/, isFault: true, run: quiesce },
+];
+
+export function createManagementApi(options: ManagementOptions): HttpHandler {
+  return async (request) => {
+    try {
+      return await route(options, request);
+    } catch (error) {
+      if (error instanceof DatabaseError) {
+        return json(error.kind.status, { code: error.kind.name, message: error.message });
+      }
+      return json(500, { code: 'InternalServerError', message: String(error) });
+    }
+  };
+}
+
+async function route(options: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
+  const path = request.target.split('?')[0] ?? '';
+  const matching = ROUTES.filter((candidate) => candidate.pattern.test(path));
+  const found = matching.find((candidate) => candidate.method === request.method);
+  if (found === undefined) {
+    if (matching.length === 0) throw new DatabaseError('NotFound', `There is nothing at ${path}.`);
+    throw new DatabaseError('MethodNotAllowed', `${request.method} is not allowed on ${path}.`);
+  }
+  if (found.isFault && !options.allowFaults) {
+    throw new DatabaseError('Forbidden', 'The fault interface is closed; start the server with --allow-faults.');
+  }
+  return found.run(options, request, decodeURIComponent(found.pattern.exec(path)?.[1] ?? ''));
+}
+
+async function ready({ planet }: ManagementOptions): Promise<HttpResponse> {
+  const down: string[] = [];
+  for (const region of planet.regions) if ((await planet.status(region)) === undefined) down.push(region);
+  if (down.length === 0) return json(200, { status: 'ready' });
+  return json(503, { status: 'not ready', reason: `not running: ${down.join(', ')}` });
+}
+
+async function replication({ planet }: ManagementOptions): Promise<HttpResponse> {
+  const rows: JsonObject[] = [];
+  for (const status of await statuses(planet)) {
+    for (const partition of status.partitions) rows.push(replicationRow(status, partition));
+  }
+  return json(200, rows);
+}
+
+function replicationRow(status: RegionStatus, partition: PartitionStatus): JsonObject {
+  const { container, pkRangeId, lsn, applied, siblings, tombstones, conflicts } = partition;
+  return {
+    container,
+    pkRangeId,
+    region: status.region,
+    role: 'readWrite',
+    vector: Object.fromEntries(partition.vector.map(([origin, n]) => [String(origin), n])),
+    lsn,
+    applied,
+    siblings,
+    tombstones,
+    conflicts,
+    lag: partition.lag as unknown as JsonObject,
+    // Leases belong to the stronger consistency levels, which this version does not offer.
+    lease: { held: false, expiresInMs: 0 },
+  };
+}
+
+async function statuses(planet: Planet): Promise<RegionStatus[]> {
+  const found = await Promise.all(planet.regions.map((region) => planet.status(region)));
+  return found.filter((status) => status !== undefined);
+}
+
+async function listFaults({ planet }: ManagementOptions): Promise<HttpResponse> {
+  return json(200, planet.faults().map(({ id, fault }) => ({ id, ...fault })) as unknown as Json);
+}
+
+async function addFault({ planet }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
+  return json(200, { id: await planet.addFault(parseFault(bodyOf(request), planet.regions)) });
+}
+
+async function clearFaults({ planet }: ManagementOptions): Promise<HttpResponse> {
+  await planet.clearFaults();
+  return json(200, {});
+}
+
+async function removeFault({ planet }: ManagementOptions, _: HttpRequest, id: string): Promise<HttpResponse> {
+  if (!(await planet.removeFault(id))) throw new DatabaseError('NotFound', `There is no fault with the id '${id}'.`);
+  return json(200, {});
+}
+
+async function regionAction({ planet }: ManagementOptions, request: HttpRequest, action: string): Promise<HttpResponse> {
+  const body = bodyOf(request);
+  const region = isJsonObject(body) ? body.region : undefined;
+  if (typeof region !== 'string' || !planet.regions.includes(region)) {
+    throw new DatabaseError('BadRequest', `region must be one of ${planet.regions.join(', ')}`);
+  }
+  if (action === 'kill') await planet.kill(region);
+  else if (action === 'start') await planet.start(region);
+  else if (action === 'wipe') await planet.wipe(region);
+  else await planet.collect(region);
+  return json(200, {});
+}
+
+async function quiesce({ planet, runtime }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
+  const body = bodyOf(request);
+  const asked = isJsonObject(body) ? body.timeoutMs : undefined;
+  const timeoutMs = asked ?? QUIESCE_MS_DEFAULT;
+  if (typeof timeoutMs !== 'number' || timeoutMs < 0 || timeoutMs > QUIESCE_MS_MAX) {
+    throw new DatabaseError('BadRequest', `timeoutMs must be a number from 0 to ${QUIESCE_MS_MAX}`);
+  }
+  const deadlineMs = runtime.monotonicMs() + timeoutMs;
+  await planet.clearFaults();
+  for (const region of planet.regions) {
+    if ((await planet.status(region)) === undefined) await planet.start(region);
+  }
+  for (;;) {
+    const found = differences(planet.regions, await statuses(planet));
+    if (found.length === 0) return json(200, { equal: true });
+    if (runtime.monotonicMs() >= deadlineMs) return json(504, { equal: false, message: 'regions still differ', differences: found });
+    await sleep(runtime, QUIESCE_POLL_MS);
+  }
+}
+
+function bodyOf(request: HttpRequest): Json | undefined {
+  if (request.body.length === 0) return undefined;
+  try {
+    return JSON.parse(request.body.toString('utf8')) as Json;
+  } catch (cause) {
+    throw new DatabaseError('BadRequest', 'The body is not valid JSON.', { cause });
+  }
+}
+
+function json(status: number, body: Json): HttpResponse {
+  return { status, headers: ['content-type', 'application/json'], body: JSON.stringify(body) };
+}

@@ -1,0 +1,48 @@
+import type { ConsistencyLevel } from '../../account/index.ts';
+import type { Origin } from '../../causality/index.ts';
+import type { LinkFault } from '../../replication/index.ts';
+
+/** What can be done to a planet, however its regions run. Region names are checked by the caller. */
+export interface Planet {
+  readonly regions: readonly string[];
+  readonly consistency: ConsistencyLevel;
+  faults(): readonly { readonly id: string; readonly fault: Fault }[];
+  addFault(fault: Fault): Promise<string>;
+  /** False when there is no such fault. */
+  removeFault(id: string): Promise<boolean>;
+  clearFaults(): Promise<void>;
+  /** @throws DatabaseError `Conflict` when the region is down already (kill), up already (start), or not down (wipe). */
+  kill(region: string): Promise<void>;
+  start(region: string): Promise<void>;
+  wipe(region: string): Promise<void>;
+  collect(region: string): Promise<void>;
+  /** Undefined for a region that is down or does not answer. */
+  status(region: string): Promise<RegionStatus | undefined>;
+}
+
+export type Fault =
+  | LinkFault
+  | { readonly kind: 'isolate'; readonly region: string }
+  | { readonly kind: 'pause'; readonly region: string };
+
+export interface RegionStatus {
+  readonly region: string;
+  readonly origin: Origin;
+  /** Whether nothing waits to be sent, received or applied. */
+  readonly isIdle: boolean;
+  readonly partitions: readonly PartitionStatus[];
+}
+
+export interface PartitionStatus {
+  readonly container: string;
+  readonly pkRangeId: string;
+  readonly vector: readonly (readonly [Origin, number])[];
+  /** Last durable entry of the log, and how far the store has come. */
+  readonly lsn: number;
+  readonly applied: number;
+  readonly siblings: number;
+  readonly tombstones: number;
+  readonly conflicts: number;
+  /** Per other region: what it has that this one lacks. `ms` is the age of the oldest of it; null when unknown. */
+  readonly lag: Readonly<Record<string, { readonly operations: number; readonly ms: number | null }>>;
+}
