@@ -19,6 +19,8 @@ export interface PartitionKeyDefinition {
   readonly paths: readonly string[];
   readonly kind: 'Hash' | 'MultiHash';
   readonly version: 1 | 2;
+  /** The user left the version out, which means 1; it is then not shown either. */
+  readonly implicitVersion?: true;
   /** Legacy container created without a key. */
   readonly systemKey?: true;
 }

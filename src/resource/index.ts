@@ -1,0 +1,63 @@
+/** Databases, containers and items as data: ids, rids, etags, partition keys and their hash, policies, limits. */
+export {
+  checkReplacement,
+  containerBody,
+  type NormalizeOptions,
+  normalizeContainer,
+} from './container-definition.ts';
+export { effectivePartitionKey, initialRanges, partitionKeyRange } from './effective-key.ts';
+export { type EtagSource, formatEtag } from './etag.ts';
+export {
+  ITEM_BYTES_MAX,
+  itemTtl,
+  NESTING_MAX,
+  type ReadItem,
+  readItem,
+  SYSTEM_PROPERTIES,
+  type SystemProperties,
+  withSystemProperties,
+} from './item-text.ts';
+export {
+  completeKey,
+  completeKeyOrPrefix,
+  extractPartitionKey,
+  formatPartitionKey,
+  matchPartitionKey,
+  parsePartitionKeyHeader,
+  samePartitionKey,
+  splitPath,
+} from './partition-key.ts';
+export { checkItemId, checkResourceId } from './resource-id.ts';
+export {
+  type ContainerChild,
+  childRid,
+  childSelfLink,
+  containerRid,
+  databaseRid,
+  documentRid,
+  offerRid,
+  parseRid,
+  type Rid,
+  selfLink,
+  userRid,
+} from './rid.ts';
+export {
+  checkThroughput,
+  DEFAULT_THROUGHPUT,
+  parseThroughput,
+  throughputMin,
+  throughputOfOffer,
+  throughputRate,
+} from './throughput.ts';
+export type {
+  ConflictResolutionPolicy,
+  ContainerDefinition,
+  EffectivePartitionKey,
+  EpkRange,
+  IncludedPath,
+  IndexingPolicy,
+  KeyComponent,
+  PartitionKey,
+  PartitionKeyDefinition,
+  Throughput,
+} from './types.ts';
