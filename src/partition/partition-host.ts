@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import type { Dot, HybridClock, Origin } from '../causality/index.ts';
+import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
 import type { Indexer } from '../index/index.ts';
 import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts';
 import type { QuerySource } from '../query/index.ts';
@@ -116,12 +116,14 @@ export class PartitionHost implements PartitionTable {
     return openSource(partition, this.#options.store);
   }
 
-  /** Drops the merge state that nobody can need any more. `isStable`: per partition, what every member has applied. */
-  async collect(isStable: (partition: Partition, dot: Dot) => boolean): Promise<void> {
+  /** Drops the merge state that nobody can need any more. `stableIn`: what every member is known to have applied. */
+  async collect(stableIn: (partition: Partition) => VersionVector): Promise<void> {
     for (const partition of [...this.#partitions.values()]) {
       let visited = 0;
+      if (partition.applied.unsettled === 0) continue;
+      const stable = stableIn(partition);
       for (const key of partition.unsettledKeys()) {
-        partition.collectItem(key, (dot) => isStable(partition, dot));
+        partition.collectItem(key, stable);
         if (++visited % 256 === 0) await new Promise<void>((resolve) => this.#options.runtime.soon(resolve));
       }
     }

@@ -12,7 +12,7 @@ import { type HybridClock, type Origin, VersionVector } from '../causality/index
 import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { Log, Lsn, PartitionNumber } from '../log/index.ts';
-import { applyOperation, collect, EMPTY_ITEM, type Incarnation, type ItemOperation, type StoredPut, visiblePut } from '../merge/index.ts';
+import { applyOperation, collect, EMPTY_ITEM, type Incarnation, type ItemOperation, liveIncarnations, type StoredPut, visiblePut } from '../merge/index.ts';
 import type { Store } from '../store/index.ts';
 import { decodeEntry, encodeEntry, peekEntry } from './entry.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
@@ -39,12 +39,10 @@ export interface Stamp {
 export type Intent =
   | {
       readonly kind: 'put';
-      /** The complete item as JSON text. */
-      readonly render: (stamp: Stamp) => Buffer;
+      /** The complete item as JSON text, and its index terms if they are already known. */
+      readonly render: (stamp: Stamp) => { readonly body: Buffer; readonly terms?: readonly Buffer[] };
       /** See merge's Put. */
       readonly priority: number | undefined;
-      /** Index terms of the item, if already known. */
-      readonly terms?: readonly Buffer[];
     }
   | { readonly kind: 'delete' };
 
@@ -150,16 +148,24 @@ export class Partition implements ReplicatedPartition {
 
   /** Resolves once everything up to `lsn` is durable; undefined when it already is. */
   settled(lsn: Lsn): Promise<void> | undefined {
-    return lsn <= this.#durableLsn ? undefined : this.#wait(() => lsn <= this.#durableLsn);
+    return lsn <= this.#durableLsn ? undefined : this.#wait(() => lsn <= this.#durableLsn).promise;
   }
 
   /** Resolves once `demand` is applied and durable here; undefined when it already is. The caller bounds its patience. */
-  covering(demand: VersionVector): Promise<void> | undefined {
+  covering(demand: VersionVector): { readonly promise: Promise<void>; readonly cancel: () => void } | undefined {
     return this.vector.coversAll(demand) ? undefined : this.#wait(() => this.vector.coversAll(demand));
   }
 
-  #wait(isDone: () => boolean): Promise<void> {
-    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
+  #wait(isDone: () => boolean): { promise: Promise<void>; cancel: () => void } {
+    let cancel: () => void = () => undefined;
+    const promise = new Promise<void>((resolve) => {
+      const waiter = { isDone, resolve };
+      this.#waiters.push(waiter);
+      cancel = () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      };
+    });
+    return { promise, cancel };
   }
 
   // --- writing -----------------------------------------------------------------------------------------
@@ -177,26 +183,29 @@ export class Partition implements ReplicatedPartition {
       await this.settled(before?.lsn ?? 0);
       throw error;
     }
-    const operation = this.#stamp(before, intent);
+    const { operation, terms } = this.#stamp(before, intent);
     const expectedTail = this.#applied.lsn;
-    const put = this.#apply(key, before, operation, intent.kind === 'put' ? intent.terms : undefined);
+    const put = this.#apply(key, before, operation, terms);
     const lsn = await this.#options.log.append(this.number, expectedTail, [encodeEntry({ itemKey: key, operation })]);
     this.#advanceDurable(lsn);
     return { lsn, put };
   }
 
-  #stamp(before: HeldItem | undefined, intent: Intent): ItemOperation {
+  #stamp(
+    before: HeldItem | undefined,
+    intent: Intent,
+  ): { operation: ItemOperation; terms: readonly Buffer[] | undefined } {
     const { origin, clock } = this.#options;
     const dot = { origin, n: this.#applied.vector.get(origin) + 1 };
     const head = { dot, context: this.#applied.vector.clone(), time: clock.now() };
     if (intent.kind === 'delete') {
       assert(before !== undefined, 'a delete is decided only on an item that is there');
-      const incarnations = before.state.siblings.map((sibling) => sibling.incarnation);
-      return { kind: 'delete', ...head, incarnations: [...new Set(incarnations)] };
+      const operation = { kind: 'delete' as const, ...head, incarnations: liveIncarnations(before.state) };
+      return { operation, terms: undefined };
     }
     const incarnation = before?.visible?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
-    const body = intent.render({ origin, n: dot.n, time: head.time, incarnation });
-    return { kind: 'put', ...head, incarnation, priority: intent.priority, body };
+    const { body, terms } = intent.render({ origin, n: dot.n, time: head.time, incarnation });
+    return { operation: { kind: 'put', ...head, incarnation, priority: intent.priority, body }, terms };
   }
 
   /** Entries of other regions; see ReplicatedPartition. */
@@ -367,11 +376,23 @@ export class Partition implements ReplicatedPartition {
     }
   }
 
-  /** Drops merge state of one item that `isStable` says nobody can still need. Not logged: it follows from the log. */
-  collectItem(key: ItemKey, isStable: (dot: { origin: Origin; n: number }) => boolean): void {
+  /** Losing versions and marks of the dead that wait for collection, for people to see. */
+  countUnsettled(): { readonly siblings: number; readonly tombstones: number } {
+    let siblings = 0;
+    let tombstones = 0;
+    for (const key of this.#unsettled) {
+      const state = this.lookup(key)?.state ?? EMPTY_ITEM;
+      siblings += Math.max(0, state.siblings.length - 1);
+      tombstones += state.dead.length;
+    }
+    return { siblings, tombstones };
+  }
+
+  /** Drops merge state of one item that nobody can still need when all of `stable` is applied everywhere. Not logged: it follows from the log. */
+  collectItem(key: ItemKey, stable: VersionVector): void {
     const before = this.lookup(key);
     if (before === undefined) return;
-    const state = collect(before.state, isStable) ?? EMPTY_ITEM;
+    const state = collect(before.state, (dot) => stable.covers(dot)) ?? EMPTY_ITEM;
     if (state === before.state) return;
     const visible = visiblePut(state);
     assert(visible?.dot.n === before.visible?.dot.n, 'collection never changes what is visible');

@@ -1,0 +1,76 @@
+import type { ContainerRecord, Directory } from '../account/index.ts';
+import type { Origin } from '../causality/index.ts';
+import type { PartitionHost } from '../partition/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { Containers } from './containers.ts';
+import type { Engine, Items } from './engine.ts';
+import { Feeds } from './feeds.ts';
+import type { Forwarder } from './forwarding.ts';
+import { ItemOperations } from './item-operations.ts';
+import { deletePartitionKey } from './partition-key-deletion.ts';
+import { RegionPartitions } from './region-partitions.ts';
+import { createResources } from './resources.ts';
+
+export interface EngineOptions {
+  readonly runtime: Runtime;
+  readonly region: string;
+  /** Under which this region writes. */
+  readonly origin: Origin;
+  readonly directory: Directory;
+  readonly host: PartitionHost;
+  readonly forwarder: Forwarder;
+  /** How long a request waits for its session token before another region is asked, in milliseconds. */
+  readonly sessionPatienceMs: number;
+  /** How long a write waits while the store lags too far behind, in milliseconds. */
+  readonly roomPatienceMs: number;
+}
+
+export interface EngineParts {
+  readonly engine: Engine;
+  /** The same items for requests that other regions forwarded: these are never forwarded again. */
+  readonly localItems: Items;
+  /** Opens the partitions of a container that the account has. */
+  open(record: ContainerRecord): Promise<void>;
+  /** Forgets a container that the account has no more, with all its items. */
+  drop(record: ContainerRecord): Promise<void>;
+}
+
+export function createEngine(options: EngineOptions): EngineParts {
+  const { directory, region, host } = options;
+  const partitions = new RegionPartitions(host, options.origin);
+  const containers = new Containers(directory, partitions);
+  const engine: Engine = {
+    get account() {
+      return directory.state;
+    },
+    region,
+    items: createItems(options, containers, options.forwarder),
+    resources: createResources({ runtime: options.runtime, directory, containers, partitions }),
+  };
+  return {
+    engine,
+    localItems: createItems(options, containers, undefined),
+    open: (record) => partitions.openAll(record, containers.handle(record).indexer),
+    async drop(record) {
+      containers.forget(record);
+      await partitions.dropAll(record);
+    },
+  };
+}
+
+function createItems(options: EngineOptions, containers: Containers, forwarder: Forwarder | undefined): Items {
+  const { host } = options;
+  const items = new ItemOperations({ ...options, containers, forwarder, room: () => host.room() });
+  const feeds = new Feeds({ ...options, containers, items, openSource: (partition) => host.openSource(partition) });
+  return {
+    create: (write) => items.create(write),
+    upsert: (write) => items.upsert(write),
+    replace: (target, body) => items.replace(target, body),
+    patch: (target, body) => items.patch(target, body),
+    delete: (target) => items.delete(target),
+    read: (target) => items.read(target),
+    list: (scope) => feeds.list(scope),
+    query: (request) => feeds.query(request),
+    deletePartitionKey: (scope) => deletePartitionKey({ ...options, containers, items }, scope),
+  };
+}

@@ -1,0 +1,20 @@
+/** The one inner face of a region: resource operations as plain data. */
+export { AnswerError } from './answer-error.ts';
+export { createEngine, type EngineOptions, type EngineParts } from './create-engine.ts';
+export type {
+  AnswerHead,
+  ContainerPath,
+  Engine,
+  FeedAnswer,
+  FeedScope,
+  ItemAnswer,
+  Items,
+  ItemTarget,
+  ItemWrite,
+  Preconditions,
+  QueryMetrics,
+  QueryRequest,
+  RequestContext,
+  Resources,
+} from './engine.ts';
+export { createForwarder, type Forwarder, type ForwarderOptions, serveForwarding } from './forwarding.ts';

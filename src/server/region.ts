@@ -1,0 +1,273 @@
+/**
+ * One region's node: its partitions over one log and one store, its engine, its replication. Everything that
+ * touches the world is handed in, so the simulator opens exactly this.
+ */
+import type { AccountState, ContainerRecord, Directory } from '../account/index.ts';
+import type { PartitionStatus, RegionStatus } from '../api/fault/index.ts';
+import { assert } from '../base/index.ts';
+import { HybridClock, type Origin, StabilityTracker } from '../causality/index.ts';
+import {
+  createEngine,
+  createForwarder,
+  type Engine,
+  type EngineParts,
+  type Forwarder,
+  serveForwarding,
+} from '../engine/index.ts';
+import type { Log, PartitionNumber } from '../log/index.ts';
+import { type Partition, PartitionHost, type PartitionTable } from '../partition/index.ts';
+import { type Replication, startReplication } from '../replication/index.ts';
+import type { Network, NetworkListener, Runtime } from '../runtime/index.ts';
+import type { Store } from '../store/index.ts';
+import { StabilityBook } from './stability-book.ts';
+
+export interface RegionOptions {
+  readonly runtime: Runtime;
+  /** This region's end of the links to the others. */
+  readonly network: Network;
+  readonly log: Log;
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly region: string;
+  /** Where this region listens for the others, and where they listen; undefined while unknown. */
+  readonly listenAddresses: RegionAddresses;
+  readonly addressesOf: (region: string) => RegionAddresses | undefined;
+  readonly memory?: RegionMemory;
+  /** The region can go on no longer; it must be closed and opened anew. */
+  readonly onFailed: (reason: unknown) => void;
+}
+
+export interface RegionAddresses {
+  readonly replication: string;
+  readonly forwarding: string;
+}
+
+export interface RegionMemory {
+  readonly cacheBytesMax: number;
+  readonly dirtyBytesMax: number;
+}
+
+const MEMORY_DEFAULT: RegionMemory = { cacheBytesMax: 64 << 20, dirtyBytesMax: 48 << 20 };
+const COLLECT_EVERY_MS = 1000;
+const SESSION_PATIENCE_MS = 1000;
+const FORWARD_TIMEOUT_MS = 2000;
+const ROOM_PATIENCE_MS = 5000;
+
+export interface Region {
+  readonly name: string;
+  readonly origin: Origin;
+  readonly engine: Engine;
+  readonly partitions: PartitionTable;
+  /** Where it really listens, with ports filled in. */
+  readonly addresses: RegionAddresses;
+  status(): RegionStatus;
+  /** Drops merge state that nobody can need any more, by what is known now. */
+  collect(): Promise<void>;
+  /** Stops and resumes taking part in replication. */
+  pause(): void;
+  resume(): void;
+  membersChanged(): void;
+  /** Feeds the store what is left, then stops. The log and the store stay open, they are the caller's. */
+  close(): Promise<void>;
+  /** Stops as a crash would: nothing is flushed, nobody is told. */
+  abandon(): Promise<void>;
+}
+
+export async function openRegion(options: RegionOptions): Promise<Region> {
+  const node = new RegionNode(options);
+  await node.open();
+  return node;
+}
+
+class RegionNode implements Region {
+  readonly name: string;
+  readonly origin: Origin;
+  readonly #options: RegionOptions;
+  readonly #host: PartitionHost;
+  readonly #parts: EngineParts;
+  readonly #forwarder: Forwarder;
+  readonly #book: StabilityBook;
+  readonly #removals: (() => void)[] = [];
+  #replication: Replication | undefined;
+  #forwardListener: NetworkListener | undefined;
+  #cancelCollection: () => void = () => undefined;
+  #isStopped = false;
+
+  constructor(options: RegionOptions) {
+    const { runtime, log, store, directory, region, onFailed } = options;
+    this.#options = options;
+    this.name = region;
+    this.origin = originOf(directory.state, region);
+    const memory = options.memory ?? MEMORY_DEFAULT;
+    this.#host = new PartitionHost({ runtime, log, store, clock: new HybridClock(runtime), ...memory, onFailed });
+    void log.failed.then((reason) => {
+      if (!this.#isStopped) onFailed(reason);
+    });
+    this.#forwarder = createForwarder({
+      runtime,
+      network: options.network,
+      addressOf: (name) => options.addressesOf(name)?.forwarding,
+      timeoutMs: FORWARD_TIMEOUT_MS,
+    });
+    this.#parts = createEngine({
+      runtime,
+      region,
+      origin: this.origin,
+      directory,
+      host: this.#host,
+      forwarder: this.#forwarder,
+      sessionPatienceMs: SESSION_PATIENCE_MS,
+      roomPatienceMs: ROOM_PATIENCE_MS,
+    });
+    this.#book = new StabilityBook(this.origin, directory.state);
+  }
+
+  get engine(): Engine {
+    return this.#parts.engine;
+  }
+
+  get partitions(): PartitionTable {
+    return this.#host;
+  }
+
+  get addresses(): RegionAddresses {
+    assert(this.#replication !== undefined && this.#forwardListener !== undefined, 'the region is open');
+    return { replication: this.#replication.address, forwarding: this.#forwardListener.address };
+  }
+
+  async open(): Promise<void> {
+    const { directory, network, listenAddresses } = this.#options;
+    for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
+    this.#removals.push(directory.onChange((state, previous) => this.#accountChanged(state, previous)));
+    this.#forwardListener = await serveForwarding(network, listenAddresses.forwarding, this.#parts.localItems);
+    this.#replication = await this.#startReplication();
+    this.#scheduleCollection();
+  }
+
+  #startReplication(): Promise<Replication> {
+    const { runtime, network, directory, region, listenAddresses, addressesOf } = this.#options;
+    return startReplication({
+      runtime,
+      network,
+      account: directory.state.id,
+      self: { region, origin: this.origin },
+      listenAddress: listenAddresses.replication,
+      members: () =>
+        directory.state.regions
+          .filter((other) => other.name !== region)
+          .map((other) => ({ region: other.name, origin: other.origin, address: addressesOf(other.name)?.replication })),
+      retired: () => directory.state.retiredOrigins,
+      table: this.#host,
+      onReport: (partition, origin, vector) =>
+        this.#book.observe(partition, origin, directory.state.epoch, vector),
+    });
+  }
+
+  #accountChanged(state: AccountState, previous: AccountState): void {
+    if (state.epoch !== previous.epoch) {
+      this.#book.membershipChanged(state);
+      this.#replication?.membersChanged();
+    }
+    if (state.containers === previous.containers) return;
+    for (const [rid, record] of Object.entries(state.containers)) {
+      if (previous.containers[rid] === undefined) void this.#attempt(this.#parts.open(record));
+    }
+    for (const [rid, record] of Object.entries(previous.containers)) {
+      if (state.containers[rid] === undefined) void this.#attempt(this.#dropContainer(record));
+    }
+  }
+
+  async #dropContainer(record: ContainerRecord): Promise<void> {
+    for (const partition of record.partitions) this.#book.forget(partition.number);
+    await this.#parts.drop(record);
+  }
+
+  async #attempt(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!this.#isStopped) this.#options.onFailed(error);
+    }
+  }
+
+  #scheduleCollection(): void {
+    this.#cancelCollection = this.#options.runtime.after(COLLECT_EVERY_MS, () => {
+      void this.#attempt(this.collect()).then(() => {
+        if (!this.#isStopped) this.#scheduleCollection();
+      });
+    });
+  }
+
+  collect(): Promise<void> {
+    return this.#host.collect((partition) => this.#book.stable(partition.number, partition.vector));
+  }
+
+  status(): RegionStatus {
+    const partitions: PartitionStatus[] = [];
+    for (const record of Object.values(this.#options.directory.state.containers)) {
+      for (const { id, number } of record.partitions) {
+        const partition = this.#host.get(number);
+        if (partition !== undefined) partitions.push(this.#partitionStatus(record.rid, id, partition));
+      }
+    }
+    return { region: this.name, origin: this.origin, isIdle: this.#replication?.isIdle() ?? false, partitions };
+  }
+
+  #partitionStatus(container: string, pkRangeId: string, partition: Partition): PartitionStatus {
+    const { siblings, tombstones } = partition.countUnsettled();
+    const lag: Record<string, { operations: number; ms: number | null }> = {};
+    for (const { name, origin } of this.#options.directory.state.regions) {
+      if (origin !== this.origin) lag[name] = this.#replication?.lag(partition.number, origin) ?? { operations: 0, ms: null };
+    }
+    return {
+      container,
+      pkRangeId,
+      vector: [...partition.vector.entries()],
+      lsn: partition.durableLsn,
+      applied: partition.fed.lsn,
+      siblings,
+      tombstones,
+      // Custom conflict resolution is not offered yet, so nothing can be waiting for anybody's decision.
+      conflicts: 0,
+      lag,
+    };
+  }
+
+  pause(): void {
+    this.#replication?.pause();
+  }
+
+  resume(): void {
+    this.#replication?.resume();
+  }
+
+  membersChanged(): void {
+    this.#replication?.membersChanged();
+  }
+
+  async close(): Promise<void> {
+    await this.#stop();
+    await this.#replication?.close();
+    await this.#host.close();
+  }
+
+  async abandon(): Promise<void> {
+    await this.#stop();
+    this.#replication?.abandon();
+    await this.#host.abandon();
+  }
+
+  async #stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelCollection();
+    for (const remove of this.#removals) remove();
+    this.#forwarder.close();
+    await this.#forwardListener?.close();
+  }
+}
+
+function originOf(state: AccountState, region: string): Origin {
+  const record = state.regions.find((candidate) => candidate.name === region);
+  assert(record !== undefined, 'a region is opened only while it is a member');
+  return record.origin;
+}
