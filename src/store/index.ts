@@ -1,2 +1,13 @@
 /** The ordered store for views: its interface and its engines. */
-export { type ScanRange, type Store, type StoreCursor, StoreFailedError, type StoreSnapshot, type StoreWrite } from './store.ts';
+export { destroyLevelStore, type LevelStoreOptions, openLevelStore } from './level-store.ts';
+export { createMemoryStore, type MemoryStoreOptions, MemoryStoreState } from './memory-store.ts';
+export {
+  type ScanRange,
+  type Store,
+  type StoreCursor,
+  StoreFailedError,
+  StoreLockedError,
+  type StoreSnapshot,
+  StoreVersionError,
+  type StoreWrite,
+} from './store.ts';

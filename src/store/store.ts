@@ -16,9 +16,23 @@ export class StoreFailedError extends Error {
   override name = 'StoreFailedError';
 }
 
+/** A newer program wrote the store. Nothing is damaged, so nothing may be destroyed: run that program again. */
+export class StoreVersionError extends Error {
+  override name = 'StoreVersionError';
+}
+
+/** Somebody else has the store open. Nothing is damaged, so nothing may be destroyed. */
+export class StoreLockedError extends Error {
+  override name = 'StoreLockedError';
+}
+
 /**
  * Ordered key-value store for views that can be thrown away and made again from the log.
- * Every method rejects with StoreFailedError once the engine reported damage, a full disk or the like.
+ * Every method rejects (or throws) with StoreFailedError once the engine reported damage, a full disk or the like,
+ * and after `close`.
+ *
+ * Callers' duties: keys have at least one byte and sort below eight bytes 0xFF; what is handed to `write` is not
+ * changed until it resolves; buffers that come from the store are never changed.
  */
 export interface Store {
   /** Cheapest single read; may block for a cold block, so only for point lookups. */
@@ -26,10 +40,17 @@ export interface Store {
   getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
   /** The store as it is at this moment, whatever is written later. Always close it; it holds space. */
   snapshot(): StoreSnapshot;
-  /** Applies all writes or none, durable when it resolves. Later writes of one key in the list win. */
+  /**
+   * Applies all writes or none, durable when it resolves. Later writes of one key in the list win, and calls
+   * take effect in their order, also when they do not wait for each other. Reads may see it before it resolves.
+   */
   write(writes: readonly StoreWrite[]): Promise<void>;
-  /** Deletes every key in [from, to); not atomic, may be repeated. */
+  /**
+   * Deletes every key in [from, to) that writes called before have made, durably; not atomic, may be repeated.
+   * Do not write into the range before it resolves.
+   */
   clear(from: Uint8Array, to: Uint8Array): Promise<void>;
+  /** Finishes writes under way and waits until every snapshot is closed. */
   close(): Promise<void>;
 }
 
@@ -41,6 +62,7 @@ export interface StoreSnapshot {
   close(): Promise<void>;
 }
 
+/** One call at a time. */
 export interface StoreCursor {
   /** Up to `count` further pairs in order; fewer only at the end, empty after it. */
   next(count: number): Promise<[key: Buffer, value: Buffer][]>;
