@@ -19,6 +19,9 @@ export interface HttpResponse {
 /** Never rejects: failures are answers. */
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse> | HttpResponse;
 
+/** Why a request was answered without the handler: malformed, too slow, body too large, header too large. */
+export type HttpRefusal = 400 | 408 | 413 | 431;
+
 export interface HttpListener {
   readonly port: number;
   /** Takes no new connections, finishes requests in flight, then resolves. Idle keep-alive connections are closed. */
@@ -34,4 +37,6 @@ export interface HttpListenOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Larger request bodies are answered 413 without being read whole. In bytes. */
   readonly bodyBytesMax: number;
+  /** Builds the answer to a request that never reaches the handler; a plain JSON body without it. */
+  readonly refuse?: (status: HttpRefusal) => HttpResponse;
 }

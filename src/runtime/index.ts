@@ -2,10 +2,24 @@
 export { answerCalls, Caller, NoAnswerError } from './calls.ts';
 export { type Child, onParentGone, readFirstInputLine, startChild } from './child-process.ts';
 export type { Disk, DiskFile } from './disk.ts';
-export type { HttpHandler, HttpListener, HttpListenOptions, HttpRequest, HttpResponse } from './http.ts';
+export type {
+  HttpHandler,
+  HttpListener,
+  HttpListenOptions,
+  HttpRefusal,
+  HttpRequest,
+  HttpResponse,
+} from './http.ts';
 export { createLocalNetwork } from './local-network.ts';
-export { createTcpNetwork } from './node-network.ts';
 export type { Channel, Network, NetworkListener } from './network.ts';
 export { createNodeDisk } from './node-disk.ts';
+export { listenHttp } from './node-http.ts';
+export { createTcpNetwork } from './node-network.ts';
 export { createNodeRuntime, type NodeRuntimeOptions } from './node-runtime.ts';
+export {
+  type CertificateWithKey,
+  createDevelopmentCertificates,
+  type DevelopmentCertificateOptions,
+  type DevelopmentCertificates,
+} from './node-tls-certificates.ts';
 export { type Cancel, type Runtime, sleep } from './runtime.ts';

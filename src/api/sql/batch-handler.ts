@@ -1,0 +1,190 @@
+import type { ItemAnswer, ItemTarget, ItemWrite } from '../../engine/index.ts';
+import { DatabaseError } from '../../errors/index.ts';
+import { type PartitionKey, parsePartitionKeyHeader } from '../../resource/index.ts';
+import type { HttpResponse } from '../../runtime/index.ts';
+import { type BatchOperation, parseBatch } from './batch-body.ts';
+import type { Exchange } from './exchange.ts';
+import { joinText } from './feed.ts';
+import {
+  addContext,
+  containerPath,
+  isMinimal,
+  isSet,
+  type Mutable,
+  partitionKeyOf,
+  rangeIdOf,
+} from './request-headers.ts';
+import { commonHeaders, dataHeaders } from './response.ts';
+
+/**
+ * Bulk requests: independent operations in one request, answered by a list of the same length and order.
+ * Whatever happens to single operations, the request itself succeeds.
+ */
+
+type Outcome =
+  | { readonly answer: ItemAnswer }
+  | { readonly error: DatabaseError }
+  /** Not tried, since an earlier operation failed. */
+  | 'skipped';
+
+export function handleBatch(exchange: Exchange): Promise<HttpResponse> {
+  const { request } = exchange;
+  if (isSet(request, 'x-ms-cosmos-batch-atomic')) {
+    throw new DatabaseError(
+      'BadRequest',
+      "Transactional batches ('x-ms-cosmos-batch-atomic: true') are not supported by this server; " +
+        "operations without a common transaction ('false') are.",
+    );
+  }
+  checkRange(exchange);
+  const operations = parseBatch(request.body);
+  const goesOn = isSet(request, 'x-ms-cosmos-batch-continue-on-error');
+  const done = goesOn ? runTogether(exchange, operations) : runUntilFailure(exchange, operations);
+  return done.then((outcomes) => bulkResponse(exchange, operations, outcomes));
+}
+
+/** @throws DatabaseError `PartitionKeyRangeGone` when the client's map of ranges is out of date. */
+function checkRange({ request, route, service }: Exchange): void {
+  const rangeId = rangeIdOf(request);
+  const { partitions } = service.engine.resources.containerOf(containerPath(route));
+  if (rangeId === undefined || partitions.some(({ id }) => id === rangeId)) return;
+  throw new DatabaseError('PartitionKeyRangeGone', `The partition key range '${rangeId}' is gone.`);
+}
+
+/**
+ * Operations on one item follow each other in the order given; the others share the wait for the log, or a
+ * hundred creates would take a hundred syncs.
+ */
+function runTogether(exchange: Exchange, operations: readonly BatchOperation[]): Promise<Outcome[]> {
+  const last = new Map<string, Promise<Outcome>>();
+  const outcomes = operations.map((operation): Promise<Outcome> => {
+    const item = operation.id === undefined ? undefined : `${operation.partitionKey}\n${operation.id}`;
+    const before = item === undefined ? undefined : last.get(item);
+    const outcome =
+      before === undefined ? run(exchange, operation) : before.then(() => run(exchange, operation));
+    if (item !== undefined) last.set(item, outcome);
+    return outcome;
+  });
+  return Promise.all(outcomes);
+}
+
+async function runUntilFailure(
+  exchange: Exchange,
+  operations: readonly BatchOperation[],
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let hasFailed = false;
+  for (const operation of operations) {
+    const outcome: Outcome = hasFailed ? 'skipped' : await run(exchange, operation);
+    hasFailed ||= typeof outcome === 'object' && 'error' in outcome;
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+/** Rejects only for faults of our own. */
+async function run(exchange: Exchange, operation: BatchOperation): Promise<Outcome> {
+  try {
+    return { answer: await perform(exchange, operation) };
+  } catch (error) {
+    if (error instanceof DatabaseError) return { error };
+    throw error;
+  }
+}
+
+function perform(exchange: Exchange, operation: BatchOperation): Promise<ItemAnswer> | ItemAnswer {
+  const { items } = exchange.service.engine;
+  const { type, resourceBody } = operation;
+  if (type === 'Create') return items.create(writeOf(exchange, operation));
+  if (type === 'Upsert') return items.upsert(writeOf(exchange, operation));
+  const target = targetOf(exchange, operation);
+  if (type === 'Read') return items.read(target);
+  if (type === 'Delete') return items.delete(target);
+  return type === 'Replace' ? items.replace(target, resourceBody) : items.patch(target, resourceBody);
+}
+
+function writeOf({ request, route }: Exchange, operation: BatchOperation): ItemWrite {
+  const write: Mutable<ItemWrite> = {
+    path: containerPath(route),
+    partitionKey: keyOf(operation) ?? partitionKeyOf(request),
+    body: operation.resourceBody,
+  };
+  addContext(request, write);
+  if (operation.ifMatch !== undefined) write.ifMatch = operation.ifMatch;
+  return write;
+}
+
+function targetOf({ request, route }: Exchange, operation: BatchOperation): ItemTarget {
+  if (operation.id === undefined)
+    throw new DatabaseError('BadRequest', `The ${operation.type} operation lacks an id.`);
+  const target: Mutable<ItemTarget> = {
+    path: containerPath(route),
+    id: operation.id,
+    partitionKey: keyOf(operation) ?? partitionKeyOf(request),
+  };
+  addContext(request, target);
+  if (operation.ifMatch !== undefined) target.ifMatch = operation.ifMatch;
+  if (operation.ifNoneMatch !== undefined) target.ifNoneMatch = operation.ifNoneMatch;
+  return target;
+}
+
+function keyOf({ partitionKey }: BatchOperation): PartitionKey | undefined {
+  return partitionKey === undefined ? undefined : parsePartitionKeyHeader(partitionKey);
+}
+
+/** Request units of an operation that reached no partition. */
+const FAILURE_CHARGE = 1;
+
+function bulkResponse(
+  exchange: Exchange,
+  operations: readonly BatchOperation[],
+  outcomes: readonly Outcome[],
+): HttpResponse {
+  const isShort = isMinimal(exchange.request);
+  const pieces: (Buffer | string)[] = ['['];
+  const tokens = new Map<string, string>();
+  let newest: ItemAnswer | undefined;
+  let charge = 0;
+  outcomes.forEach((outcome, index) => {
+    if (index > 0) pieces.push(',');
+    charge += chargeOf(outcome);
+    if (typeof outcome === 'object' && 'answer' in outcome) {
+      tokens.set(outcome.answer.rangeId, outcome.answer.sessionToken);
+      if (newest === undefined || outcome.answer.lsn >= newest.lsn) newest = outcome.answer;
+      addSuccess(pieces, outcome.answer, isShort && operations[index]?.type !== 'Read');
+    } else {
+      pieces.push(JSON.stringify(failureOf(outcome)));
+    }
+  });
+  pieces.push(']');
+  const headers =
+    newest === undefined
+      ? commonHeaders(exchange, charge)
+      : dataHeaders(exchange, { ...newest, charge, sessionToken: [...tokens.values()].join(',') });
+  return { status: 200, headers, body: joinText(pieces) };
+}
+
+function chargeOf(outcome: Outcome): number {
+  if (outcome === 'skipped') return 0;
+  return 'answer' in outcome ? outcome.answer.charge : FAILURE_CHARGE;
+}
+
+function addSuccess(pieces: (Buffer | string)[], answer: ItemAnswer, isShort: boolean): void {
+  const etag = answer.etag === undefined ? '' : `,"eTag":${JSON.stringify(answer.etag)}`;
+  pieces.push(`{"statusCode":${answer.status},"requestCharge":${answer.charge}${etag}`);
+  if (answer.body !== undefined && !isShort) pieces.push(',"resourceBody":', answer.body);
+  pieces.push('}');
+}
+
+function failureOf(outcome: { readonly error: DatabaseError } | 'skipped'): Record<string, unknown> {
+  if (outcome === 'skipped') return { statusCode: 424, requestCharge: 0 };
+  const { error } = outcome;
+  const { status, substatus } = error.kind;
+  return {
+    statusCode: status,
+    requestCharge: FAILURE_CHARGE,
+    ...(substatus === undefined ? {} : { subStatusCode: substatus }),
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMilliseconds: Math.ceil(error.retryAfterMs) }),
+    message: error.message,
+  };
+}
