@@ -57,13 +57,22 @@ export interface AccountState {
   /** Membership epoch: rises whenever the set of origins changes; the version of session tokens. */
   readonly epoch: number;
   readonly multipleWriteRegions: boolean;
-  readonly consistency: { readonly level: ConsistencyLevel; readonly stalenessOperations: number; readonly stalenessSeconds: number };
+  readonly consistency: {
+    readonly level: ConsistencyLevel;
+    readonly stalenessOperations: number;
+    readonly stalenessSeconds: number;
+  };
   /** In failover-priority order; the first is the write region of a single-write account. */
   readonly regions: readonly RegionRecord[];
   /** Origins of storage lives that ended; their writes live on in the logs of others. */
   readonly retiredOrigins: readonly Origin[];
   /** Never used before: the next database, partition, offer and origin number. */
-  readonly next: { readonly database: number; readonly partition: PartitionNumber; readonly offer: number; readonly origin: Origin };
+  readonly next: {
+    readonly database: number;
+    readonly partition: PartitionNumber;
+    readonly offer: number;
+    readonly origin: Origin;
+  };
   /** Keyed by rid. */
   readonly databases: Readonly<Record<string, DatabaseRecord>>;
   readonly containers: Readonly<Record<string, ContainerRecord>>;

@@ -37,6 +37,7 @@ export {
   documentRid,
   offerRid,
   parseRid,
+  RID_NUMBER_MAX,
   type Rid,
   selfLink,
   userRid,

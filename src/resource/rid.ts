@@ -34,7 +34,7 @@ const CHILD_BYTES = 16;
 const OFFER_BYTES = 3;
 
 /** Databases and offers ever made: their rids have three bytes that carry something. */
-const SCATTERED_MAX = 2 ** 24 - 1;
+export const RID_NUMBER_MAX = 2 ** 24 - 1;
 /** Containers and users ever made in one database: one bit of four bytes tells which it is. */
 const SIBLINGS_MAX = 2 ** 31 - 1;
 
@@ -51,7 +51,7 @@ function inverse(odd: number): number {
 
 /** `number`: from 1 to 2^24 - 1. */
 export function databaseRid(number: number): string {
-  assert(number >= 1 && number <= SCATTERED_MAX, 'database numbers have 24 bits');
+  assert(number >= 1 && number <= RID_NUMBER_MAX, 'database numbers have 24 bits');
   const bytes = Buffer.alloc(DATABASE_BYTES);
   bytes.writeUIntBE(scatter24(number), 0, 3);
   return encode(bytes);
@@ -59,18 +59,18 @@ export function databaseRid(number: number): string {
 
 /** `number`: from 1 to 2^24 - 1. */
 export function offerRid(number: number): string {
-  assert(number >= 1 && number <= SCATTERED_MAX, 'offer numbers have 24 bits');
+  assert(number >= 1 && number <= RID_NUMBER_MAX, 'offer numbers have 24 bits');
   const bytes = Buffer.alloc(OFFER_BYTES);
   bytes.writeUIntBE(scatter24(number), 0, 3);
   return encode(bytes);
 }
 
 function scatter24(number: number): number {
-  return Math.imul(number, SCATTER) & SCATTERED_MAX;
+  return Math.imul(number, SCATTER) & RID_NUMBER_MAX;
 }
 
 function gather24(scattered: number): number {
-  return Math.imul(scattered, GATHER) & SCATTERED_MAX;
+  return Math.imul(scattered, GATHER) & RID_NUMBER_MAX;
 }
 
 /** `number`: from 1 to 2^31 - 1. */

@@ -1,0 +1,20 @@
+/** The account: its state, the commands that change it, and the directory that decides them one by one. */
+export type { AccountChange, Edits } from './account-change.ts';
+export { accountDocument, type RegionEndpoint } from './account-document.ts';
+export type { AccountLookups } from './account-view.ts';
+export { applyCommand, offerMinimum } from './apply-command.ts';
+export type { Command, CommandResult, CommandResults } from './command.ts';
+export type { ChangeListener, Directory } from './directory.ts';
+export { type EmbeddedDirectoryOptions, openEmbeddedDirectory } from './embedded-directory.ts';
+export { type AccountPlan, initialAccountState } from './initial-state.ts';
+export { type ConnectOptions, connectDirectory, serveDirectory } from './remote-directory.ts';
+export type {
+  AccountState,
+  ConsistencyLevel,
+  ContainerRecord,
+  DatabaseRecord,
+  OfferBody,
+  OfferRecord,
+  PartitionRecord,
+  RegionRecord,
+} from './state.ts';
