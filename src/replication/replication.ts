@@ -1,0 +1,435 @@
+/**
+ * Replication of one region with all others.
+ *
+ * Each region pulls from every other one that it can reach, over one channel for all partitions: it says where
+ * its partitions are (version vectors), and the other side sends what is missing, from its log, as soon as it
+ * is durable there. Entries are received in causal order (causal-buffer.ts). A region asks each source only
+ * for the source's own writes, unless somebody's cannot be had from home: those it asks of everybody (relay.ts).
+ *
+ * Whatever a network does to frames (lose, repeat, reorder, delay, stop) costs time only: frames are numbered,
+ * a session in doubt is dropped, and the next one starts from the vectors.
+ *
+ *   Replication ── PullLink (one per member) ── PullSession      what we lack
+ *        │   └──── Intake ── CausalBuffer (one per partition)
+ *        └──────── Feed (one per puller) ── SourceSession        what others lack
+ */
+import type { Origin, VersionVector } from '../causality/index.ts';
+import type { PartitionNumber } from '../log/index.ts';
+import type { PartitionTable } from '../partition/index.ts';
+import type { Cancel, Channel, Network, NetworkListener, Runtime } from '../runtime/index.ts';
+import { Feed } from './feed.ts';
+import { FreezableNetwork } from './freezable-network.ts';
+import { Intake } from './intake.ts';
+import { type Member, PullLink } from './pull-link.ts';
+import { wantedOrigins } from './relay.ts';
+import { type Lag, Reports } from './reports.ts';
+import type { PositionRow } from './wire.ts';
+
+const TICK_MS = 250;
+/** How long something may wait for a missing entry before everybody is asked for it. */
+const MISSING_MS = 1_000;
+/** For how long a missed origin is asked of everybody, counted from when it was last missed. */
+const MISSED_FOR_MS = 5_000;
+/** How long a lost session may take to come back before its region counts as out of reach. */
+const GRACE_MS = 750;
+
+export interface ReplicationOptions {
+  readonly runtime: Runtime;
+  readonly network: Network;
+  /** Id of the account; regions of different accounts do not talk to each other. */
+  readonly account: string;
+  readonly self: { readonly region: string; readonly origin: Origin };
+  /** Where to listen for pullers, as `Network.listen` takes it. */
+  readonly listenAddress: string;
+  /** All regions of the account, with or without this one. Call `membersChanged` when the answer changes. */
+  readonly members: () => readonly Member[];
+  /** Origins whose homes are gone, but whose entries may not be everywhere yet. */
+  readonly retired: () => readonly Origin[];
+  readonly table: PartitionTable;
+  /** A member is now known to have applied `vector`, durably. The vector changes in place later; clone to keep. */
+  readonly onReport?: (partition: PartitionNumber, origin: Origin, vector: VersionVector) => void;
+  /** A partition could not read its log or receive. Replication goes on trying; the node should look after itself. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface PeerStatus {
+  readonly region: string;
+  readonly origin: Origin;
+  /** This region pulls from it. */
+  readonly isConnected: boolean;
+  /** It pulls from this region. */
+  readonly isPulling: boolean;
+  /** Since anything at all was heard of it; undefined if never. */
+  readonly lastHeardMs: number | undefined;
+  /** Why the last session with it as the source ended, while there is none. */
+  readonly lastError: string | undefined;
+  /** Whose entries it is asked for. */
+  readonly wants: readonly Origin[];
+  /** Bytes of its entries that came and are not yet durable here. */
+  readonly unreleasedBytes: number;
+  /** Bytes sent to it that it has not said to hold durably. */
+  readonly unacknowledgedBytes: number;
+  /** Entries sent to it in its present session. */
+  readonly entriesSent: number;
+  /** Partitions that only a copy can bring up to date: its log starts after our position. */
+  readonly unavailable: readonly PartitionNumber[];
+  /** How far we are behind its own writes, over all partitions: operations summed, the longest time. */
+  readonly lag: Lag;
+}
+
+export interface ReplicationStatus {
+  readonly isPaused: boolean;
+  readonly peers: readonly PeerStatus[];
+  /** Entries that came before something they depend on. */
+  readonly waitingEntries: number;
+  readonly waitingBytes: number;
+  /** Bytes being made durable. */
+  readonly receivingBytes: number;
+}
+
+/** Starts pulling from and serving all members. Rejects when `listenAddress` cannot be had. */
+export async function startReplication(options: ReplicationOptions): Promise<Replication> {
+  const replication = new Replication(options);
+  await replication.listen();
+  return replication;
+}
+
+export class Replication {
+  readonly #options: ReplicationOptions;
+  readonly #network: FreezableNetwork;
+  readonly #reports = new Reports();
+  readonly #intake: Intake;
+  readonly #links = new Map<string, PullLink>();
+  readonly #feeds = new Set<Feed>();
+  readonly #removals: (() => void)[];
+  /** Until when an origin is asked of everybody, on the monotonic clock. */
+  readonly #missedUntilMs = new Map<Origin, number>();
+  /** When a member's session was last live, or the member met. */
+  readonly #reachedAtMs = new Map<Origin, number>();
+  #members: readonly Member[] = [];
+  #listener: NetworkListener | undefined;
+  #cancelTick: Cancel | undefined;
+  #isClosed = false;
+
+  /** Use `startReplication`. */
+  constructor(options: ReplicationOptions) {
+    this.#options = options;
+    const { table } = options;
+    this.#network = new FreezableNetwork(options.network);
+    this.#intake = new Intake({
+      table,
+      nowMs: () => this.#nowMs(),
+      onWaiting: (partition, dot) => this.#reports.hear(partition, dot, this.#nowMs()),
+      onFailure: (error) => this.#receiveFailed(error),
+    });
+    this.#removals = [
+      table.onOpened((number) => this.#opened(number)),
+      table.onDurable((numbers) => this.#durable(numbers)),
+      table.onDropped((number) => this.#dropped(number)),
+    ];
+  }
+
+  /** Part of starting. */
+  async listen(): Promise<void> {
+    this.#listener = await this.#network.listen(this.#options.listenAddress, (channel) =>
+      this.#accept(channel),
+    );
+    this.membersChanged();
+    this.#tickLater();
+  }
+
+  /** Where pullers reach this region; with the real port when `listenAddress` named port 0. */
+  get address(): string {
+    return this.#listener?.address ?? this.#options.listenAddress;
+  }
+
+  // --- partitions --------------------------------------------------------------------------------------
+
+  #opened(number: PartitionNumber): void {
+    for (const link of this.#links.values()) link.subscribe(number);
+    for (const feed of this.#feeds) feed.markOpened(number);
+  }
+
+  #durable(numbers: readonly PartitionNumber[]): void {
+    for (const link of this.#links.values()) link.noteChanges(numbers);
+    for (const feed of this.#feeds) feed.markDurable(numbers);
+    for (const number of numbers) this.#intake.advance(number);
+  }
+
+  #dropped(number: PartitionNumber): void {
+    for (const link of this.#links.values()) link.unsubscribe(number);
+    for (const feed of this.#feeds) feed.session.markDropped(number);
+    this.#intake.drop(number);
+    this.#reports.forget(number);
+  }
+
+  #receiveFailed(error: unknown): void {
+    this.#intake.reset();
+    this.#restartLinks('a partition could not receive');
+    this.#options.onFailure(error);
+  }
+
+  #restartLinks(reason: string): void {
+    for (const link of this.#links.values()) link.restart(reason);
+  }
+
+  // --- peers -------------------------------------------------------------------------------------------
+
+  /** Looks at `members` and `retired` again. */
+  membersChanged(): void {
+    if (this.#isClosed) return;
+    this.#members = this.#options.members().filter((member) => member.region !== this.#options.self.region);
+    const current = new Map(this.#members.map((member) => [member.region, member]));
+    for (const [region, link] of this.#links) {
+      const member = current.get(region);
+      if (member?.address === link.member.address && member.origin === link.member.origin) continue;
+      this.#links.delete(region);
+      this.#reachedAtMs.delete(link.member.origin);
+      link.close();
+    }
+    for (const feed of [...this.#feeds]) {
+      const { peer } = feed.session;
+      if (peer !== undefined && current.get(peer.region)?.origin !== peer.origin) feed.end();
+    }
+    this.#reports.retain(new Set(this.#members.map((member) => member.origin)));
+    for (const member of this.#members) if (!this.#links.has(member.region)) this.#link(member);
+    this.#updateWants();
+  }
+
+  #link(member: Member): void {
+    this.#reachedAtMs.set(member.origin, this.#nowMs());
+    const { runtime, account, self, table } = this.#options;
+    const link = new PullLink({
+      runtime,
+      network: this.#network,
+      account,
+      self,
+      member,
+      table,
+      intake: this.#intake,
+      wants: () => this.#wantsFrom(member),
+      allOrigins: () => this.#allOrigins(),
+      onRows: (rows) => {
+        for (const { partition, origin, vector } of rows) this.#learn(partition, origin, vector);
+      },
+      onChange: () => this.#updateWants(),
+    });
+    this.#links.set(member.region, link);
+  }
+
+  #accept(channel: Channel): void {
+    if (this.#isClosed) {
+      channel.close();
+      return;
+    }
+    const { runtime, account, self, table, onFailure } = this.#options;
+    const feed = new Feed({
+      runtime,
+      channel,
+      account,
+      self,
+      table,
+      isMember: (region, origin) =>
+        this.#members.some((one) => one.region === region && one.origin === origin),
+      rowOf: (partition, origin) => this.#reports.rows(partition).get(origin),
+      onMet: (met) => this.#endOlderFeeds(met),
+      onRows: (origin, rows) => this.#reported(origin, rows),
+      onEnd: (ended) => this.#feeds.delete(ended),
+      onFailure,
+    });
+    this.#feeds.add(feed);
+  }
+
+  /** A region has one session with us at a time: whoever begins another has given up the one before. */
+  #endOlderFeeds(met: Feed): void {
+    for (const feed of [...this.#feeds]) {
+      if (feed !== met && feed.session.peer?.region === met.session.peer?.region) feed.end();
+    }
+  }
+
+  #reported(origin: Origin, rows: readonly PositionRow[]): void {
+    for (const { partition, vector } of rows) this.#learn(partition, origin, vector);
+  }
+
+  #learn(partition: PartitionNumber, origin: Origin, vector: VersionVector): void {
+    const { table, onReport, self } = this.#options;
+    if (origin === self.origin || table.get(partition) === undefined) return;
+    if (!this.#members.some((member) => member.origin === origin)) return;
+    if (!this.#reports.learn(partition, origin, vector, this.#nowMs())) return;
+    for (const feed of this.#feeds) feed.session.noteRow(partition, origin);
+    const row = this.#reports.rows(partition).get(origin);
+    if (row !== undefined) onReport?.(partition, origin, row);
+  }
+
+  // --- relaying ----------------------------------------------------------------------------------------
+
+  #wantsFrom(member: Member): Origin[] {
+    return wantedOrigins({
+      home: member.origin,
+      self: this.#options.self.origin,
+      members: this.#members.map((one) => one.origin),
+      retired: this.#options.retired(),
+      reachable: this.#reachable(),
+      missed: this.#missedUntilMs.keys(),
+    });
+  }
+
+  #reachable(): Set<Origin> {
+    const sinceMs = this.#nowMs() - GRACE_MS;
+    const reachable = new Set<Origin>();
+    for (const [origin, atMs] of this.#reachedAtMs) if (atMs >= sinceMs) reachable.add(origin);
+    return reachable;
+  }
+
+  #allOrigins(): Origin[] {
+    const all = [
+      ...this.#members.map((one) => one.origin),
+      ...this.#options.retired(),
+      ...this.#missedUntilMs.keys(),
+    ];
+    return [...new Set(all)].filter((origin) => origin !== this.#options.self.origin).sort((a, b) => a - b);
+  }
+
+  #updateWants(): void {
+    for (const link of this.#links.values()) link.updateWants();
+  }
+
+  /** Whether entries wait for others that have not come in good time. */
+  #noteMissing(nowMs: number): boolean {
+    const missing = this.#intake.missing(MISSING_MS);
+    for (const origin of missing) this.#missedUntilMs.set(origin, nowMs + MISSED_FOR_MS);
+    for (const [origin, untilMs] of this.#missedUntilMs)
+      if (untilMs < nowMs) this.#missedUntilMs.delete(origin);
+    return missing.size > 0;
+  }
+
+  // --- time --------------------------------------------------------------------------------------------
+
+  #nowMs(): number {
+    return this.#options.runtime.monotonicMs();
+  }
+
+  #tickLater(): void {
+    this.#cancelTick = this.#options.runtime.after(TICK_MS, () => {
+      this.#tickLater();
+      if (!this.#network.isFrozen) this.#tick();
+    });
+  }
+
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    const isMissing = this.#noteMissing(nowMs);
+    for (const link of this.#links.values()) {
+      if (link.isLive) this.#reachedAtMs.set(link.member.origin, nowMs);
+      link.tick(isMissing);
+    }
+    for (const feed of [...this.#feeds]) feed.tick();
+    this.#updateWants();
+  }
+
+  // --- what others ask ---------------------------------------------------------------------------------
+
+  /** What each other member is known to have applied, durably. Rows change in place. */
+  reports(partition: PartitionNumber): ReadonlyMap<Origin, VersionVector> {
+    return this.#reports.rows(partition);
+  }
+
+  /** How far this region is behind each other member's own writes in one partition; by region. */
+  lag(partition: PartitionNumber): Map<string, Lag> {
+    const lags = new Map<string, Lag>();
+    const applied = this.#options.table.get(partition)?.vector;
+    if (applied === undefined) return lags;
+    for (const { region, origin } of this.#members) {
+      lags.set(region, this.#reports.lag(partition, origin, applied, this.#nowMs()));
+    }
+    return lags;
+  }
+
+  /** Nothing waits, is being received, or was sent without being acknowledged. */
+  isIdle(): boolean {
+    if (this.#intake.waitingBytes > 0 || this.#intake.receivingBytes > 0) return false;
+    for (const link of this.#links.values()) if (!link.isIdle) return false;
+    for (const feed of this.#feeds) if (!feed.session.isIdle) return false;
+    return true;
+  }
+
+  status(): ReplicationStatus {
+    return {
+      isPaused: this.#network.isFrozen,
+      peers: this.#members.map((member) => this.#peerStatus(member)),
+      waitingEntries: this.#intake.waitingCount,
+      waitingBytes: this.#intake.waitingBytes,
+      receivingBytes: this.#intake.receivingBytes,
+    };
+  }
+
+  #peerStatus({ region, origin }: Member): PeerStatus {
+    const link = this.#links.get(region);
+    const feeds = [...this.#feeds].filter((feed) => feed.session.peer?.region === region);
+    const heardAtMs = Math.max(link?.heardAtMs ?? 0, ...feeds.map((feed) => feed.heardAtMs));
+    return {
+      region,
+      origin,
+      isConnected: link?.isLive ?? false,
+      isPulling: feeds.length > 0,
+      lastHeardMs:
+        link?.heardAtMs === undefined && feeds.length === 0 ? undefined : this.#nowMs() - heardAtMs,
+      lastError: link?.lastError,
+      wants: link?.wants ?? [],
+      unreleasedBytes: link?.unreleasedBytes ?? 0,
+      unacknowledgedBytes: feeds.reduce((sum, feed) => sum + feed.session.unreleasedBytes, 0),
+      entriesSent: feeds.reduce((sum, feed) => sum + feed.session.entriesSent, 0),
+      unavailable: [...(link?.unavailable ?? [])],
+      lag: this.#totalLag(origin),
+    };
+  }
+
+  #totalLag(origin: Origin): Lag {
+    let operations = 0;
+    let ms = 0;
+    for (const number of this.#options.table.numbers()) {
+      const applied = this.#options.table.get(number)?.vector;
+      if (applied === undefined) continue;
+      const lag = this.#reports.lag(number, origin, applied, this.#nowMs());
+      operations += lag.operations;
+      ms = Math.max(ms, lag.ms);
+    }
+    return { operations, ms };
+  }
+
+  // --- stopping ----------------------------------------------------------------------------------------
+
+  /** Behaves as if this region's process had been stopped: says nothing and hears nothing. */
+  pause(): void {
+    this.#network.freeze();
+  }
+
+  /** Goes on after `pause`, with new sessions: the old ones have missed frames. */
+  resume(): void {
+    if (!this.#network.isFrozen) return;
+    this.#network.thaw();
+    for (const feed of [...this.#feeds]) feed.end();
+    this.#restartLinks('paused');
+  }
+
+  /** Ends all sessions; resolves when no partition is receiving any more. */
+  async close(): Promise<void> {
+    await Promise.all([this.#stop(), this.#listener?.close()]);
+  }
+
+  /** As a crash would: everything that is not durable is forgotten, nobody is told. */
+  abandon(): void {
+    void this.#stop();
+    // A listener that is being closed late does no harm: it accepts nobody from here on.
+    this.#listener?.close().catch(() => undefined);
+  }
+
+  #stop(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTick?.();
+    for (const remove of this.#removals) remove();
+    for (const link of this.#links.values()) link.close();
+    for (const feed of [...this.#feeds]) feed.end();
+    return this.#intake.close();
+  }
+}
