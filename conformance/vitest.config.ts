@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+const common = { environment: 'node', testTimeout: 30_000, hookTimeout: 30_000 } as const;
+
+// Every file has its own server process, so files may run beside each other; two at a time, for two cores.
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      { test: { ...common, name: 'conformance', include: ['suites/**/*.test.ts'] } },
+      {
+        // The server reads this variable: the same promises, with a child process for each region.
+        test: {
+          ...common,
+          name: 'processes',
+          include: ['suites/regions.test.ts', 'suites/durability.test.ts'],
+          env: { ORRERY_ISOLATION: 'process' },
+        },
+      },
+    ],
+  },
+});
