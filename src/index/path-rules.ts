@@ -1,0 +1,76 @@
+import { assert } from '../base/index.ts';
+import type { IndexingPolicy } from '../resource/index.ts';
+import { ARRAY_ELEMENT, type PathSegment } from './path-id.ts';
+
+/**
+ * What an indexing policy says of one path, in a tree by segments. The more specific rule wins: `/a/?` over
+ * `/a/*`, a longer path over a shorter one.
+ */
+export interface PathRules {
+  /** `/a/?`: the value at the path itself. */
+  value: boolean | undefined;
+  /** `/a/*`: the value at the path and all below it. */
+  subtree: boolean | undefined;
+  /** Whether the policy itself includes `/a/?`. */
+  isExplicit: boolean;
+  readonly children: Map<string, PathRules>;
+  element: PathRules | undefined;
+}
+
+/** Always the same or always different for every item, and never looked for by range. */
+const NEVER_INDEXED = ['_rid', '_self', '_attachments'];
+/** Indexed unless the policy excludes them by name. */
+const SELDOM_NAMED = ['id', '_ts'];
+
+/** The policy's rules from the item's root down; undefined when nothing is indexed. */
+export function compileRules(policy: IndexingPolicy): PathRules | undefined {
+  if (policy.indexingMode === 'none') return undefined;
+  const root = noRules();
+  for (const { path } of policy.includedPaths) apply(root, path, true);
+  for (const { path } of policy.excludedPaths) apply(root, path, false);
+  for (const name of SELDOM_NAMED) childRules(root, name).value ??= true;
+  for (const name of NEVER_INDEXED) root.children.set(name, { ...noRules(), value: false, subtree: false });
+  return root;
+}
+
+function noRules(): PathRules {
+  return { value: undefined, subtree: undefined, isExplicit: false, children: new Map(), element: undefined };
+}
+
+function apply(root: PathRules, path: string, isIncluded: boolean): void {
+  const { segments, isSubtree } = parseIndexPath(path);
+  let rules = root;
+  for (const segment of segments) rules = childRules(rules, segment);
+  if (isSubtree) {
+    rules.subtree = isIncluded;
+  } else {
+    rules.value = isIncluded;
+    rules.isExplicit = isIncluded && !segments.includes(ARRAY_ELEMENT);
+  }
+}
+
+function childRules(rules: PathRules, segment: PathSegment): PathRules {
+  if (segment === ARRAY_ELEMENT) {
+    rules.element ??= noRules();
+    return rules.element;
+  }
+  let child = rules.children.get(segment);
+  if (child === undefined) {
+    child = noRules();
+    rules.children.set(segment, child);
+  }
+  return child;
+}
+
+/** Reads a path of a policy, such as `/a/"b c"/[]/?`; `/` alone means `/*`. The policy has been validated before. */
+export function parseIndexPath(path: string): { segments: PathSegment[]; isSubtree: boolean } {
+  if (path === '/') return { segments: [], isSubtree: true };
+  const ending = path.slice(-2);
+  assert(ending === '/?' || ending === '/*', 'a policy path ends with /? or /*');
+  const segments: PathSegment[] = [];
+  for (const [, quoted, plain = ''] of path.slice(0, -2).matchAll(/\/(?:"((?:[^"\\]|\\.)*)"|([^/]*))/gs)) {
+    if (quoted !== undefined) segments.push(quoted.replace(/\\(.)/gs, '$1'));
+    else segments.push(plain === '[]' ? ARRAY_ELEMENT : plain);
+  }
+  return { segments, isSubtree: ending === '/*' };
+}
