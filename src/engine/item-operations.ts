@@ -3,7 +3,7 @@
  * partition a decision to take atomically against the newest state.
  */
 import type { Directory, PartitionRecord } from '../account/index.ts';
-import { type Json, type JsonObject } from '../base/index.ts';
+import { assert, type Json, type JsonObject } from '../base/index.ts';
 import { unixMs, type VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { StoredPut } from '../merge/index.ts';
@@ -203,7 +203,7 @@ export class ItemOperations {
 
   /** Deletes one item by its key, whatever its version; for deleting whole logical partitions. */
   async deleteByKey(handle: ContainerHandle, record: PartitionRecord, key: string): Promise<void> {
-    const place = await this.#openForWrite(handle, record, key, { path: { database: '', container: '' } });
+    const place = await this.#openForWrite(handle, record, key, {});
     const isThere = (visible: StoredPut | undefined): Intent => {
       Partition.requireVisible(visible);
       return { kind: 'delete' };
@@ -220,7 +220,7 @@ export class ItemOperations {
     const definition = handle.record.definition.partitionKey;
     const key = matchPartitionKey(definition, { named: write.partitionKey, item: object });
     const epk = effectivePartitionKey(definition, key);
-    const place = await this.#openForWrite(handle, partitionFor(handle, epk), itemKey(epk, object.id), write);
+    const place = await this.#openForWrite(handle, partitionFor(handle, epk), itemKey(epk, idOf(object)), write);
     return this.#put(place, object, text, decide);
   }
 
@@ -349,6 +349,12 @@ function checkMatch(visible: StoredPut, { ifMatch }: Preconditions): void {
 function chargeOf(status: ItemAnswer['status'], oldBytes: number, newBytes: number): number {
   if (status === 201) return createCharge(newBytes);
   return status === 204 ? createCharge(oldBytes) : replaceCharge(Math.max(oldBytes, newBytes));
+}
+
+/** `readItem` lets no item through without one. */
+function idOf(item: JsonObject): string {
+  assert(typeof item.id === 'string', 'an item that was read has an id');
+  return item.id;
 }
 
 function parseJson(body: Buffer): Json {

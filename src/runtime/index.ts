@@ -23,3 +23,4 @@ export {
   type DevelopmentCertificates,
 } from './node-tls-certificates.ts';
 export { type Cancel, type Runtime, sleep } from './runtime.ts';
+export { listenTcpProxy, type TcpProxy } from './tcp-proxy.ts';

@@ -5,7 +5,7 @@
 import type { AccountState, ContainerRecord, Directory } from '../account/index.ts';
 import type { PartitionStatus, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
-import { HybridClock, type Origin, StabilityTracker } from '../causality/index.ts';
+import { HybridClock, type Origin } from '../causality/index.ts';
 import {
   createEngine,
   createForwarder,
@@ -14,7 +14,7 @@ import {
   type Forwarder,
   serveForwarding,
 } from '../engine/index.ts';
-import type { Log, PartitionNumber } from '../log/index.ts';
+import type { Log } from '../log/index.ts';
 import { type Partition, PartitionHost, type PartitionTable } from '../partition/index.ts';
 import { type Replication, startReplication } from '../replication/index.ts';
 import type { Network, NetworkListener, Runtime } from '../runtime/index.ts';
@@ -145,21 +145,27 @@ class RegionNode implements Region {
   }
 
   #startReplication(): Promise<Replication> {
-    const { runtime, network, directory, region, listenAddresses, addressesOf } = this.#options;
+    const { runtime, network, directory, region, listenAddresses, addressesOf, onFailed } = this.#options;
     return startReplication({
       runtime,
       network,
       account: directory.state.id,
       self: { region, origin: this.origin },
       listenAddress: listenAddresses.replication,
-      members: () =>
-        directory.state.regions
-          .filter((other) => other.name !== region)
-          .map((other) => ({ region: other.name, origin: other.origin, address: addressesOf(other.name)?.replication })),
+      members: () => {
+        // A region whose address is not known yet is as good as unreachable; membersChanged() tells when it is.
+        const reachable = directory.state.regions.map((other) => ({
+          region: other.name,
+          origin: other.origin,
+          address: addressesOf(other.name)?.replication ?? '',
+        }));
+        return reachable.filter((member) => member.address !== '');
+      },
       retired: () => directory.state.retiredOrigins,
       table: this.#host,
       onReport: (partition, origin, vector) =>
-        this.#book.observe(partition, origin, directory.state.epoch, vector),
+        this.#book.observe(partition, origin, directory.state.epoch, vector.clone()),
+      onFailure: onFailed,
     });
   }
 
@@ -215,10 +221,7 @@ class RegionNode implements Region {
 
   #partitionStatus(container: string, pkRangeId: string, partition: Partition): PartitionStatus {
     const { siblings, tombstones } = partition.countUnsettled();
-    const lag: Record<string, { operations: number; ms: number | null }> = {};
-    for (const { name, origin } of this.#options.directory.state.regions) {
-      if (origin !== this.origin) lag[name] = this.#replication?.lag(partition.number, origin) ?? { operations: 0, ms: null };
-    }
+    const lag = Object.fromEntries(this.#replication?.lag(partition.number) ?? []);
     return {
       container,
       pkRangeId,

@@ -72,19 +72,19 @@ async function ready({ planet }: ManagementOptions): Promise<HttpResponse> {
 async function replication({ planet }: ManagementOptions): Promise<HttpResponse> {
   const rows: JsonObject[] = [];
   for (const status of await statuses(planet)) {
-    for (const partition of status.partitions) rows.push(replicationRow(status, partition));
+    for (const partition of status.partitions) rows.push(replicationRow(planet, status, partition));
   }
   return json(200, rows);
 }
 
-function replicationRow(status: RegionStatus, partition: PartitionStatus): JsonObject {
+function replicationRow(planet: Planet, status: RegionStatus, partition: PartitionStatus): JsonObject {
   const { container, pkRangeId, lsn, applied, siblings, tombstones, conflicts } = partition;
   return {
     container,
     pkRangeId,
     region: status.region,
     role: 'readWrite',
-    vector: Object.fromEntries(partition.vector.map(([origin, n]) => [String(origin), n])),
+    vector: Object.fromEntries(partition.vector.map(([origin, n]) => [planet.nameOf(origin), n])),
     lsn,
     applied,
     siblings,

@@ -1,11 +1,11 @@
-import type { ConsistencyLevel } from '../../account/index.ts';
 import type { Origin } from '../../causality/index.ts';
 import type { LinkFault } from '../../replication/index.ts';
 
 /** What can be done to a planet, however its regions run. Region names are checked by the caller. */
 export interface Planet {
   readonly regions: readonly string[];
-  readonly consistency: ConsistencyLevel;
+  /** The region's name; for an origin whose storage life ended, its number. */
+  nameOf(origin: Origin): string;
   faults(): readonly { readonly id: string; readonly fault: Fault }[];
   addFault(fault: Fault): Promise<string>;
   /** False when there is no such fault. */
@@ -20,10 +20,7 @@ export interface Planet {
   status(region: string): Promise<RegionStatus | undefined>;
 }
 
-export type Fault =
-  | LinkFault
-  | { readonly kind: 'isolate'; readonly region: string }
-  | { readonly kind: 'pause'; readonly region: string };
+export type Fault = LinkFault | { readonly kind: 'pause'; readonly region: string };
 
 export interface RegionStatus {
   readonly region: string;
@@ -43,6 +40,6 @@ export interface PartitionStatus {
   readonly siblings: number;
   readonly tombstones: number;
   readonly conflicts: number;
-  /** Per other region: what it has that this one lacks. `ms` is the age of the oldest of it; null when unknown. */
-  readonly lag: Readonly<Record<string, { readonly operations: number; readonly ms: number | null }>>;
+  /** Per other region: how many of its own writes this one lacks, and for how long it has known of the oldest. */
+  readonly lag: Readonly<Record<string, { readonly operations: number; readonly ms: number }>>;
 }

@@ -1,0 +1,66 @@
+import { X509Certificate } from 'node:crypto';
+import { createDevelopmentCertificates, type Disk } from '../runtime/index.ts';
+
+/** PEM texts for a listener. */
+export interface ServerCertificate {
+  readonly key: string;
+  readonly cert: string;
+}
+
+const FILES = ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'] as const;
+
+/**
+ * The development certificate for `hosts`, kept in `directory` so that a client that trusts `ca.pem` once
+ * need not be told again. The server's certificate is renewed when it runs out or another host is named.
+ */
+export async function loadCertificate(
+  disk: Disk,
+  directory: string,
+  { hosts, nowMs }: { readonly hosts: readonly string[]; readonly nowMs: number },
+): Promise<ServerCertificate> {
+  await disk.makeDirectory(directory);
+  const names = await disk.list(directory);
+  const hasAll = FILES.every((name) => names.includes(name));
+  const hasAuthority = names.includes('ca.pem') && names.includes('ca-key.pem');
+  if (hasAll) {
+    const kept = { key: await readText(disk, `${directory}/server-key.pem`), cert: await readText(disk, `${directory}/server.pem`) };
+    if (isUsable(kept.cert, { hosts, nowMs })) return kept;
+  }
+  const authority = hasAuthority
+    ? { key: await readText(disk, `${directory}/ca-key.pem`), cert: await readText(disk, `${directory}/ca.pem`) }
+    : undefined;
+  const made = createDevelopmentCertificates({ hosts, nowMs, ...(authority === undefined ? {} : { authority }) });
+  await writeText(disk, `${directory}/ca.pem`, made.authority.cert);
+  await writeText(disk, `${directory}/ca-key.pem`, made.authority.key);
+  await writeText(disk, `${directory}/server.pem`, made.cert);
+  await writeText(disk, `${directory}/server-key.pem`, made.key);
+  await disk.syncDirectory(directory);
+  return { key: made.key, cert: made.cert };
+}
+
+/** A week before it runs out a certificate is renewed: servers run for days. */
+const RENEW_BEFORE_MS = 7 * 86_400_000;
+
+function isUsable(pem: string, { hosts, nowMs }: { readonly hosts: readonly string[]; readonly nowMs: number }): boolean {
+  const certificate = new X509Certificate(pem);
+  if (Date.parse(certificate.validTo) - RENEW_BEFORE_MS < nowMs) return false;
+  return hosts.every((host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined);
+}
+
+async function readText(disk: Disk, path: string): Promise<string> {
+  const file = await disk.open(path, 'read');
+  const text = (await file.read(0, 1 << 16)).toString('utf8');
+  await file.close();
+  return text;
+}
+
+/** Whole or not at all: a start that is cut short must not leave half a key behind. */
+async function writeText(disk: Disk, path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`;
+  await disk.remove(fresh);
+  const file = await disk.open(fresh, 'create');
+  await file.write(0, [Buffer.from(text)]);
+  await file.sync();
+  await file.close();
+  await disk.rename(fresh, path);
+}

@@ -1,0 +1,51 @@
+import type { Fault } from '../api/fault/index.ts';
+import type { LinkFault } from '../replication/index.ts';
+
+/** How faults take effect, wherever the regions run. */
+export interface FaultEffects {
+  addLinkFault(fault: LinkFault, id: string): void;
+  removeLinkFault(id: string): void;
+  pause(region: string): void;
+  resume(region: string): void;
+}
+
+/** The faults in force, each undone by its id. A region paused twice stays paused until both are undone. */
+export class FaultBook {
+  readonly #effects: FaultEffects;
+  readonly #faults = new Map<string, Fault>();
+  #lastId = 0;
+
+  constructor(effects: FaultEffects) {
+    this.#effects = effects;
+  }
+
+  list(): { readonly id: string; readonly fault: Fault }[] {
+    return [...this.#faults].map(([id, fault]) => ({ id, fault }));
+  }
+
+  add(fault: Fault): string {
+    this.#lastId += 1;
+    const id = `fault-${this.#lastId}`;
+    this.#faults.set(id, fault);
+    if (fault.kind === 'pause') this.#effects.pause(fault.region);
+    else this.#effects.addLinkFault(fault, id);
+    return id;
+  }
+
+  remove(id: string): boolean {
+    const fault = this.#faults.get(id);
+    if (fault === undefined) return false;
+    this.#faults.delete(id);
+    if (fault.kind !== 'pause') this.#effects.removeLinkFault(id);
+    else if (!this.#isPaused(fault.region)) this.#effects.resume(fault.region);
+    return true;
+  }
+
+  clear(): void {
+    for (const id of [...this.#faults.keys()]) this.remove(id);
+  }
+
+  #isPaused(region: string): boolean {
+    return [...this.#faults.values()].some((fault) => fault.kind === 'pause' && fault.region === region);
+  }
+}

@@ -1,0 +1,138 @@
+/** All regions in this process: one local network between them, one set of link conditions. */
+import type { Directory } from '../account/index.ts';
+import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import { LinkConditions } from '../replication/index.ts';
+import { createLocalNetwork, type HttpHandler, type Network, type Runtime } from '../runtime/index.ts';
+import { catchUp, needsCatchingUp } from './catching-up.ts';
+import { FaultBook } from './fault-book.ts';
+import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
+import { nameOfOrigin } from './origin-name.ts';
+
+export interface LocalPlanetOptions
+  extends Omit<LocalRegionOptions, 'region' | 'network' | 'paths' | 'listenAddresses' | 'addressesOf' | 'regionsInProcess'> {
+  readonly regions: readonly string[];
+  readonly pathsOf: (region: string) => LocalRegionOptions['paths'];
+  /** One-way, in milliseconds. */
+  readonly latencyMs: (from: string, to: string) => number;
+}
+
+export class LocalPlanet implements Planet {
+  readonly regions: readonly string[];
+  readonly #runtime: Runtime;
+  readonly #directory: Directory;
+  readonly #links: LinkConditions;
+  readonly #members = new Map<string, LocalRegion>();
+  readonly #faults: FaultBook;
+
+  constructor(options: LocalPlanetOptions) {
+    const { runtime, regions, latencyMs } = options;
+    this.regions = regions;
+    this.#runtime = runtime;
+    this.#directory = options.directory;
+    this.#links = new LinkConditions({ runtime, latencyMs });
+    const base = createLocalNetwork(runtime);
+    for (const region of regions) {
+      this.#members.set(region, new LocalRegion({ ...options, ...this.#placeOf(region, base), paths: options.pathsOf(region) }));
+    }
+    this.#faults = new FaultBook({
+      addLinkFault: (fault, id) => void this.#links.add(fault, id),
+      removeLinkFault: (id) => void this.#links.remove(id),
+      pause: (region) => this.#member(region).pause(),
+      resume: (region) => this.#member(region).resume(),
+    });
+  }
+
+  #placeOf(region: string, base: Network) {
+    const addressesOf = (name: string) => ({ replication: `${name} replication`, forwarding: `${name} forwarding` });
+    const regionAt = (address: string) => address.replace(/ (replication|forwarding)$/, '');
+    return {
+      region,
+      network: this.#links.network(region, base, regionAt),
+      listenAddresses: addressesOf(region),
+      addressesOf,
+      regionsInProcess: this.regions.length,
+    };
+  }
+
+  async open(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.open()));
+    await Promise.all(this.regions.map((region) => this.#admit(region)));
+  }
+
+  async #admit(region: string): Promise<void> {
+    const member = this.#member(region);
+    const others = this.regions.filter((name) => name !== region);
+    if (needsCatchingUp(this.#directory.state, region)) {
+      await catchUp(this.#runtime, () => member.status(), async () => others.map((name) => this.#member(name).status()));
+    }
+    member.admit();
+  }
+
+  /** Answers as one region. */
+  listenerOf(region: string): Pick<LocalRegion, 'handle' | 'refuse'> {
+    return this.#member(region);
+  }
+
+  /** Answers as the first region that runs, by failover priority. */
+  readonly handleGlobal: HttpHandler = (request) => this.#foremost().handle(request);
+
+  #foremost(): LocalRegion {
+    for (const member of this.#members.values()) if (member.isServing) return member;
+    return this.#member(this.regions[0] ?? '');
+  }
+
+  nameOf(origin: number): string {
+    return nameOfOrigin(this.#directory.state, origin);
+  }
+
+  faults(): ReturnType<Planet['faults']> {
+    return this.#faults.list();
+  }
+
+  async addFault(fault: Fault): Promise<string> {
+    return this.#faults.add(fault);
+  }
+
+  async removeFault(id: string): Promise<boolean> {
+    return this.#faults.remove(id);
+  }
+
+  async clearFaults(): Promise<void> {
+    this.#faults.clear();
+  }
+
+  async kill(region: string): Promise<void> {
+    await this.#member(region).kill();
+  }
+
+  async start(region: string): Promise<void> {
+    const member = this.#member(region);
+    if (member.isOpen) throw new DatabaseError('Conflict', `The region '${region}' is running already.`);
+    await member.open();
+    await this.#admit(region);
+  }
+
+  async wipe(region: string): Promise<void> {
+    await this.#member(region).wipe();
+    await this.#directory.execute({ kind: 'renewOrigin', region });
+  }
+
+  async collect(region: string): Promise<void> {
+    await this.#member(region).region?.collect();
+  }
+
+  async status(region: string): Promise<RegionStatus | undefined> {
+    return this.#member(region).status();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.close()));
+  }
+
+  #member(region: string): LocalRegion {
+    const member = this.#members.get(region);
+    if (member === undefined) throw new DatabaseError('BadRequest', `There is no region '${region}'.`);
+    return member;
+  }
+}
