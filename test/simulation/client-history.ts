@@ -1,0 +1,250 @@
+import { parseSessionTokens, type VersionVector } from '../../src/causality/index.ts';
+import type { ErrorCode } from '../../src/errors/index.ts';
+import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
+import { formatEtag } from '../../src/resource/index.ts';
+import { type Ledger, nameOf } from './ledger.ts';
+import { fateOf } from './reference.ts';
+import type { LoggedEntry } from './region-log.ts';
+import type { ClientRequest } from './region-under-test.ts';
+import type { Violations } from './violations.ts';
+
+export type Outcome =
+  | {
+      readonly kind: 'ok';
+      readonly etag: string | undefined;
+      readonly value: string | undefined;
+      readonly token: string;
+    }
+  | { readonly kind: 'refused'; readonly code: ErrorCode }
+  /** The region crashed, or took too long: the write may or may not have happened. */
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** One request of one client, with what the client knew before and after. */
+export interface OperationRecord {
+  readonly number: number;
+  readonly region: string;
+  readonly request: ClientRequest;
+  readonly partition: PartitionNumber;
+  readonly key: string;
+  readonly rangeId: string;
+  readonly invokedAtMs: number;
+  /** The region's durable tail when the request was made. */
+  readonly tailBefore: Lsn;
+  /** The region's durable tail when the answer came. */
+  tailAfter: Lsn;
+  completedAtMs: number;
+  outcome: Outcome | undefined;
+}
+
+/** Failures after which the write has certainly not happened. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BadRequest',
+  'NotFound',
+  'ReadSessionNotAvailable',
+  'OwnerNotFound',
+  'Conflict',
+  'PreconditionFailed',
+  'TooManyRequests',
+  'WriteForbidden',
+]);
+
+export function isRefusal(code: ErrorCode): boolean {
+  return REFUSALS.has(code);
+}
+
+/** The demand of a session-token header on one range. */
+export function demandOf(token: string, rangeId: string): VersionVector | undefined {
+  return parseSessionTokens(token, [rangeId]);
+}
+
+export interface HistoryJudgement {
+  readonly ledger: Ledger;
+  readonly violations: Violations;
+  /** Regions whose answers are promises: those that were never wiped. */
+  readonly regions: readonly string[];
+  /** Reads that took this long or longer may have been answered by another region. */
+  readonly forwardedAfterMs: number;
+}
+
+/** Judges all that clients were told, at the end, when every region has everything. */
+export function judgeHistory(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
+  judgePuts(records, judgement);
+  judgeDeletes(records, judgement);
+  for (const record of records) {
+    if (record.request.kind === 'read') judgeRead(record, judgement);
+  }
+}
+
+function describe(record: OperationRecord): string {
+  const { kind, value, item } = record.request;
+  return `#${record.number} ${kind} ${value ?? ''} of ${item.partitionKey}/${item.id} in ${record.region}`;
+}
+
+function valueIn(entry: LoggedEntry): string {
+  if (entry.operation.kind !== 'put') return '';
+  const body = JSON.parse(Buffer.from(entry.operation.body).toString()) as { value?: unknown };
+  return String(body.value);
+}
+
+function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
+  const { ledger, violations } = judgement;
+  const entries = new Map<string, { entry: LoggedEntry; partition: PartitionNumber }>();
+  for (const partition of ledger.partitions()) {
+    for (const entry of ledger.universe(partition).values()) {
+      if (entry.operation.kind !== 'put') continue;
+      const value = valueIn(entry);
+      const twin = entries.get(value);
+      if (twin !== undefined) {
+        const names = `${nameOf(twin.entry.operation.dot)} and ${nameOf(entry.operation.dot)}`;
+        violations.report(
+          'I4 nothing out of thin air, nothing twice',
+          `${value} was written twice: ${names}`,
+        );
+      }
+      entries.set(value, { entry, partition });
+    }
+  }
+  for (const record of records) {
+    const { value } = record.request;
+    if (value === undefined || record.outcome === undefined) continue;
+    const found = entries.get(value);
+    entries.delete(value);
+    if (record.outcome.kind === 'refused' && found !== undefined) {
+      violations.report(
+        'I4 nothing out of thin air, nothing twice',
+        `${describe(record)} was refused, yet it happened`,
+      );
+    } else if (record.outcome.kind === 'ok') judgeAcknowledgedPut(record, found, judgement);
+  }
+  for (const value of entries.keys()) {
+    violations.report('I4 nothing out of thin air, nothing twice', `nobody wrote ${value}`);
+  }
+}
+
+function judgeAcknowledgedPut(
+  record: OperationRecord,
+  found: { readonly entry: LoggedEntry; readonly partition: PartitionNumber } | undefined,
+  { ledger, violations, regions }: HistoryJudgement,
+): void {
+  const { outcome } = record;
+  if (outcome?.kind !== 'ok') return;
+  if (found === undefined) {
+    violations.report('I19 acknowledged is durable', `${describe(record)} was acknowledged and is in no log`);
+    return;
+  }
+  const { operation } = found.entry;
+  if (found.entry.key !== record.key || found.partition !== record.partition || operation.kind !== 'put') {
+    violations.report(
+      'I3 acknowledged writes are visible, covered or beaten',
+      `${describe(record)} went elsewhere`,
+    );
+    return;
+  }
+  const { dot, time } = operation;
+  if (outcome.etag !== formatEtag({ origin: dot.origin, n: dot.n, time })) {
+    violations.report(
+      'I3 acknowledged writes are visible, covered or beaten',
+      `${describe(record)} has etag ${outcome.etag}`,
+    );
+  }
+  if (demandOf(outcome.token, record.rangeId)?.covers(dot) !== true) {
+    violations.report(
+      'I11 session token promise',
+      `${describe(record)} got a token without ${nameOf(dot)}: ${outcome.token}`,
+    );
+  }
+  for (const region of regions) {
+    const log = ledger.log(region, record.partition);
+    const model = log.items.get(record.key);
+    if (!log.vector.covers(dot) || model === undefined) {
+      violations.report(
+        'I3 acknowledged writes are visible, covered or beaten',
+        `${describe(record)} is not in ${region}`,
+      );
+    } else if (fateOf(operation, model.operations, model.visible?.dot) === undefined) {
+      violations.report(
+        'I3 acknowledged writes are visible, covered or beaten',
+        `${describe(record)} vanished in ${region}`,
+      );
+    }
+  }
+}
+
+/**
+ * Deletes carry no value, so they are matched by time: each acknowledged one needs an entry of its own that its
+ * region wrote between request and answer. Taking requests by their deadlines finds a matching if there is one.
+ */
+function judgeDeletes(
+  records: readonly OperationRecord[],
+  { ledger, violations, regions }: HistoryJudgement,
+): void {
+  const deletes = records.filter((record) => record.request.kind === 'delete');
+  const taken = new Set<LoggedEntry>();
+  const acknowledged = deletes.filter((record) => record.outcome?.kind === 'ok');
+  for (const record of acknowledged.sort((a, b) => a.tailAfter - b.tailAfter)) {
+    if (!regions.includes(record.region)) continue;
+    const { entries } = ledger.log(record.region, record.partition);
+    const match = entries
+      .slice(record.tailBefore, record.tailAfter)
+      .find((entry) => entry.key === record.key && entry.operation.kind === 'delete' && !taken.has(entry));
+    if (match === undefined) {
+      violations.report(
+        'I19 acknowledged is durable',
+        `${describe(record)} was acknowledged and is in no log`,
+      );
+    } else taken.add(match);
+  }
+  for (const partition of ledger.partitions()) {
+    const counts = new Map<string, number>();
+    for (const { key, operation } of ledger.universe(partition).values()) {
+      if (operation.kind === 'delete') counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    for (const [key, count] of counts) {
+      const asked = deletes.filter(
+        (one) => one.key === key && one.partition === partition && one.outcome?.kind !== 'refused',
+      ).length;
+      if (count > asked) {
+        violations.report(
+          'I4 nothing out of thin air, nothing twice',
+          `${key} was deleted ${count} times, asked for ${asked}`,
+        );
+      }
+    }
+  }
+}
+
+/** A read shows a state that its region was in between request and answer, and one that covers its token. */
+function judgeRead(
+  record: OperationRecord,
+  { ledger, violations, regions, forwardedAfterMs }: HistoryJudgement,
+): void {
+  const { outcome, request } = record;
+  if (outcome === undefined || outcome.kind === 'unknown') return;
+  if (outcome.kind === 'refused' && outcome.code !== 'NotFound') return;
+  const value = outcome.kind === 'ok' ? outcome.value : undefined;
+  const demand =
+    request.sessionToken === undefined ? undefined : demandOf(request.sessionToken, record.rangeId);
+  const isShown = (region: string, from: Lsn, to: Lsn) => {
+    const log = ledger.log(region, record.partition);
+    const covering = demand === undefined ? 0 : log.firstCovering(demand);
+    if (covering === undefined) return false;
+    return log.shown(record.key, Math.max(from, covering), to).some((put) => shownValue(put?.body) === value);
+  };
+  if (!regions.includes(record.region) || isShown(record.region, record.tailBefore, record.tailAfter)) return;
+  const isForwarded = demand !== undefined && record.completedAtMs - record.invokedAtMs >= forwardedAfterMs;
+  if (isForwarded && regions.some((region) => isShown(region, 0, Number.POSITIVE_INFINITY))) return;
+  const wasThere = ledger
+    .log(record.region, record.partition)
+    .shown(record.key, record.tailBefore, record.tailAfter);
+  const isStale = wasThere.some((put) => shownValue(put?.body) === value);
+  violations.report(
+    isStale ? 'I11 session token promise' : 'a read shows what the region had',
+    `${describe(record)} gave ${value ?? 'nothing'} (LSN ${record.tailBefore} to ${record.tailAfter}` +
+      `${demand === undefined ? '' : `, token [${demand}]`})`,
+  );
+}
+
+function shownValue(body: Uint8Array | undefined): string | undefined {
+  if (body === undefined) return undefined;
+  return String((JSON.parse(Buffer.from(body).toString()) as { value?: unknown }).value);
+}

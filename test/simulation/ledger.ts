@@ -1,0 +1,264 @@
+import { murmur3x86Hash32 } from '../../src/base/index.ts';
+import type { Dot, Origin } from '../../src/causality/index.ts';
+import type { PartitionNumber } from '../../src/log/index.ts';
+import type { ItemState, StoredPut } from '../../src/merge/index.ts';
+import { decodeEntry } from '../../src/partition/index.ts';
+import { type LoggedEntry, type ModelItem, RegionLog } from './region-log.ts';
+import type { InspectedPartition } from './region-under-test.ts';
+import type { Violations } from './violations.ts';
+
+const READ_BYTES_MAX = 1 << 20;
+
+/** A region whose log is being followed. */
+export interface Followed {
+  readonly region: string;
+  /** Under which it writes now. */
+  readonly origin: Origin;
+}
+
+export interface LedgerOptions {
+  readonly violations: Violations;
+  /** Whether hybrid times must respect causality: not so when clocks differ by more than the drift limit. */
+  readonly isTimeCausal: boolean;
+}
+
+/**
+ * Follows every log of every region, judges each entry as it appears, and keeps what they all amount to: the
+ * operations that ever existed, and what each region must show for its own log.
+ */
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #logs = new Map<string, Map<PartitionNumber, RegionLog>>();
+  /** Every operation ever seen, by partition set and dot. */
+  readonly #universe = new Map<PartitionNumber, Map<string, LoggedEntry>>();
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  log(region: string, partition: PartitionNumber): RegionLog {
+    let logs = this.#logs.get(region);
+    if (logs === undefined) {
+      logs = new Map();
+      this.#logs.set(region, logs);
+    }
+    let log = logs.get(partition);
+    if (log === undefined) {
+      log = new RegionLog();
+      logs.set(partition, log);
+    }
+    return log;
+  }
+
+  /** Every operation of a partition set that any region ever had. */
+  universe(partition: PartitionNumber): ReadonlyMap<string, LoggedEntry> {
+    return this.#universe.get(partition) ?? new Map();
+  }
+
+  partitions(): PartitionNumber[] {
+    return [...this.#universe.keys()].sort((a, b) => a - b);
+  }
+
+  /** Reads and judges what is new in a log. */
+  async follow(followed: Followed, partition: InspectedPartition): Promise<void> {
+    const log = this.log(followed.region, partition.number);
+    const tail = partition.tail();
+    if (tail < log.entries.length) {
+      this.#options.violations.report(
+        'I19 acknowledged is durable',
+        `${followed.region} had ${log.entries.length} durable entries in partition ${partition.number}, now ${tail}`,
+      );
+      return;
+    }
+    while (log.entries.length < tail) {
+      const chunk = await partition.read(log.entries.length + 1, READ_BYTES_MAX);
+      for (const bytes of chunk) this.#take(followed, partition.number, log, bytes);
+      if (chunk.length === 0) break;
+    }
+  }
+
+  /** Reads a whole log again: what was once durable must still be the same. */
+  async reread(followed: Followed, partition: InspectedPartition, fromLsn = 1): Promise<void> {
+    const log = this.log(followed.region, partition.number);
+    let lsn = fromLsn;
+    while (lsn <= log.entries.length) {
+      const chunk = await partition.read(lsn, READ_BYTES_MAX);
+      if (chunk.length === 0) break;
+      for (const bytes of chunk) {
+        const known = log.entries[lsn - 1];
+        if (known !== undefined && known.hash !== murmur3x86Hash32(bytes)) {
+          this.#options.violations.report(
+            'I19 acknowledged is durable',
+            `${followed.region} partition ${partition.number} LSN ${lsn} is not what it was`,
+          );
+        }
+        lsn += 1;
+      }
+    }
+  }
+
+  #take(followed: Followed, partition: PartitionNumber, log: RegionLog, bytes: Uint8Array): void {
+    const { itemKey, operation } = decodeEntry(Uint8Array.from(bytes));
+    const entry: LoggedEntry = {
+      lsn: log.entries.length + 1,
+      key: itemKey,
+      operation,
+      hash: murmur3x86Hash32(bytes),
+    };
+    this.#judge(followed, partition, log, entry);
+    log.append(entry);
+    this.#admit(partition, entry, followed.region);
+  }
+
+  #judge(followed: Followed, partition: PartitionNumber, log: RegionLog, entry: LoggedEntry): void {
+    const { violations } = this.#options;
+    const { operation } = entry;
+    const where = `${followed.region} partition ${partition} LSN ${entry.lsn}: ${nameOf(operation.dot)}`;
+    const expected = log.vector.get(operation.dot.origin) + 1;
+    if (operation.dot.n !== expected) {
+      violations.report(
+        'I5 one dot, one content; contiguous positions',
+        `${where} came instead of n = ${expected}`,
+      );
+    }
+    if (!log.vector.coversAll(operation.context)) {
+      violations.report(
+        'I6 causal order',
+        `${where} saw [${operation.context}], the region had [${log.vector}]`,
+      );
+    }
+    if (operation.dot.origin === followed.origin) this.#judgeOwn(where, log, entry);
+  }
+
+  /** A region's own write must follow from what its log says it had then. */
+  #judgeOwn(where: string, log: RegionLog, { operation, key }: LoggedEntry): void {
+    const { violations, isTimeCausal } = this.#options;
+    if (!operation.context.equals(log.vector)) {
+      violations.report(
+        'I6 causal order',
+        `${where} claims [${operation.context}], the region had [${log.vector}]`,
+      );
+    }
+    if (isTimeCausal && operation.time <= log.timeMax) {
+      violations.report(
+        'hybrid time follows causality',
+        `${where} has time ${operation.time}, not after ${log.timeMax}`,
+      );
+    }
+    const visible = log.items.get(key)?.visible;
+    if (operation.kind === 'put') {
+      const isFresh = !log.incarnations.has(operation.incarnation);
+      if (visible === undefined ? !isFresh : operation.incarnation !== visible.incarnation) {
+        violations.report(
+          'I7 visible is a function of the set of operations',
+          `${where} writes incarnation ${operation.incarnation}, visible was ${visible?.incarnation ?? 'none'}`,
+        );
+      }
+    } else if (visible === undefined || !operation.incarnations.includes(visible.incarnation)) {
+      violations.report(
+        'I7 visible is a function of the set of operations',
+        `${where} deletes [${operation.incarnations}], visible was ${visible?.incarnation ?? 'none'}`,
+      );
+    }
+  }
+
+  #admit(partition: PartitionNumber, entry: LoggedEntry, region: string): void {
+    let universe = this.#universe.get(partition);
+    if (universe === undefined) {
+      universe = new Map();
+      this.#universe.set(partition, universe);
+    }
+    const name = nameOf(entry.operation.dot);
+    const known = universe.get(name);
+    if (known === undefined) universe.set(name, entry);
+    else if (known.hash !== entry.hash) {
+      this.#options.violations.report(
+        'I5 one dot, one content; contiguous positions',
+        `${region} partition ${partition}: ${name} has two contents`,
+      );
+    }
+  }
+
+  /**
+   * Compares what a region shows with what its log demands. Only meaningful, and only done, when the whole log was
+   * followed and nothing is in flight. `everybodyHas`: whether all members have applied a dot, if that is known.
+   */
+  judgeState(
+    region: string,
+    partition: InspectedPartition,
+    everybodyHas: (dot: Dot) => boolean | undefined,
+  ): boolean {
+    const log = this.log(region, partition.number);
+    if (partition.tail() !== log.entries.length || !partition.isQuiet()) return false;
+    const { violations } = this.#options;
+    const where = `${region} partition ${partition.number}`;
+    if (!partition.vector.equals(log.vector)) {
+      violations.report(
+        'I1 equal vectors, equal state',
+        `${where} says [${partition.vector}], its log [${log.vector}]`,
+      );
+    }
+    for (const [key, model] of log.items) {
+      const state = partition.lookup(key)?.state ?? { siblings: [], dead: [] };
+      judgeItem(`${where} ${key}`, { state, model, everybodyHas }, violations);
+    }
+    return true;
+  }
+}
+
+interface ItemJudgement {
+  readonly state: ItemState;
+  readonly model: ModelItem;
+  readonly everybodyHas: (dot: Dot) => boolean | undefined;
+}
+
+function judgeItem(
+  where: string,
+  { state, model, everybodyHas }: ItemJudgement,
+  violations: Violations,
+): void {
+  const [shown] = state.siblings;
+  if (!isSamePut(shown, model.visible)) {
+    violations.report(
+      'I7 visible is a function of the set of operations',
+      `${where} shows ${nameOf(shown?.dot)}, its log says ${nameOf(model.visible?.dot)}`,
+    );
+  }
+  for (const sibling of state.siblings) {
+    if (model.maximal.some((put) => isSamePut(sibling, put))) continue;
+    violations.report(
+      'I1 equal vectors, equal state',
+      `${where} keeps ${nameOf(sibling.dot)}, which is not maximal`,
+    );
+  }
+  for (const mark of state.dead) {
+    if (model.dead.has(mark.incarnation)) continue;
+    violations.report('I1 equal vectors, equal state', `${where} holds ${mark.incarnation} for dead`);
+  }
+  const gone: Dot[] = [];
+  for (const put of model.maximal) if (!state.siblings.some((one) => isSamePut(one, put))) gone.push(put.dot);
+  for (const [incarnation, deletes] of model.dead) {
+    if (!state.dead.some((mark) => mark.incarnation === incarnation)) gone.push(...deletes);
+  }
+  for (const dot of gone) {
+    if (everybodyHas(dot) === false) {
+      violations.report('I18 only what everybody has is collected', `${where} collected ${nameOf(dot)}`);
+    }
+  }
+}
+
+function isSamePut(one: StoredPut | undefined, other: StoredPut | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return (
+    one.dot.origin === other.dot.origin &&
+    one.dot.n === other.dot.n &&
+    one.time === other.time &&
+    one.incarnation === other.incarnation &&
+    one.priority === other.priority &&
+    Buffer.compare(one.body, other.body) === 0
+  );
+}
+
+export function nameOf(dot: Dot | undefined): string {
+  return dot === undefined ? 'nothing' : `${dot.origin}.${dot.n}`;
+}

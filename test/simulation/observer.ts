@@ -1,0 +1,138 @@
+import type { Dot } from '../../src/causality/index.ts';
+import type { PartitionNumber } from '../../src/log/index.ts';
+import { type Ledger, nameOf } from './ledger.ts';
+import { ENDED, type PlanetDriver, type RegionLife } from './planet-driver.ts';
+import type { RegionUnderTest } from './region-under-test.ts';
+import type { SimulatedRuntime } from './simulated-runtime.ts';
+import type { Violations } from './violations.ts';
+
+export interface ObserverOptions {
+  readonly driver: PlanetDriver;
+  readonly ledger: Ledger;
+  readonly runtime: SimulatedRuntime;
+  readonly violations: Violations;
+}
+
+type OpenLife = RegionLife & { readonly region: RegionUnderTest };
+
+/** Follows all logs while the world goes on, and compares what regions show with what they must show. */
+export class Observer {
+  readonly #options: ObserverOptions;
+  #judged = 0;
+  #isStopped = false;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+  }
+
+  /** How many partition states were judged: those that are always busy never are. */
+  get judged(): number {
+    return this.#judged;
+  }
+
+  async run(everyMs: number): Promise<void> {
+    while (!this.#isStopped) {
+      await this.#options.runtime.sleep(everyMs, 'observe');
+      if (!this.#isStopped) await this.observe();
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Follows every log to its present end, then judges whatever stands still at that moment. */
+  async observe(): Promise<void> {
+    const { driver } = this.#options;
+    await Promise.all(driver.open().map((life) => Promise.race([this.#follow(life), life.ended])));
+    // From here to the end nothing can happen: all regions are seen at one moment.
+    for (const life of driver.open()) {
+      for (const number of life.region.partitionNumbers()) this.#judge(life, number);
+    }
+  }
+
+  async #follow(life: OpenLife): Promise<void> {
+    const { ledger } = this.#options;
+    const followed = { region: life.name, origin: life.region.origin };
+    for (const number of life.region.partitionNumbers()) {
+      const partition = life.region.partition(number);
+      if (partition !== undefined) await ledger.follow(followed, partition);
+    }
+  }
+
+  #judge(life: OpenLife, number: PartitionNumber): void {
+    const partition = life.region.partition(number);
+    if (partition === undefined) return;
+    const everybodyHas = (dot: Dot) => this.#everybodyHas(number, dot);
+    if (this.#options.ledger.judgeState(life.name, partition, everybodyHas)) this.#judged += 1;
+  }
+
+  /** Undefined when that cannot be said because a region is down. */
+  #everybodyHas(number: PartitionNumber, dot: Dot): boolean | undefined {
+    const { driver } = this.#options;
+    const open = driver.open();
+    for (const { region } of open) {
+      const partition = region.partition(number);
+      if (partition !== undefined && !partition.vector.covers(dot)) return false;
+    }
+    return open.length === driver.names.length ? true : undefined;
+  }
+
+  /** What still keeps the planet from being quiet; empty when every region has applied the same. */
+  differences(): string[] {
+    const { driver, ledger } = this.#options;
+    const open = driver.open();
+    const different: string[] = [];
+    if (open.length < driver.names.length) different.push(`only ${open.length} regions are open`);
+    for (const number of ledger.partitions()) {
+      const vectors = open.map(({ name, region }) => ({ name, partition: region.partition(number) }));
+      const [first] = vectors;
+      for (const { name, partition } of vectors) {
+        if (partition === undefined) different.push(`${name} does not have partition ${number} open`);
+        else if (!partition.isQuiet()) different.push(`${name} is busy with partition ${number}`);
+        else if (first?.partition !== undefined && !partition.vector.equals(first.partition.vector)) {
+          const [one, other] = [partition.vector, first.partition.vector];
+          different.push(`partition ${number}: ${name} has [${one}], ${first.name} [${other}]`);
+        }
+      }
+    }
+    return different;
+  }
+
+  /** Losing siblings and marks of the dead that are still kept, over all regions. */
+  unsettled(): number {
+    const { driver, ledger } = this.#options;
+    let count = 0;
+    for (const { name, region } of driver.open()) {
+      for (const number of ledger.partitions()) {
+        for (const key of ledger.log(name, number).items.keys()) {
+          const state = region.partition(number)?.lookup(key)?.state;
+          if (state !== undefined) count += Math.max(0, state.siblings.length - 1) + state.dead.length;
+        }
+      }
+    }
+    return count;
+  }
+
+  /** The last word: logs are what they were, equal vectors mean equal state, and the specification agrees. */
+  async judgeEnd(): Promise<void> {
+    const { driver, ledger, violations } = this.#options;
+    await this.observe();
+    for (const life of driver.open()) {
+      for (const number of life.region.partitionNumbers()) {
+        const partition = life.region.partition(number);
+        if (partition === undefined) continue;
+        const followed = { region: life.name, origin: life.region.origin };
+        await Promise.race([ledger.reread(followed, partition), life.ended.then(() => ENDED)]);
+        for (const [key, model] of ledger.log(life.name, number).items) {
+          const [shown, expected] = [partition.lookup(key)?.state.siblings[0]?.dot, model.recomputed()?.dot];
+          if (nameOf(shown) === nameOf(expected)) continue;
+          violations.report(
+            'I7 visible is a function of the set of operations',
+            `${life.name} partition ${number} ${key} shows ${nameOf(shown)}, the specification ${nameOf(expected)}`,
+          );
+        }
+      }
+    }
+  }
+}

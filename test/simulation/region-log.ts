@@ -1,0 +1,99 @@
+import { type Dot, VersionVector } from '../../src/causality/index.ts';
+import type { Lsn } from '../../src/log/index.ts';
+import type { Incarnation, ItemOperation, Put } from '../../src/merge/index.ts';
+import { beats, referenceVisible } from './reference.ts';
+
+/** What one item showed from `lsn` on. */
+export interface Version {
+  readonly lsn: Lsn;
+  readonly put: Put | undefined;
+}
+
+/** One item as the model makes it out of a log: nothing is ever collected. */
+export class ModelItem {
+  readonly operations: ItemOperation[] = [];
+  readonly timeline: Version[] = [{ lsn: 0, put: undefined }];
+  maximal: Put[] = [];
+  readonly dead = new Map<Incarnation, Dot[]>();
+
+  get visible(): Put | undefined {
+    return this.timeline.at(-1)?.put;
+  }
+
+  apply(lsn: Lsn, operation: ItemOperation): void {
+    this.operations.push(operation);
+    this.maximal = this.maximal.filter((put) => !operation.context.covers(put.dot));
+    if (operation.kind === 'put') {
+      if (!this.dead.has(operation.incarnation)) this.maximal.push(operation);
+    } else {
+      for (const incarnation of operation.incarnations) {
+        this.dead.set(incarnation, [...(this.dead.get(incarnation) ?? []), operation.dot]);
+      }
+      this.maximal = this.maximal.filter((put) => !this.dead.has(put.incarnation));
+    }
+    let best: Put | undefined;
+    for (const put of this.maximal) if (best === undefined || beats(put, best)) best = put;
+    if (best !== this.visible) this.timeline.push({ lsn, put: best });
+  }
+
+  /** The specification's answer, from nothing but the set of operations. */
+  recomputed(): Put | undefined {
+    return referenceVisible(this.operations);
+  }
+}
+
+/** One entry of a log, as the checkers keep it. */
+export interface LoggedEntry {
+  readonly lsn: Lsn;
+  readonly key: string;
+  readonly operation: ItemOperation;
+  /** Of the entry's bytes. */
+  readonly hash: number;
+}
+
+/** The log of one partition in one region as far as it was seen, with what it means. */
+export class RegionLog {
+  /** Entry of LSN i + 1 at i. */
+  readonly entries: LoggedEntry[] = [];
+  readonly vector = new VersionVector();
+  readonly items = new Map<string, ModelItem>();
+  readonly incarnations = new Set<Incarnation>();
+  /** The latest hybrid time in the log. */
+  timeMax = 0;
+
+  append(entry: LoggedEntry): void {
+    const { operation, key } = entry;
+    this.entries.push(entry);
+    this.vector.advance(operation.dot.origin, operation.dot.n);
+    this.timeMax = Math.max(this.timeMax, operation.time);
+    if (operation.kind === 'put') this.incarnations.add(operation.incarnation);
+    let item = this.items.get(key);
+    if (item === undefined) {
+      item = new ModelItem();
+      this.items.set(key, item);
+    }
+    item.apply(entry.lsn, operation);
+  }
+
+  /** The first LSN at which everything that `demand` names was here; undefined when it never was. */
+  firstCovering(demand: VersionVector): Lsn | undefined {
+    const vector = new VersionVector();
+    if (vector.coversAll(demand)) return 0;
+    for (const { lsn, operation } of this.entries) {
+      vector.advance(operation.dot.origin, operation.dot.n);
+      if (vector.coversAll(demand)) return lsn;
+    }
+    return undefined;
+  }
+
+  /** What the item showed at any moment from `from` to `to`, both included. */
+  shown(key: string, from: Lsn, to: Lsn): (Put | undefined)[] {
+    const timeline = this.items.get(key)?.timeline ?? [{ lsn: 0, put: undefined }];
+    const shown: (Put | undefined)[] = [];
+    for (const [place, version] of timeline.entries()) {
+      const until = timeline[place + 1]?.lsn ?? Number.POSITIVE_INFINITY;
+      if (version.lsn <= to && until > from) shown.push(version.put);
+    }
+    return shown;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Origin, VersionVector } from '../../src/causality/index.ts';
+import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
+import type { ItemState } from '../../src/merge/index.ts';
+import type { SimulatedMachine } from './simulated-runtime.ts';
+
+/** An item as clients name it. */
+export interface ItemName {
+  readonly partitionKey: string;
+  readonly id: string;
+}
+
+export type RequestKind = 'create' | 'upsert' | 'replace' | 'delete' | 'read';
+
+export interface ClientRequest {
+  readonly kind: RequestKind;
+  readonly item: ItemName;
+  /** The member `value` of the body: unique in a simulation, so that every version can be told by it. */
+  readonly value: string | undefined;
+  /** The member `priority` of the body, for containers that resolve conflicts by it. */
+  readonly priority: number | undefined;
+  readonly ifMatch: string | undefined;
+  readonly sessionToken: string | undefined;
+}
+
+export interface ClientAnswer {
+  readonly etag: string | undefined;
+  /** JSON text. */
+  readonly body: string | undefined;
+  readonly sessionToken: string;
+}
+
+/** What the checkers look at in one physical partition of one region, without disturbing it. */
+export interface InspectedPartition {
+  readonly number: PartitionNumber;
+  /** Durable and applied. */
+  readonly vector: VersionVector;
+  tail(): Lsn;
+  read(fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]>;
+  /** The newest state of an item, possibly ahead of `vector`: see `isQuiet`. */
+  lookup(key: string): { readonly state: ItemState } | undefined;
+  /** Whether `lookup` shows exactly what `vector` says: nothing is between memory and log. */
+  isQuiet(): boolean;
+}
+
+/** One life of one region: from its opening to its close or crash. */
+export interface RegionUnderTest {
+  readonly origin: Origin;
+  /** Rejects with DatabaseError as the engine does. */
+  call(request: ClientRequest): Promise<ClientAnswer>;
+  partitionNumbers(): Iterable<PartitionNumber>;
+  partition(number: PartitionNumber): InspectedPartition | undefined;
+  /** Where an item lives: its partition set, its key in entries, and the range that session tokens name. */
+  locate(item: ItemName): {
+    readonly partition: PartitionNumber;
+    readonly key: string;
+    readonly rangeId: string;
+  };
+  close(): Promise<void>;
+}
+
+/**
+ * All regions of one account and what outlives their processes: disks, the directory. The simulation starts,
+ * crashes and restarts regions through this face and knows nothing else of them.
+ */
+export interface PlanetUnderTest {
+  readonly regions: readonly string[];
+  /** Opens a region on `machine`, with what its disk still holds. `onFailed`: it says that it cannot go on. */
+  open(
+    region: string,
+    machine: SimulatedMachine,
+    onFailed: (reason: unknown) => void,
+  ): Promise<RegionUnderTest>;
+  /** The region's machine has just lost power: its disk keeps what was synced, and perhaps some of the rest. */
+  crash(region: string): void;
+}

@@ -1,0 +1,170 @@
+import { judgeHistory } from './client-history.ts';
+import { Ledger } from './ledger.ts';
+import { Nemesis } from './nemesis.ts';
+import { Observer } from './observer.ts';
+import { PlanetDriver, textOf } from './planet-driver.ts';
+import type { PlanetUnderTest } from './region-under-test.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { SimulatedNetwork } from './simulated-network.ts';
+import { SimulatedRuntime } from './simulated-runtime.ts';
+import { drawSwarm, isTimeCausal, type Swarm } from './swarm.ts';
+import { Trace } from './trace.ts';
+import { type Violation, Violations } from './violations.ts';
+import { Workload } from './workload.ts';
+
+/** What a planet is made of in a simulation. */
+export interface PlanetContext {
+  readonly runtime: SimulatedRuntime;
+  readonly network: SimulatedNetwork;
+  readonly random: SeededRandom;
+  readonly swarm: Swarm;
+}
+
+export type MakePlanet = (context: PlanetContext) => Promise<PlanetUnderTest>;
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly makePlanet: MakePlanet;
+  /** Changes the world that the seed draws: for tests of one thing. */
+  readonly adjust?: (swarm: Swarm) => Swarm;
+  readonly traceSink?: (line: string) => void;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** Hash of all that happened: equal for two runs of one seed, or something real leaked in. */
+  readonly digest: string;
+  /** How often each thing happened: kinds of faults, outcomes of requests, states that were judged. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly simulatedMs: number;
+  readonly recentLines: readonly string[];
+}
+
+/** Longest time that healing may take (I2), and then that siblings and marks may stay (I20). */
+const HEAL_MS_MAX = 60_000;
+const SETTLE_MS_MAX = 60_000;
+const OBSERVE_EVERY_MS = 500;
+const SIMULATED_MS_MAX = 24 * 3_600_000;
+/** Reads with a token wait about this long before another region is asked. */
+const FORWARDED_AFTER_MS = 900;
+
+/** One seed, from the start of all regions to the judgement. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const trace = new Trace(options.traceSink);
+  const random = new SeededRandom(options.seed);
+  const runtime = new SimulatedRuntime({ random: random.split('runtime'), trace });
+  const network = new SimulatedNetwork({ runtime, random: random.split('network') });
+  const drawn = drawSwarm(random.split('swarm'));
+  const swarm = options.adjust?.(drawn) ?? drawn;
+  network.setAllLinks(swarm.link);
+  const violations = new Violations(() => runtime.elapsedMs);
+  const counts = new Map<string, number>();
+  const world = { runtime, network, swarm, violations, trace, random, counts };
+
+  let isDone = false;
+  const fail = (error: unknown) => violations.report('the process goes on', textOf(error));
+  process.on('unhandledRejection', fail);
+  try {
+    void live(world, options.makePlanet)
+      .catch(fail)
+      .finally(() => {
+        isDone = true;
+      });
+    await runtime.run({ untilMs: SIMULATED_MS_MAX, isDone: () => isDone });
+    if (!isDone) violations.report('the process goes on', 'the simulation came to a standstill');
+  } catch (error) {
+    fail(error);
+  } finally {
+    process.off('unhandledRejection', fail);
+  }
+  for (const [name, count] of Object.entries(network.counts)) counts.set(`frames ${name}`, count);
+  return {
+    seed: options.seed,
+    violations: violations.list,
+    digest: trace.digest(),
+    counts,
+    simulatedMs: runtime.elapsedMs,
+    recentLines: trace.recent(60),
+  };
+}
+
+interface World {
+  readonly runtime: SimulatedRuntime;
+  readonly network: SimulatedNetwork;
+  readonly swarm: Swarm;
+  readonly violations: Violations;
+  readonly trace: Trace;
+  readonly random: SeededRandom;
+  readonly counts: Map<string, number>;
+}
+
+async function live(world: World, makePlanet: MakePlanet): Promise<void> {
+  const { runtime, network, swarm, violations, random, counts } = world;
+  const planet = await makePlanet({ runtime, network, random: random.split('planet'), swarm });
+  const driver = new PlanetDriver({ ...world, planet, skewMs: swarm.skewMs });
+  const ledger = new Ledger({ violations, isTimeCausal: isTimeCausal(swarm) });
+  const observer = new Observer({ ...world, driver, ledger });
+  const workload = new Workload({ ...world, driver, random: random.split('workload') });
+  const nemesis = new Nemesis({ ...world, driver, random: random.split('nemesis') });
+
+  await Promise.all(driver.names.map((name) => driver.start(name)));
+  nemesis.start();
+  const observing = observer.run(OBSERVE_EVERY_MS);
+  await workload.run();
+  await nemesis.stop();
+  observer.stop();
+  await observing;
+  if (await becomesQuiet(world, observer)) {
+    await becomesSettled(world, observer);
+    await observer.judgeEnd();
+    judgeHistory(workload.records, {
+      ledger,
+      violations,
+      regions: driver.names,
+      forwardedAfterMs: FORWARDED_AFTER_MS,
+    });
+  }
+  for (const { region } of driver.open()) await region.close();
+
+  counts.set('states judged', observer.judged);
+  counts.set('entries', sum(ledger.partitions().map((number) => ledger.universe(number).size)));
+  for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
+  for (const { outcome, request } of workload.records) {
+    const name = outcome?.kind === 'refused' ? outcome.code : (outcome?.kind ?? 'pending');
+    const key = `${request.kind} ${name}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+}
+
+/** I2: once nothing is in the way any more, all regions reach the same vectors. */
+async function becomesQuiet({ runtime, violations }: World, observer: Observer): Promise<boolean> {
+  const deadlineMs = runtime.elapsedMs + HEAL_MS_MAX;
+  for (;;) {
+    await observer.observe();
+    const differences = observer.differences();
+    if (differences.length === 0) return true;
+    if (runtime.elapsedMs >= deadlineMs) {
+      violations.report('I2 quiet regions have equal vectors', differences.slice(0, 5).join('; '));
+      return false;
+    }
+    await runtime.sleep(100, 'heal');
+  }
+}
+
+/** I20: and then forget what nobody needs any more. */
+async function becomesSettled({ runtime, violations }: World, observer: Observer): Promise<void> {
+  const deadlineMs = runtime.elapsedMs + SETTLE_MS_MAX;
+  while (observer.unsettled() > 0) {
+    if (runtime.elapsedMs >= deadlineMs) {
+      violations.report('I20 siblings and marks go away', `${observer.unsettled()} are still there`);
+      return;
+    }
+    await runtime.sleep(250, 'settle');
+    await observer.observe();
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
