@@ -1,5 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { WeightedCache } from '../../base/index.ts';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { DatabaseError } from '../../errors/index.ts';
 import type { HttpRequest, Runtime } from '../../runtime/index.ts';
 import type { Route } from './route.ts';
@@ -16,8 +15,17 @@ export type Grant = 'all' | 'read';
 
 /** Clients whose clock differs more than this from ours are refused. */
 const SKEW_MS_MAX = 15 * 60_000;
-/** Characters of remembered requests: some ten thousand signatures. */
-const REMEMBERED_CHARS = 4_000_000;
+/** Signatures remembered in each of two generations. */
+const REMEMBERED_MAX = 4096;
+
+/** A request that was found right, but for its date. */
+interface Verified {
+  readonly method: string;
+  readonly target: string;
+  readonly date: string;
+  readonly isStandard: boolean;
+  readonly grant: Grant;
+}
 
 interface SigningKey {
   readonly secret: KeyObject;
@@ -34,7 +42,9 @@ interface SigningKey {
 export class Authentication {
   readonly #runtime: Pick<Runtime, 'nowMs'>;
   readonly #keys: () => AccountKeys;
-  readonly #verified = new WeightedCache<string, Grant>(REMEMBERED_CHARS);
+  /** By authorization header. When the newer one is full the older one is forgotten. */
+  #verified = new Map<string, Verified>();
+  #verifiedBefore = new Map<string, Verified>();
   #keysInUse: AccountKeys | undefined;
   #signingKeys: readonly SigningKey[] = [];
   #lastDate = '';
@@ -44,6 +54,11 @@ export class Authentication {
   constructor(runtime: Pick<Runtime, 'nowMs'>, keys: () => AccountKeys) {
     this.#runtime = runtime;
     this.#keys = keys;
+  }
+
+  /** How many signatures are remembered. */
+  get remembered(): number {
+    return this.#verified.size + this.#verifiedBefore.size;
   }
 
   /**
@@ -60,15 +75,25 @@ export class Authentication {
       throw undated();
     }
     this.#refreshKeys();
-    const tuple = `${request.method} ${request.target}\n${date}\n${authorization}`;
-    let grant = this.#verified.get(tuple);
-    if (grant === undefined) {
-      const parts = { verb: request.method, route, date, standard: headers['x-ms-date'] === undefined };
-      grant = this.#verify(parts, signatureOf(authorization));
-      this.#verified.set(tuple, grant, tuple.length);
-    }
+    const isStandard = headers['x-ms-date'] === undefined;
+    const known = this.#verified.get(authorization) ?? this.#verifiedBefore.get(authorization);
+    const isKnown =
+      known !== undefined &&
+      known.method === request.method &&
+      known.target === request.target &&
+      known.date === date &&
+      known.isStandard === isStandard;
+    const grant = isKnown ? known.grant : this.#verify({ request, route, date, isStandard }, authorization);
     this.#checkDate(date);
     return grant;
+  }
+
+  #remember(authorization: string, verified: Verified): void {
+    if (this.#verified.size >= REMEMBERED_MAX) {
+      this.#verifiedBefore = this.#verified;
+      this.#verified = new Map();
+    }
+    this.#verified.set(authorization, verified);
   }
 
   #refreshKeys(): void {
@@ -76,18 +101,29 @@ export class Authentication {
     if (keys === this.#keysInUse) return;
     this.#keysInUse = keys;
     this.#verified.clear();
+    this.#verifiedBefore.clear();
     this.#signingKeys = [
       ...[keys.primary, keys.secondary].flatMap((key) => signingKey(key, 'all')),
       ...[keys.primaryReadOnly, keys.secondaryReadOnly].flatMap((key) => signingKey(key, 'read')),
     ];
   }
 
-  #verify(parts: SignedParts, signature: Buffer): Grant {
-    const payloads = payloadsOf(parts);
+  #verify(signed: SignedRequest, authorization: string): Grant {
+    const signature = signatureOf(authorization);
+    const payloads = payloadsOf(signed);
     for (const payload of payloads) {
       for (const { secret, grant } of this.#signingKeys) {
-        const expected = createHmac('sha256', secret).update(payload).digest();
-        if (signature.length === expected.length && timingSafeEqual(signature, expected)) return grant;
+        const expected = createHmac('sha256', secret).update(payload).digest('base64');
+        if (!isSameText(signature, expected)) continue;
+        const { request, date, isStandard } = signed;
+        this.#remember(authorization, {
+          method: request.method,
+          target: request.target,
+          date,
+          isStandard,
+          grant,
+        });
+        return grant;
       }
     }
     throw new DatabaseError(
@@ -116,18 +152,19 @@ export class Authentication {
   }
 }
 
-interface SignedParts {
-  readonly verb: string;
+interface SignedRequest {
+  readonly request: HttpRequest;
   readonly route: Route;
   readonly date: string;
   /** Dated by the standard header, which is signed in another place than `x-ms-date`. */
-  readonly standard: boolean;
+  readonly isStandard: boolean;
 }
 
 /** The texts that a client may have signed for this request, the usual one first. */
-function payloadsOf({ verb, route, date, standard }: SignedParts): string[] {
-  const dates = standard ? `\n${date.toLowerCase()}\n` : `${date.toLowerCase()}\n\n`;
-  const payload = (type: string, link: string) => `${verb.toLowerCase()}\n${type}\n${link}\n${dates}`;
+function payloadsOf({ request, route, date, isStandard }: SignedRequest): string[] {
+  const verb = request.method.toLowerCase();
+  const dates = isStandard ? `\n${date.toLowerCase()}\n` : `${date.toLowerCase()}\n\n`;
+  const payload = (type: string, link: string) => `${verb}\n${type}\n${link}\n${dates}`;
   const payloads = [payload(route.type, route.link)];
   if (route.alternativeType !== route.type) payloads.push(payload(route.alternativeType, route.link));
   const rid = route.link.slice(route.link.lastIndexOf('/') + 1).toLowerCase();
@@ -140,8 +177,19 @@ function signingKey(key: string | undefined, grant: Grant): SigningKey[] {
   return key === undefined ? [] : [{ secret: createSecretKey(Buffer.from(key, 'base64')), grant }];
 }
 
-/** The signature's bytes from an authorization header, percent-encoded or not. */
-function signatureOf(authorization: string): Buffer {
+/**
+ * Takes the same time wherever the texts differ. Text, because a digest as a Buffer costs more than the
+ * whole computation of one as text.
+ */
+function isSameText(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
+/** The signature in base64, from an authorization header that is percent-encoded or not. */
+function signatureOf(authorization: string): string {
   let text = authorization;
   if (text.includes('%')) {
     try {
@@ -155,7 +203,7 @@ function signatureOf(authorization: string): Buffer {
   const type = match[1]?.toLowerCase();
   if (type === 'aad' || type === 'resource' || type === 'sas') throw unsupported(type);
   if (type !== 'master' || match[2] !== '1.0') throw malformed(authorization);
-  return Buffer.from(match[3] ?? '', 'base64');
+  return match[3] ?? '';
 }
 
 function missing(): DatabaseError {
