@@ -1,6 +1,7 @@
 /**
- * From an item to its index entries. The policy's rules are laid out as a tree of path nodes, and the walk down an
- * item learns a node for every other path it meets, so that in the steady state a property costs one map look-up.
+ * From an item to its index entries. The policy's rules are laid out as a tree of path nodes, and the walk
+ * down an item learns a node for every other path it meets, so that in the steady state a property costs one
+ * map look-up.
  */
 import type { Json, JsonObject } from '../base/index.ts';
 import type { IndexingPolicy } from '../resource/index.ts';
@@ -11,14 +12,16 @@ import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encodin
 export interface Coverage {
   /** Whether every item that has a value at the path has an entry for it. */
   readonly indexed: boolean;
-  /** Whether items without a value there have an entry too, for `undefined`: the policy names this very path. */
+  /**
+   * Whether items without a value there have an entry too, for `undefined`: the policy names this very path.
+   */
   readonly explicit: boolean;
 }
 
 export interface Indexer {
   /**
-   * The item's index entries, each once: path id, then encoded value. Objects and arrays have an entry of their
-   * own beside those of what they hold. Depends on nothing but the policy and the item.
+   * The item's index entries, each once: path id, then encoded value. Objects and arrays have an entry of
+   * their own beside those of what they hold. Depends on nothing but the policy and the item.
    */
   terms(item: JsonObject): Buffer[];
   coverage(segments: readonly PathSegment[]): Coverage;
@@ -60,7 +63,9 @@ class PathIndexer implements Indexer {
   readonly #sink: ByteSink = { bytes: Buffer.alloc(4096), length: 0 };
   /** Where the terms in the sink end. */
   #ends: number[] = [];
-  /** Terms at paths below arrays, the only ones that can come twice; as text, since buffers have no equality. */
+  /**
+   * Terms at paths below arrays, the only ones that can come twice; as text, since buffers have no equality.
+   */
   readonly #repeatable = new Set<string>();
 
   constructor(rules: PathRules) {

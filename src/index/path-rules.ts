@@ -62,7 +62,7 @@ function childRules(rules: PathRules, segment: PathSegment): PathRules {
   return child;
 }
 
-/** Reads a path of a policy, such as `/a/"b c"/[]/?`; `/` alone means `/*`. The policy has been validated before. */
+/** Reads a path of a (validated) policy, such as `/a/"b c"/[]/?`; `/` alone means `/*`. */
 export function parseIndexPath(path: string): { segments: PathSegment[]; isSubtree: boolean } {
   if (path === '/') return { segments: [], isSubtree: true };
   const ending = path.slice(-2);

@@ -1,15 +1,15 @@
 /**
- * JSON values as bytes that sort as the values do: undefined < null < false < true < number < string < array <
- * object. No encoded value is a prefix of another, so its end can be found from its front, and what follows it in
- * a key never disturbs the order.
+ * JSON values as bytes that sort as the values do: undefined < null < false < true < number < string < array
+ * < object. No encoded value is a prefix of another, so its end can be found from its front, and what
+ * follows it in a key never disturbs the order.
  *
- *   undefined 10, null 20, false 30, true 31, array 60, object 70    nothing follows: members are not compared
- *   number 40, 8 bytes    IEEE double, big-endian; sign bit flipped, all bits of negative numbers flipped
- *   string 50, payload, 00   the payload is UTF-8 with 00 and 01 written as 01 01 and 01 02
- *   string 50, payload, FF   longer than PAYLOAD_MAX: the payload is cut there; not exact
+ *   undefined 10, null 20, false 30, true 31, array 60, object 70 (members are not told apart)
+ *   number 40, then 8 bytes: IEEE double, big-endian, sign bit flipped; of negative ones all bits flipped
+ *   string 50, payload, 00: the payload is UTF-8 with 00 and 01 written as 01 01 and 01 02
+ *   string 50, payload, FF: the payload is longer than PAYLOAD_MAX and cut there
  *
- * The order of strings is that of code points. Lone surrogates, which JSON text may hold as escapes, are encoded
- * like other code points, so they keep their place and come back.
+ * The order of strings is that of code points. Lone surrogates, which JSON text may hold as escapes, are
+ * encoded like other code points, so they keep their place and come back.
  */
 import { assert, type Json } from '../base/index.ts';
 
@@ -30,7 +30,7 @@ const STRING_END = 0x00;
 const STRING_CUT = 0xff;
 const ESCAPE = 0x01;
 
-/** No encoded value needs more room while it is written: tag, payload, and the rest of a character that is cut. */
+/** No value needs more room while it is written: tag, payload, and the rest of a character that is cut. */
 export const VALUE_BYTES_MAX = 1 + PAYLOAD_MAX + 4;
 
 /** Bytes that grow at their end. Whoever writes has made sure of the room. */
@@ -42,7 +42,7 @@ export interface ByteSink {
 const view = new DataView(new ArrayBuffer(8));
 const scratch: ByteSink = { bytes: Buffer.alloc(VALUE_BYTES_MAX), length: 0 };
 
-/** The value's place in an index. Arrays and objects are encoded as bare types, long strings by their beginning. */
+/** The value's place in an index. Of arrays and objects that is the bare type, of long strings a prefix. */
 export function encodeIndexValue(value: Json | undefined): Buffer {
   scratch.length = 0;
   writeIndexValue(scratch, value);

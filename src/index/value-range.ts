@@ -16,7 +16,8 @@ import {
 
 /**
  * The encoded values that can satisfy a predicate, as a half-open interval; empty unless `from` < `to`.
- * Both bounds may also stand in the middle of a key: `to` sorts after everything that starts with a value below it.
+ * Both bounds may also stand in the middle of a key: `to` sorts after everything that starts with a value
+ * below it.
  */
 export interface IndexRange {
   readonly from: Buffer;
@@ -48,7 +49,7 @@ export function equalRange(value: Json | undefined): IndexRange {
   return { from, to: after(from), exact: isExact(from) };
 }
 
-/** Values of the same type above `value`, or equal to it if `inclusive`; arrays, objects and undefined have no order. */
+/** Values of its type above `value`, or equal if `inclusive`; arrays, objects and undefined have no order. */
 export function rangeAbove(value: Json | undefined, inclusive: boolean): IndexRange {
   if (!isOrdered(value)) return EMPTY;
   const bound = encodeIndexValue(value);
@@ -57,7 +58,7 @@ export function rangeAbove(value: Json | undefined, inclusive: boolean): IndexRa
   return { from: inclusive || !exact ? bound : after(bound), to: typeBounds(value).to, exact };
 }
 
-/** Values of the same type below `value`, or equal to it if `inclusive`; arrays, objects and undefined have no order. */
+/** Values of its type below `value`, or equal if `inclusive`; arrays, objects and undefined have no order. */
 export function rangeBelow(value: Json | undefined, inclusive: boolean): IndexRange {
   if (!isOrdered(value)) return EMPTY;
   const bound = encodeIndexValue(value);
@@ -67,7 +68,7 @@ export function rangeBelow(value: Json | undefined, inclusive: boolean): IndexRa
 
 /** Strings that begin with `prefix`. */
 export function prefixRange(prefix: string): IndexRange {
-  // Half of a surrogate pair begins strings that continue with the other half; those are encoded as one code point.
+  // Half a surrogate pair begins strings that go on with the other half; those have one code point there.
   const isHalved = prefix.length > 0 && (prefix.charCodeAt(prefix.length - 1) & 0xfc00) === 0xd800;
   const payload = stringPayload(isHalved ? prefix.slice(0, -1) : prefix);
   if (payload === undefined) return equalRange(prefix);
@@ -75,7 +76,9 @@ export function prefixRange(prefix: string): IndexRange {
   return { from, to: after(from), exact: !isHalved };
 }
 
-/** Values of one type. `undefined` is found only where the policy names the path (see `Coverage.explicit`). */
+/**
+ * Values of one type. `undefined` is found only where the policy names the path (see `Coverage.explicit`).
+ */
 export function typeRange(type: IndexedType): IndexRange {
   const [first, last] = TAGS[type];
   return { from: Buffer.of(first), to: Buffer.of(last + 1), exact: true };
@@ -111,7 +114,7 @@ function typeBounds(value: null | boolean | number | string): IndexRange {
   return typeRange(value === null ? 'null' : (typeof value as 'boolean' | 'number' | 'string'));
 }
 
-/** The first bytes after everything that starts with `encoded`; a type's tag is never FF, so there are some. */
+/** The first bytes after everything that starts with `encoded`; its tag is never FF, so there are some. */
 function after(encoded: Buffer): Buffer {
   return Buffer.from(prefixEnd(encoded) ?? [TAG_END]);
 }

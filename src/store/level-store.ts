@@ -1,9 +1,10 @@
 /**
  * The store on disk: LevelDB by way of classic-level.
  *
- * An LSM tree, because index keys fall all over the key space and a B-tree would rewrite a page for each. Every
- * batch is synced: LevelDB's recovery skips damaged records, so after a power cut an unsynced position key could
- * be there while earlier batches are not. Whatever still gets lost in the middle, the marks tell (write-marks.ts).
+ * An LSM tree, because index keys fall all over the key space and a B-tree would rewrite a page for each.
+ * Every batch is synced: LevelDB's recovery skips damaged records, so after a power cut an unsynced position
+ * key could be there while earlier batches are not. Whatever still gets lost in the middle, the marks tell
+ * (write-marks.ts).
  */
 import { ClassicLevel } from 'classic-level';
 import { assert, compareBytes } from '../base/index.ts';
@@ -23,7 +24,7 @@ import { WriteGroups } from './write-groups.ts';
 import { lastMark, markKey, markValue, RESERVED } from './write-marks.ts';
 
 const MIB = 1024 * 1024;
-/** Bytes that one call into the engine may gather for a cursor; the default of 16 KiB means a call per few items. */
+/** Bytes that one call into the engine may gather for a cursor; its default is the size of a few items. */
 const CURSOR_BYTES = MIB;
 const FORMAT_KEY = Buffer.concat([RESERVED, Buffer.from('format')]);
 const ENCODINGS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
@@ -37,19 +38,19 @@ export interface LevelStoreOptions {
   /** What the keys and values mean now; a whole number from 1. Default 1. */
   readonly formatVersion?: number;
   /**
-   * Rewrites what version `from` left behind; may run again after a crash. Without it an older store is refused
-   * with StoreFailedError, since it can be built anew from the log.
+   * Rewrites what version `from` left behind; may run again after a crash. Without it an older store is
+   * refused with StoreFailedError, since it can be built anew from the log.
    */
   readonly upgrade?: (store: Store, from: number) => Promise<void>;
-  /** Two such buffers may be in memory. Larger: fewer write stalls, slower opening after a crash. Default 16 MiB. */
+  /** Two of them may be in memory. Larger: fewer write stalls, slower opening. Default 16 MiB. */
   readonly writeBufferBytes?: number;
   /** Uncompressed blocks kept for reads. Default 32 MiB. */
   readonly cacheBytes?: number;
 }
 
 /**
- * @throws StoreLockedError when the directory is open elsewhere, StoreVersionError when a newer version wrote it,
- * StoreFailedError when it is damaged: then `destroyLevelStore` and build it anew.
+ * @throws StoreLockedError when the directory is open elsewhere, StoreVersionError when a newer version
+ * wrote it, StoreFailedError when it is damaged: then `destroyLevelStore` and build it anew.
  */
 export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
   const level: Level = new ClassicLevel(options.directory, {
@@ -78,7 +79,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
   }
 }
 
-/** Removes the store's files, damaged or not; no error when there are none. @throws StoreLockedError when it is open. */
+/** Removes the files, damaged or not; no error when there are none. @throws StoreLockedError when open. */
 export async function destroyLevelStore(directory: string): Promise<void> {
   try {
     await ClassicLevel.destroy(directory);

@@ -32,7 +32,7 @@ function manualRuntime() {
 
 const one = (key: string, value: string) => [{ key: Buffer.from(key), value: Buffer.from(value) }];
 
-test('what was resolved survives a crash; what was under way is whole or absent, and never ends', async () => {
+test('what was resolved survives a crash; what was under way is absent, and never ends', async () => {
   const { runtime, advance } = manualRuntime();
   const state = new MemoryStoreState();
   const crashed = createMemoryStore({ state, runtime, writeMsMax: 40 });

@@ -38,7 +38,7 @@ export interface MemoryStoreOptions {
   readonly writeMsMax?: number;
 }
 
-/** An ordered store in memory, for simulations and small tests. A write under way at a crash survives whole or not at all. */
+/** For simulations and small tests. A write under way at a crash survives whole or not at all. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore(options);
 }
@@ -92,7 +92,7 @@ class MemoryStore implements Store {
   }
 
   async #apply(group: readonly (readonly StoreWrite[])[]): Promise<void> {
-    // Half of the time before and half after the change: a crash may also hit a write that is durable already.
+    // Half of the time before and half after the change: a crash may also hit what is durable already.
     const restMs = this.#runtime === undefined ? 0 : (this.#runtime.random() * this.#writeMsMax) / 2;
     await this.#pause(restMs);
     const { tree } = this.#state;

@@ -1,9 +1,9 @@
 /**
  * A sorted map from bytes to bytes whose snapshots cost nothing: a B+ tree that copies on write.
  *
- * Every node carries the *edition* it was made in. Taking a snapshot starts a new edition; a write changes nodes
- * of the present edition in place and copies older ones on its way down. So a snapshot is one root pointer, and a
- * node is copied at most once between two snapshots.
+ * Every node carries the *edition* it was made in. Taking a snapshot starts a new edition; a write changes
+ * nodes of the present edition in place and copies older ones on its way down. So a snapshot is one root
+ * pointer, and a node is copied at most once between two snapshots.
  */
 import { compareBytes } from '../base/index.ts';
 

@@ -11,12 +11,12 @@ export interface ScanRange {
   readonly reverse?: boolean;
 }
 
-/** The store cannot be trusted any more: close it, open it again, and if that fails build it anew from the log. */
+/** The store cannot be trusted any more: close it, open it again, and if that fails build it anew. */
 export class StoreFailedError extends Error {
   override name = 'StoreFailedError';
 }
 
-/** A newer program wrote the store. Nothing is damaged, so nothing may be destroyed: run that program again. */
+/** A newer program wrote the store. Nothing is damaged, so nothing may be destroyed. */
 export class StoreVersionError extends Error {
   override name = 'StoreVersionError';
 }
@@ -28,11 +28,11 @@ export class StoreLockedError extends Error {
 
 /**
  * Ordered key-value store for views that can be thrown away and made again from the log.
- * Every method rejects (or throws) with StoreFailedError once the engine reported damage, a full disk or the like,
- * and after `close`.
+ * Every method rejects (or throws) with StoreFailedError once the engine reported damage, a full disk or the
+ * like, and after `close`.
  *
- * Callers' duties: keys have at least one byte and sort below eight bytes 0xFF; what is handed to `write` is not
- * changed until it resolves; buffers that come from the store are never changed.
+ * Callers' duties: keys have at least one byte and sort below eight bytes 0xFF; what is handed to `write` is
+ * not changed until it resolves; buffers that come from the store are never changed.
  */
 export interface Store {
   /** Cheapest single read; may block for a cold block, so only for point lookups. */
@@ -42,11 +42,13 @@ export interface Store {
   snapshot(): StoreSnapshot;
   /**
    * Applies all writes or none, durable when it resolves. Later writes of one key in the list win, and calls
-   * take effect in their order, also when they do not wait for each other. Reads may see it before it resolves.
+   * take effect in their order, also when they do not wait for each other. Reads may see it before it
+   * resolves.
    */
   write(writes: readonly StoreWrite[]): Promise<void>;
   /**
-   * Deletes every key in [from, to) that writes called before have made, durably; not atomic, may be repeated.
+   * Deletes every key in [from, to) that writes called before have made, durably; not atomic, may be
+   * repeated.
    * Do not write into the range before it resolves.
    */
   clear(from: Uint8Array, to: Uint8Array): Promise<void>;

@@ -10,8 +10,8 @@ interface Call {
 }
 
 /**
- * Applies calls in their order, one group at a time; calls that come while a group is under way wait and share
- * the next one. Engines run writes on threads, so two under way at once could land in either order.
+ * Applies calls in their order, one group at a time; calls that come while a group is under way wait and
+ * share the next one. Engines run writes on threads, so two under way at once could land in either order.
  */
 export class WriteGroups {
   readonly #apply: (group: readonly (readonly StoreWrite[])[]) => Promise<void>;

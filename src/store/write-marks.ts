@@ -1,9 +1,10 @@
 /**
  * Proof that no write was lost in the middle.
  *
- * LevelDB recovers from what it can read: a damaged record of its write-ahead log, or a manifest whose end is cut
- * off, costs single batches without a word, while later ones (and a position kept in them) survive. So each batch
- * carries its number in one of a ring of marks. On opening, the marks of the last batches must all be there.
+ * LevelDB recovers from what it can read: a damaged record of its write-ahead log, or a manifest whose end
+ * is cut off, costs single batches without a word, while later ones (and a position kept in them) survive.
+ * So each batch carries its number in one of a ring of marks. On opening, the marks of the last batches must
+ * all be there.
  */
 
 /** How many of the last batches are checked. They cost about 20 bytes each. */
