@@ -129,6 +129,11 @@ export class PartitionHost implements PartitionTable {
     }
   }
 
+  /** Resolves when the store has everything that was acknowledged before the call. */
+  drain(): Promise<void> {
+    return this.#feeder.drain();
+  }
+
   /** Bytes held in memory for items: cached, and waiting for the store. */
   memory(): { readonly cachedBytes: number; readonly dirtyBytes: number } {
     return { cachedBytes: this.#cache.bytes, dirtyBytes: this.#feeder.dirtyBytes };
