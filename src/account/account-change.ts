@@ -8,8 +8,9 @@ export interface Edits<T extends { readonly rid: string }> {
 }
 
 /**
- * What one command changed: the step from one revision to the next. It is what the directory logs and sends on,
- * rather than the command itself, so that a later version with other rules still reads the history as it happened.
+ * What one command changed: the step from one revision to the next. It is what the directory logs and sends
+ * on, rather than the command itself, so that a later version with other rules still reads the history as it
+ * happened.
  */
 export interface AccountChange {
   /** Of the state that it leads to. */
@@ -21,8 +22,9 @@ export interface AccountChange {
 }
 
 /**
- * The state after `changes`, which must follow each other from `state` on. `state` itself stays as it is, and what
- * no change touches is shared; each kind of record is copied at most once however many changes there are.
+ * The state after `changes`, which must follow each other from `state` on. `state` itself stays as it is, and
+ * what no change touches is shared; each kind of record is copied at most once however many changes there
+ * are.
  */
 export function withChanges(state: AccountState, changes: readonly AccountChange[]): AccountState {
   let next = { ...state };

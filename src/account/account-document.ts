@@ -32,7 +32,9 @@ const QUERY_ENGINE_CONFIGURATION = JSON.stringify({
   enableSpatialIndexing: true,
 });
 
-/** What clients choose their endpoints by. Regions without an endpoint are left out: they cannot be reached. */
+/**
+ * What clients choose their endpoints by. Regions without an endpoint are left out: they cannot be reached.
+ */
 export function accountDocument(state: AccountState, endpoints: readonly RegionEndpoint[]): JsonObject {
   const locations = state.regions.flatMap(({ name }) => {
     const found = endpoints.find((each) => each.name === name)?.endpoint;

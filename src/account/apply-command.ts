@@ -22,8 +22,8 @@ import type { Command, CommandResult, CommandResults } from './command.ts';
 import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, PartitionRecord } from './state.ts';
 
 /**
- * The rules of the account: which command is allowed in which state, and what it does. Pure: no clock, no chance,
- * nothing awaited, so every process that applies the same commands holds the same account.
+ * The rules of the account: which command is allowed in which state, and what it does. Pure: no clock, no
+ * chance, nothing awaited, so every process that applies the same commands holds the same account.
  */
 
 /** Containers without throughput of their own that one database's shared throughput carries. */
@@ -61,7 +61,9 @@ function decideAny(view: AccountView, command: Command): Decision {
   }
 }
 
-/** The view of the latest state that `applyCommand` came to, so that a run of commands needs no new indexes. */
+/**
+ * The view of the latest state that `applyCommand` came to, so that a run of commands needs no new indexes.
+ */
 const views = new WeakMap<AccountState, AccountView>();
 
 /**

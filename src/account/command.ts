@@ -2,8 +2,8 @@ import type { ContainerDefinition, Throughput } from '../resource/index.ts';
 import type { ContainerRecord, DatabaseRecord, OfferRecord, RegionRecord } from './state.ts';
 
 /**
- * What can be asked of the directory, as plain data. Time comes inside (`timeMs`, Unix milliseconds), so that a
- * command has one outcome for one state wherever and whenever it is applied. Records are named by rid: a
+ * What can be asked of the directory, as plain data. Time comes inside (`timeMs`, Unix milliseconds), so that
+ * a command has one outcome for one state wherever and whenever it is applied. Records are named by rid: a
  * name could by then mean a recreated one.
  */
 export type Command =

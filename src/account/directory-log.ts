@@ -4,8 +4,8 @@ import { type AccountChange, withChanges } from './account-change.ts';
 import type { AccountState } from './state.ts';
 
 /**
- * How the directory stands in its log: a snapshot of the whole state in one or more parts, appended as one group,
- * and after it an entry for each change. All bodies are JSON.
+ * How the directory stands in its log: a snapshot of the whole state in one or more parts, appended as one
+ * group, and after it an entry for each change. All bodies are JSON.
  *
  * Layout: format, kind, then by kind
  *   change:        body
@@ -66,8 +66,8 @@ export async function recoverState(log: Log): Promise<RecoveredState | undefined
 }
 
 /**
- * Keeps the latest whole snapshot and what came after it, and parses only that: logs are trimmed by whole segments,
- * so much older entries may come first.
+ * Keeps the latest whole snapshot and what came after it, and parses only that: logs are trimmed by whole
+ * segments, so much older entries may come first.
  */
 class Recovery {
   #snapshot: Uint8Array[] = [];

@@ -18,9 +18,14 @@ export interface Directory extends AccountLookups {
    * tried) or `RequestTimeout` (nobody knows whether it took effect).
    */
   execute<C extends Command>(command: C): Promise<CommandResult<C>>;
-  /** Calls `listener` after each change of `state`, before the command that made it answers. Returns its removal. */
+  /**
+   * Calls `listener` after each change of `state`, before the command that made it answers. Returns its
+   * removal.
+   */
   onChange(listener: ChangeListener): () => void;
-  /** Resolves with the reason once no command can succeed here any more; `state` then stays what it was last. */
+  /**
+   * Resolves with the reason once no command can succeed here any more; `state` then stays what it was last.
+   */
   readonly closed: Promise<unknown>;
   /** Finishes commands under way. */
   close(): Promise<void>;

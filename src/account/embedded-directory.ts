@@ -17,13 +17,16 @@ import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from 
 
 export interface EmbeddedDirectoryOptions {
   readonly runtime: Pick<Runtime, 'soon'>;
-  /** Its partition 1 belongs to the directory, which is the only one to append to it. Not closed by the directory. */
+  /**
+   * Its partition 1 belongs to the directory, which is the only one to append to it. Not closed by the
+   * directory.
+   */
   readonly log: Log;
   /** What a new account starts with; an account that the log already holds stays as it is. */
   readonly initial: AccountState;
   /**
-   * Changes are logged for at least this many bytes between two snapshots of the state, and for as many as the
-   * state itself has: so snapshots never cost more than the changes did. Smaller ones are for tests.
+   * Changes are logged for at least this many bytes between two snapshots of the state, and for as many as
+   * the state itself has: so snapshots never cost more than the changes did. Smaller ones are for tests.
    */
   readonly snapshotBytesMin?: number;
 }
@@ -50,8 +53,8 @@ function sizeOf(entries: readonly Uint8Array[]): number {
 }
 
 /**
- * A command is decided at once, on top of all commands before it, also those that are not durable yet: many can
- * share one fsync. Nothing of it is shown, not even a refusal, before all that it rests on is durable.
+ * A command is decided at once, on top of all commands before it, also those that are not durable yet: many
+ * can share one fsync. Nothing of it is shown, not even a refusal, before all that it rests on is durable.
  */
 class EmbeddedDirectory implements Directory {
   readonly closed: Promise<unknown>;
@@ -84,6 +87,7 @@ class EmbeddedDirectory implements Directory {
       resolveClosed = resolve;
     });
     this.#resolveClosed = resolveClosed;
+    void options.log.failed.then((reason) => this.#end(reason));
     this.#planSnapshot();
   }
 
@@ -140,16 +144,13 @@ class EmbeddedDirectory implements Directory {
     const appended = this.#log.append(DIRECTORY_PARTITION, this.#tail, entries);
     this.#tail += entries.length;
     this.#durable = this.#inOrder(this.#durable, appended, then);
-    // Whoever waits learns of a failure from `#durable` itself; nobody may be waiting.
-    this.#durable.catch(() => undefined);
+    this.#durable.catch((reason) => this.#end(reason));
   }
 
   async #inOrder(before: Promise<void>, appended: Promise<Lsn>, then: () => void): Promise<void> {
     try {
       await Promise.all([before, appended]);
     } catch (cause) {
-      this.#isClosed = true;
-      this.#resolveClosed(cause);
       throw new DatabaseError('RequestTimeout', 'The account directory could not make the change durable.', {
         cause,
       });
@@ -179,12 +180,15 @@ class EmbeddedDirectory implements Directory {
     this.#changeBytes = 0;
   }
 
+  #end(reason: unknown): void {
+    this.#isClosed = true;
+    this.#resolveClosed(reason);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
-    try {
-      await this.#durable;
-    } finally {
-      this.#resolveClosed('the directory was closed');
-    }
+    // What failed was told to those who waited for it.
+    await this.#durable.catch(() => undefined);
+    this.#end('the directory was closed');
   }
 }

@@ -7,12 +7,13 @@ import { type ChangeListener, type Directory, ShownAccount } from './directory.t
 import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from './state.ts';
 
 /**
- * A directory for processes that do not hold it: the whole state once, each change after it, commands the other
- * way. Changes are sent before the answers of the commands that made them, so a process always reads its own writes.
+ * A directory for processes that do not hold it: the whole state once, each change after it, commands the
+ * other way. Changes are sent before the answers of the commands that made them, so a process always reads
+ * its own writes.
  *
  * One channel, one life: when it closes, the directory on this side is finished. Commands under way end with
- * `RequestTimeout` (their outcome is unknown), later ones with `ServiceUnavailable`, and the state stays what it
- * was last. Whoever wants to go on connects again and gets the present state.
+ * `RequestTimeout` (their outcome is unknown), later ones with `ServiceUnavailable`, and the state stays what
+ * it was last. Whoever wants to go on connects again and gets the present state.
  *
  * Layout of a frame: kind, sequence, JSON to the end. Each side counts its frames from 1: links with faults
  * may repeat a frame (skipped) or lose one (the channel is closed rather than a change missed).
@@ -53,15 +54,21 @@ class NumberedFrames {
   #sent = 0;
   #received = 0;
 
-  constructor(channel: Channel, onFrame: (kind: number, body: unknown) => void) {
+  constructor(channel: Channel) {
     this.#channel = channel;
-    channel.onFrame((frame) => {
+  }
+
+  /** `onGap`: frames were lost; nothing that comes later is passed on. */
+  receive(onFrame: (kind: number, body: unknown) => void, onGap: () => void): void {
+    let isBroken = false;
+    this.#channel.onFrame((frame) => {
       const reader = new ByteReader(frame);
       const kind = reader.u8();
       const sequence = reader.uint();
-      if (sequence <= this.#received) return;
+      if (isBroken || sequence <= this.#received) return;
       if (sequence > this.#received + 1) {
-        channel.close();
+        isBroken = true;
+        onGap();
         return;
       }
       this.#received = sequence;
@@ -78,10 +85,7 @@ class NumberedFrames {
 
 /** Lets the process at the other end use `directory`. Returns how to stop; the directory stays open. */
 export function serveDirectory(directory: Directory, channel: Channel): () => void {
-  const frames = new NumberedFrames(channel, (kind, body) => {
-    assert(kind === KIND_COMMAND, 'only commands come this way');
-    void answer(body as Question);
-  });
+  const frames = new NumberedFrames(channel);
 
   async function answer({ id, command }: Question): Promise<void> {
     try {
@@ -99,11 +103,17 @@ export function serveDirectory(directory: Directory, channel: Channel): () => vo
     frames.send(KIND_STATE_PART, part);
   }
   const remove = directory.onChange((_state, _previous, change) => frames.send(KIND_CHANGE, change));
-  channel.onClose(remove);
-  return () => {
+  const stop = () => {
     remove();
     channel.close();
   };
+  channel.onClose(remove);
+  void directory.closed.then(stop);
+  frames.receive((kind, body) => {
+    assert(kind === KIND_COMMAND, 'only commands come this way');
+    void answer(body as Question);
+  }, stop);
+  return stop;
 }
 
 function describe(error: unknown): NonNullable<Answer['error']> {
@@ -126,13 +136,14 @@ export interface ConnectOptions {
  * Rejects with DatabaseError `ServiceUnavailable` when the channel closes or the time is up before.
  */
 export function connectDirectory(options: ConnectOptions): Promise<Directory> {
-  const { runtime, channel, timeoutMs = TIMEOUT_MS } = options;
+  const { runtime, timeoutMs = TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const remote = new RemoteDirectory(options, () => {
+    const remote = new RemoteDirectory(options);
+    const cancel = runtime.after(timeoutMs, () => void remote.close());
+    remote.start(() => {
       cancel();
       resolve(remote);
     });
-    const cancel = runtime.after(timeoutMs, () => channel.close());
     void remote.closed.then(() => {
       cancel();
       // Does nothing when the state had come.
@@ -147,26 +158,42 @@ class RemoteDirectory implements Directory {
   readonly #channel: Channel;
   readonly #timeoutMs: number;
   readonly #frames: NumberedFrames;
-  readonly #onReady: () => void;
   readonly #pending = new Map<number, (answer: Answer) => void>();
   readonly #parts: string[] = [];
+  readonly #resolveClosed: (reason: unknown) => void;
   #shownOrNot: ShownAccount | undefined;
+  #onReady: () => void = () => undefined;
   #lastId = 0;
   #isClosed = false;
 
-  constructor({ runtime, channel, timeoutMs = TIMEOUT_MS }: ConnectOptions, onReady: () => void) {
+  constructor({ runtime, channel, timeoutMs = TIMEOUT_MS }: ConnectOptions) {
     this.#runtime = runtime;
     this.#channel = channel;
     this.#timeoutMs = timeoutMs;
-    this.#onReady = onReady;
-    this.#frames = new NumberedFrames(channel, (kind, body) => this.#receive(kind, body));
+    this.#frames = new NumberedFrames(channel);
+    let resolveClosed: (reason: unknown) => void = () => undefined;
     this.closed = new Promise((resolve) => {
-      channel.onClose(() => {
-        this.#isClosed = true;
-        for (const [id, settle] of [...this.#pending]) settle({ id, error: unknownOutcome() });
-        resolve('the channel to the account directory closed');
-      });
+      resolveClosed = resolve;
     });
+    this.#resolveClosed = resolveClosed;
+  }
+
+  /** `onReady`: the state has come. */
+  start(onReady: () => void): void {
+    this.#onReady = onReady;
+    this.#channel.onClose(() => this.#end('the channel to the account directory closed'));
+    this.#frames.receive(
+      (kind, body) => this.#receive(kind, body),
+      () => this.#end('a frame from the account directory was lost'),
+    );
+  }
+
+  /** Channels tell only the other side of a `close`, so every way to the end comes through here. */
+  #end(reason: string): void {
+    this.#isClosed = true;
+    this.#channel.close();
+    for (const [id, settle] of [...this.#pending]) settle({ id, error: unknownOutcome() });
+    this.#resolveClosed(reason);
   }
 
   #receive(kind: number, body: unknown): void {
@@ -242,8 +269,7 @@ class RemoteDirectory implements Directory {
   }
 
   async close(): Promise<void> {
-    this.#channel.close();
-    await this.closed;
+    this.#end('the directory was closed');
   }
 }
 

@@ -99,7 +99,9 @@ function finish(h1: number, h1Low: number, h2: number, h2Low: number): Hash128 {
   return [a >>> 0, aLow >>> 0, b >>> 0, bLow >>> 0];
 }
 
-/** The second result of the functions below: a high word or a carry. A returned pair would be an allocation. */
+/**
+ * The second result of the functions below: a high word or a carry. A returned pair would be an allocation.
+ */
 let overflow = 0;
 
 /** Low word of the 64-bit product; the high word is in `overflow`. */

@@ -12,8 +12,9 @@ const paths = (list: readonly { path: string }[]) => list.map(({ path }) => path
 
 test('a bare container is shown with all defaults, in the original order', () => {
   expect(JSON.stringify(containerBody(define()))).toBe(
-    '{"id":"c","indexingPolicy":{"indexingMode":"consistent","automatic":true,"includedPaths":[{"path":"/*"}],' +
-      '"excludedPaths":[{"path":"/\\"_etag\\"/?"}]},"partitionKey":{"paths":["/k"],"kind":"Hash","version":2},' +
+    '{"id":"c","indexingPolicy":{"indexingMode":"consistent","automatic":true,' +
+      '"includedPaths":[{"path":"/*"}],"excludedPaths":[{"path":"/\\"_etag\\"/?"}]},' +
+      '"partitionKey":{"paths":["/k"],"kind":"Hash","version":2},' +
       '"conflictResolutionPolicy":{"mode":"LastWriterWins","conflictResolutionPath":"/_ts",' +
       '"conflictResolutionProcedure":""},"geospatialConfig":{"type":"Geography"}}',
   );

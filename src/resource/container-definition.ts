@@ -20,7 +20,9 @@ import { checkResourceId } from './resource-id.ts';
 import type { ContainerDefinition, PartitionKeyDefinition } from './types.ts';
 
 export interface NormalizeOptions {
-  /** The request's protocol version knows no partition keys (before 2018-12-31), so a missing one is legal. */
+  /**
+   * The request's protocol version knows no partition keys (before 2018-12-31), so a missing one is legal.
+   */
   readonly allowMissingKey?: boolean;
   /** For a replacement: immutable policies that the body leaves out stay as they are. */
   readonly previous?: ContainerDefinition;

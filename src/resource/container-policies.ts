@@ -4,7 +4,10 @@ import { checkTtl, SYSTEM_PROPERTIES } from './item-text.ts';
 import { splitPath } from './partition-key.ts';
 import type { ConflictResolutionPolicy, PartitionKeyDefinition } from './types.ts';
 
-/** Checks of the container policies that are kept as the user wrote them. All throw DatabaseError `BadRequest`. */
+/**
+ * Checks of the container policies that are kept as the user wrote them. All throw DatabaseError
+ * `BadRequest`.
+ */
 
 const UNIQUE_KEYS_MAX = 10;
 const UNIQUE_KEY_PATHS_MAX = 16;
@@ -12,7 +15,9 @@ const COMPUTED_PROPERTIES_MAX = 20;
 const DIMENSIONS_MAX = 4096;
 const DEFAULT_CONFLICT_PATH = '/_ts';
 
-/** Missing parts become last-writer-wins by time, which is also the documented answer to a path that is none. */
+/**
+ * Missing parts become last-writer-wins by time, which is also the documented answer to a path that is none.
+ */
 export function parseConflictPolicy(body: JsonObject = {}): ConflictResolutionPolicy {
   const modes = ['LastWriterWins', 'Custom'] as const;
   const mode = body.mode === undefined ? 'LastWriterWins' : wordAt(body, 'mode', modes);
@@ -141,7 +146,8 @@ function checkEmbeddings(value: Json): void {
 function checkDimensions(dimensions: Json | undefined): void {
   if (typeof dimensions !== 'number' || !Number.isInteger(dimensions) || dimensions < 1) {
     throw refuse(
-      `Vector Embedding Policy has invalid Dimensions:${JSON.stringify(dimensions)}, it should be positive integer.`,
+      `Vector Embedding Policy has invalid Dimensions:${JSON.stringify(dimensions)}, ` +
+        'it should be positive integer.',
     );
   }
   if (dimensions > DIMENSIONS_MAX) {

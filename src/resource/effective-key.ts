@@ -13,8 +13,8 @@ import type {
  * Where a partition key stands in its container's key space. The published functions, bit for bit: clients
  * compute them too and send requests to the range they find.
  *
- * Version 1 keys come out in the service's form. The JavaScript client leaves out a last group `00` of a number;
- * its shorter text sorts between the same neighbours, so ranges made of it hold the same items.
+ * Version 1 keys come out in the service's form. The JavaScript client leaves out a last group `00` of a
+ * number; its shorter text sorts between the same neighbours, so ranges made of it hold the same items.
  */
 
 /** V1 hashes and stores this many UTF-16 units of a string, and at most this many bytes of them. */
@@ -45,10 +45,12 @@ export function effectivePartitionKey(
 }
 
 /**
- * The range that holds exactly the items of a full key, or of all keys with a prefix (hierarchical keys only).
+ * The range that holds exactly the items of a full key, or of all keys with a prefix (hierarchical keys
+ * only).
  *
- * A point is [epk, epk + '00'). No other key sorts in between, because none of a container's keys is the start of
- * another (V2 keys have one length; V1 numbers and strings mark their end), and the bound stays plain hex.
+ * A point is [epk, epk + '00'). No other key sorts in between, because none of a container's keys is the
+ * start of another (V2 keys have one length; V1 numbers and strings mark their end), and the bound stays
+ * plain hex.
  * @throws DatabaseError as `effectivePartitionKey`.
  */
 export function partitionKeyRange(definition: PartitionKeyDefinition, keyOrPrefix: PartitionKey): EpkRange {

@@ -8,12 +8,15 @@ export interface EtagSource {
   readonly time: number;
 }
 
-/** A quoted text in the form of a GUID, the quotes being part of the value; different for different sources. */
+/**
+ * A quoted text in the form of a GUID, the quotes being part of the value; different for different sources.
+ */
 export function formatEtag({ origin, n, time }: EtagSource): string {
   const nHigh = Math.floor(n / 2 ** 32);
   const place = ((nHigh >>> 16) * 2 ** 11 + origin) >>> 0;
+  const count = `${hex(n >>> 0)}-${hex(nHigh).slice(4)}`;
   const moment = hex(Math.floor(time / 2 ** 32)) + hex(time >>> 0);
-  return `"${hex(n >>> 0)}-${hex(nHigh).slice(4)}-${hex(place).slice(4)}-${moment.slice(0, 4)}-${moment.slice(4)}"`;
+  return `"${count}-${hex(place).slice(4)}-${moment.slice(0, 4)}-${moment.slice(4)}"`;
 }
 
 /** Eight digits. */

@@ -1,4 +1,6 @@
-/** Databases, containers and items as data: ids, rids, etags, partition keys and their hash, policies, limits. */
+/**
+ * Databases, containers and items as data: ids, rids, etags, partition keys and their hash, policies, limits.
+ */
 export {
   checkReplacement,
   containerBody,

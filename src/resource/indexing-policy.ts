@@ -78,14 +78,16 @@ function includedPath(given: JsonObject): IncludedPath {
   return { path, ...(indexes === undefined ? {} : { indexes }) };
 }
 
-/** Steps by name, by quoted name or over array elements, then `?` for the value itself or `*` for all below. */
+/**
+ * Steps by name, by quoted name or over array elements, then `?` for the value itself or `*` for all below.
+ */
 const INDEX_PATH = /^(?:\/|(?:\/(?:"(?:[^"\\]|\\.)+"|\[\]|[^/"?*[\]]+))*\/[?*])$/s;
 
 function indexPath(path: Json | undefined): string {
   if (typeof path === 'string' && INDEX_PATH.test(path) && path !== '/?') return path;
   throw refuse(
-    `The indexing path ${JSON.stringify(path)} could not be accepted. It must start with '/' and end with '/?' or ` +
-      "'/*'; names with special characters need double quotes.",
+    `The indexing path ${JSON.stringify(path)} could not be accepted. It must start with '/' and ` +
+      "end with '/?' or '/*'; names with special characters need double quotes.",
   );
 }
 

@@ -107,7 +107,8 @@ describe('completing', () => {
   test('appends the system properties in their fixed order', () => {
     const complete = withSystemProperties(read('{"id":"a","2":1,"1":2}\n').text, system);
     expect(complete.toString()).toBe(
-      '{"id":"a","2":1,"1":2,"_rid":"r+d=","_self":"dbs/d/","_etag":"\\"e\\"","_attachments":"attachments/","_ts":12}',
+      '{"id":"a","2":1,"1":2,"_rid":"r+d=","_self":"dbs/d/",' +
+        '"_etag":"\\"e\\"","_attachments":"attachments/","_ts":12}',
     );
   });
 

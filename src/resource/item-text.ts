@@ -4,9 +4,9 @@ import { DatabaseError } from '../errors/index.ts';
 import { checkItemId } from './resource-id.ts';
 
 /**
- * From the bytes that a client sent to the bytes that are stored, without writing the JSON anew: property order,
- * number spelling and escapes stay the user's, and an item costs one parse and one copy. Only what the server
- * itself sets at the top level is cut out, and appended in the fixed order that clients compare.
+ * From the bytes that a client sent to the bytes that are stored, without writing the JSON anew: property
+ * order, number spelling and escapes stay the user's, and an item costs one parse and one copy. Only what the
+ * server itself sets at the top level is cut out, and appended in the fixed order that clients compare.
  */
 
 /** Of an item, in bytes of UTF-8. */
@@ -21,7 +21,10 @@ export const SYSTEM_PROPERTIES = ['_rid', '_self', '_etag', '_attachments', '_ts
 export interface ReadItem {
   /** As parsed, without system properties. */
   readonly object: JsonObject;
-  /** The user's text without surrounding white space and system properties; may be a view of what was received. */
+  /**
+   * The user's text without surrounding white space and system properties; may be a view of what was
+   * received.
+   */
   readonly text: Buffer;
 }
 
@@ -44,8 +47,8 @@ const BRACKET_CLOSE = 0x5d;
 const SPACE = 0x20;
 
 /**
- * @throws DatabaseError `RequestEntityTooLarge` above 2 MiB, `BadRequest` for what is not a JSON object in UTF-8,
- * is nested too deeply, or has no legal `id`.
+ * @throws DatabaseError `RequestEntityTooLarge` above 2 MiB, `BadRequest` for what is not a JSON object in
+ * UTF-8, is nested too deeply, or has no legal `id`.
  */
 export function readItem(received: Buffer): ReadItem {
   const item = readObject(received);
@@ -204,6 +207,6 @@ export function checkTtl(value: unknown, name: string): number {
   if (isTtl && (value === -1 || value > 0)) return value;
   throw new DatabaseError(
     'BadRequest',
-    `The value of '${name}' must be -1 or a positive number of seconds, not ${JSON.stringify(value) ?? 'undefined'}.`,
+    `The value of '${name}' must be -1 or a positive number of seconds, not ${JSON.stringify(value)}.`,
   );
 }

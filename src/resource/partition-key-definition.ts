@@ -54,8 +54,9 @@ function checkCount(kind: PartitionKeyDefinition['kind'], paths: readonly string
 function keyPath(path: unknown): string {
   if (typeof path !== 'string' || !PLAIN_PATH.test(path)) {
     throw refuse(
-      `The partition key component definition path '${String(path)}' could not be accepted. Partition key paths ` +
-        'must contain only valid characters and not contain a trailing slash or wildcard character.',
+      `The partition key component definition path '${String(path)}' could not be accepted. ` +
+        'Partition key paths must contain only valid characters and not contain a trailing slash ' +
+        'or wildcard character.',
     );
   }
   const [first = ''] = splitPath(path);

@@ -94,7 +94,8 @@ export function completeKeyOrPrefix(definition: PartitionKeyDefinition, key: Par
 function wrongArity(definition: PartitionKeyDefinition, key: PartitionKey): DatabaseError {
   return new DatabaseError(
     'PartitionKeyMismatch',
-    `Partition key has ${key.length} components, but the definition of the container has ${definition.paths.length}.`,
+    `Partition key has ${key.length} components, ` +
+      `but the definition of the container has ${definition.paths.length}.`,
   );
 }
 

@@ -5,8 +5,8 @@ const ITEM_ID_BYTES_MAX = 1023;
 
 /**
  * The id of a database, container or other metadata resource, as found in its body.
- * @throws DatabaseError `BadRequest` unless it is a string of 1 to 255 characters without `/ \ ? #` that does not
- * end with a space.
+ * @throws DatabaseError `BadRequest` unless it is a string of 1 to 255 characters without `/ \ ? #` that does
+ * not end with a space.
  */
 export function checkResourceId(id: unknown): string {
   if (id === undefined) throw missingId();

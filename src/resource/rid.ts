@@ -2,8 +2,9 @@ import { assert } from '../base/index.ts';
 
 /**
  * Resource ids as clients meet them: base64 of a few bytes with '/' replaced by '-', a child's bytes starting
- * with its parent's. Clients read structure from them: a container's must be 8 bytes, those of documents must rise
- * with insertion when bytes 8 to 15 are read as a little-endian number, and a recreated resource must have another.
+ * with its parent's. Clients read structure from them: a container's must be 8 bytes, those of documents must
+ * rise with insertion when bytes 8 to 15 are read as a little-endian number, and a recreated resource must
+ * have another.
  */
 export type Rid =
   | { readonly kind: 'offer' | 'database'; readonly number: number }
@@ -163,7 +164,10 @@ export function selfLink(rid: string): string {
   }
 }
 
-/** `_self` of something in a container whose own `_self` is known: for hot paths, where parsing rids would show. */
+/**
+ * `_self` of something in a container whose own `_self` is known: for hot paths, where parsing rids would
+ * show.
+ */
 export function childSelfLink(kind: ContainerChild, containerSelfLink: string, rid: string): string {
   return `${containerSelfLink}${CHILD_MARKS[kind].segment}/${rid}/`;
 }

@@ -54,7 +54,10 @@ export interface ContainerDefinition {
   readonly conflictResolutionPolicy: ConflictResolutionPolicy;
   readonly geospatialConfig: JsonObject;
   readonly defaultTtl?: number;
-  /** Policies that are checked and echoed as given: unique keys, vectors, full text, computed properties and so on. */
+  /**
+   * Policies that are checked and echoed as given: unique keys, vectors, full text, computed properties and
+   * so on.
+   */
   readonly others: JsonObject;
 }
 
