@@ -1,0 +1,197 @@
+// What the server costs: `npm run bench` in the root measures everything once; see README.md beside this file.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { LOAD_HEAD, loadRow, number, printTable, printTargets, targets } from './lib/report.mjs';
+import { measureContainers } from './parts/containers.mjs';
+import { measureDisk } from './parts/disk.mjs';
+import { measureFilter } from './parts/filter.mjs';
+import { measureHalfLoad } from './parts/half-load.mjs';
+import { measureMillion } from './parts/million.mjs';
+import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
+import { measureStart } from './parts/start-time.mjs';
+import { measureVisibility } from './parts/visibility.mjs';
+
+/** In order: later ones use what earlier ones found. */
+const PARTS = {
+  bare: (settings) => measureBare(settings),
+  disk: (settings) => measureDisk(settings),
+  orrery1: (settings) => measureOrrery(1, settings),
+  orrery3: (settings) => measureOrrery(3, settings),
+  peer: (settings) => measurePeer(settings),
+  filter1000: (settings) => measureFilter('orrery', 1000, settings),
+  filter50000: (settings) => measureFilter('orrery', 50_000, settings),
+  peerFilter1000: (settings) => measureFilter('peer', 1000, settings),
+  peerFilter50000: (settings) => measureFilter('peer', 50_000, settings),
+  half1: (settings, results) => measureHalfLoad(1, results.orrery1, settings),
+  half3: (settings, results) => measureHalfLoad(3, results.orrery3, settings),
+  visibility: (settings) => measureVisibility(settings),
+  containers: (settings) => measureContainers(settings),
+  start: (settings) => measureStart(settings),
+  million: (settings) => measureMillion(settings),
+};
+
+const HELP = `node main.mjs [--parts a,b] [--seconds N] [--quick] [--million] [--out FILE]
+
+--parts    only these, of: ${Object.keys(PARTS).join(', ')}
+--seconds  length of each measurement (5)
+--quick    two seconds each, fewer containers, no peer
+--million  also load a million items and start again on them
+--out      where the figures go as JSON (bench/results/latest.local.json)`;
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      parts: { type: 'string' },
+      seconds: { type: 'string' },
+      quick: { type: 'boolean' },
+      million: { type: 'boolean' },
+      out: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const parts = chooseParts(values);
+  const settings = {
+    seconds: Number(values.seconds ?? (values.quick ? 2 : 5)),
+    ...(values.quick ? { containers: 200 } : {}),
+  };
+  const results = { machine: describeMachine(), startedAt: new Date().toISOString() };
+  for (const part of parts) {
+    process.stderr.write(`${part} …\n`);
+    results[part] = await PARTS[part](settings, results);
+  }
+  print(results);
+  const file = values.out ?? fileURLToPath(new URL('./results/latest.local.json', import.meta.url));
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify({ ...results, targets: targets(results) }, null, 2)}\n`);
+}
+
+function chooseParts(values) {
+  if (values.parts !== undefined) {
+    const asked = values.parts.split(',');
+    const unknown = asked.filter((part) => !Object.hasOwn(PARTS, part));
+    if (unknown.length > 0) throw new Error(`unknown part ${unknown.join(', ')}\n${HELP}`);
+    return Object.keys(PARTS).filter((part) => asked.includes(part));
+  }
+  return Object.keys(PARTS)
+    .filter((part) => part !== 'million' || values.million)
+    .filter((part) => !(values.quick && part.startsWith('peer')));
+}
+
+function describeMachine() {
+  const [cpu] = cpus();
+  return {
+    node: process.version,
+    cpus: cpus().length,
+    cpu: cpu?.model,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+  };
+}
+
+function print(results) {
+  const { machine } = results;
+  console.log(
+    `Node.js ${machine.node}, ${machine.cpus} x ${machine.cpu}, ${machine.memoryGb} GB; 32 connections, 1 KB items`,
+  );
+  printLoads(results);
+  printRest(results);
+  printTargets(results);
+}
+
+function printLoads(results) {
+  const rows = [];
+  const add = (name, figures) => figures !== undefined && rows.push(loadRow(name, figures));
+  add('bare GET', results.bare?.get);
+  add('bare POST', results.bare?.post);
+  for (const [name, figures] of [
+    ['Orrery, 1 region', results.orrery1],
+    ['Orrery, 3 regions', results.orrery3],
+    ['peer (in memory)', results.peer],
+  ]) {
+    for (const scenario of ['read', 'upsert', 'create']) add(`${name}: ${scenario}`, figures?.[scenario]);
+  }
+  for (const [name, figures] of [
+    ['Orrery, 50 of 1,000', results.filter1000],
+    ['Orrery, 50 of 50,000', results.filter50000],
+    ['peer, 50 of 1,000', results.peerFilter1000],
+    ['peer, 50 of 50,000', results.peerFilter50000],
+  ]) {
+    add(`${name}: filter`, figures?.query);
+    add(`${name}: filter, one caller`, figures?.alone);
+  }
+  for (const [name, figures] of [
+    ['half load, 1 region', results.half1],
+    ['half load, 3 regions', results.half3],
+  ]) {
+    for (const scenario of ['read', 'upsert']) add(`${name}: ${scenario}`, figures?.[scenario]);
+  }
+  add('a million creates', results.million?.load);
+  add('reads after that', results.million?.read);
+  if (rows.length > 0) printTable('Load', LOAD_HEAD, rows);
+}
+
+function printRest(results) {
+  const { disk, visibility, containers, start, million } = results;
+  const rows = [];
+  const add = (name, value, unit) => rows.push([name, `${value} ${unit}`]);
+  if (disk !== undefined) {
+    add('disk: fdatasync of 1 KB, p50 / p99', `${number(disk.syncP50Ms)} / ${number(disk.syncP99Ms)}`, 'ms');
+    add('disk: group commit of 32 waiters', number(disk.ceilingPerSecond, 0), 'writes/s');
+  }
+  for (const [name, figures] of [
+    ['bare', results.bare],
+    ['Orrery, 1 region', results.orrery1],
+    ['Orrery, 3 regions', results.orrery3],
+    ['peer', results.peer],
+    ['Orrery, 50,000 items', results.filter50000],
+    ['peer, 50,000 items', results.peerFilter50000],
+    ['a million items', million],
+  ]) {
+    if (figures === undefined) continue;
+    add(
+      `memory after the load, peak / private: ${name}`,
+      `${number(figures.peakMb, 0)} / ${number(figures.privateMb, 0)}`,
+      'MB',
+    );
+  }
+  if (visibility !== undefined) {
+    add(
+      'a write visible in another region, p50 / p99',
+      `${number(visibility.p50Ms)} / ${number(visibility.p99Ms)}`,
+      'ms',
+    );
+  }
+  if (containers !== undefined) {
+    add(
+      'making a container, median / p99',
+      `${number(containers.creationMedianMs)} / ${number(containers.creationP99Ms)}`,
+      'ms',
+    );
+    add(`${containers.containers} empty containers: memory grown`, number(containers.grownMb, 1), 'MB');
+    add(
+      `${containers.containers} empty containers: first answer after`,
+      number(containers.restartSeconds),
+      's',
+    );
+  }
+  if (start !== undefined) {
+    const { bareSeconds, orreryOneSeconds, orreryThreeSeconds, peerSeconds } = start;
+    const times = [bareSeconds, orreryOneSeconds, orreryThreeSeconds, peerSeconds]
+      .map((one) => number(one))
+      .join(' / ');
+    add('first answer: bare / 1 region / 3 regions / peer', times, 's');
+  }
+  if (million !== undefined) {
+    const times = `${number(million.restartSeconds)} / ${number(million.restartAfterKillSeconds)}`;
+    add('a million items: first answer after a stop / kill -9', times, 's');
+  }
+  if (rows.length > 0) printTable('Other figures', ['', ''], rows);
+}
+
+await main();

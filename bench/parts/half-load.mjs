@@ -1,0 +1,22 @@
+// What a caller waits for at half of what the server can do, with requests that do not wait for each other.
+import { runLoad } from '../lib/load.mjs';
+import { startOrrery } from '../lib/servers.mjs';
+import { makeContainer, makeDatabase } from '../lib/wire.mjs';
+
+const ITEMS = 1000;
+
+/** `maximum`: operations per second that points.mjs found, or undefined to find them here. */
+export async function measureHalfLoad(regions, maximum, { seconds }) {
+  const server = await startOrrery({ regions });
+  await makeDatabase(server.port);
+  const containerLink = await makeContainer(server.port, 'half');
+  const common = { port: server.port, serverPid: server.pid, seconds, containerLink, items: ITEMS };
+  await runLoad({ ...common, scenario: 'create', count: ITEMS });
+  const figures = {};
+  for (const scenario of ['read', 'upsert']) {
+    const top = maximum?.[scenario]?.perSecond ?? (await runLoad({ ...common, scenario })).perSecond;
+    figures[scenario] = await runLoad({ ...common, scenario, rate: top / 2 });
+  }
+  await server.dispose();
+  return figures;
+}
