@@ -52,8 +52,3 @@ export function replaceCharge(sizeBytes: number): number {
 
 /** For answers that read no item: preconditions that failed, items that are not there, metadata. */
 export const LOOKUP_CHARGE = 1;
-
-/** One page of a query over one range: a base, then what it retrieved and what it gave back. */
-export function queryCharge(retrievedCount: number, retrievedBytes: number, outputBytes: number): number {
-  return round(2.3 + 0.04 * retrievedCount + retrievedBytes / 50_000 + outputBytes / 100_000);
-}

@@ -6,7 +6,7 @@ import { type CompiledQuery, compileQuery, executePage, isServableAcrossPartitio
 import { type EpkRange, partitionKeyRange } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
-import { LOOKUP_CHARGE, queryCharge } from './charge.ts';
+import { LOOKUP_CHARGE } from './charge.ts';
 import { type ContainerHandle, partitionById, partitionsOverlapping } from './container-handle.ts';
 import type { Containers } from './containers.ts';
 import type { FeedAnswer, FeedScope, QueryMetrics, QueryRequest } from './engine.ts';
@@ -135,7 +135,7 @@ export class Feeds {
       page.bytes += outputBytes;
       page.retrievedCount += part.retrievedCount;
       page.retrievedBytes += part.retrievedBytes;
-      page.charge += queryCharge(part.retrievedCount, part.retrievedBytes, outputBytes);
+      page.charge += part.charge;
       return part;
     } catch (error) {
       throw AnswerError.withHead(error, headOf(directory.state, handle, record, partition, LOOKUP_CHARGE));

@@ -86,7 +86,8 @@ export class ProcessPlanet implements Planet {
     };
     const child = startChild(entry, ['region-process'], JSON.stringify(birth));
     const channel = await Promise.race([control, child.exited.then(() => undefined)]);
-    await listener.close();
+    // Closing a listener ends its channels too, so it stays for as long as the child does.
+    void child.exited.then(() => listener.close());
     if (channel === undefined) throw new DatabaseError('ServiceUnavailable', `The process of the region '${region}' did not start.`);
     const caller = new Caller(runtime, channel, () => undefined);
     void child.exited.then(({ code, signal }) => this.#exited(region, caller, `code ${code}, signal ${signal}`));
