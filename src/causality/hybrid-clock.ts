@@ -38,7 +38,8 @@ export class HybridClock {
 
   /**
    * Moves past a time that another region gave to a write. A time further ahead than the drift limit
-   * does not move us: one region's wrong clock must not become everybody's. Returns whether it was in the limit.
+   * does not move us: one region's wrong clock must not become everybody's. Returns whether it was in the
+   * limit.
    */
   observe(time: HybridTime): boolean {
     if (unixMs(time) > this.#runtime.nowMs() + this.#driftMsMax) return false;

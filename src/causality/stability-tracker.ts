@@ -5,23 +5,29 @@ import { type Dot, type Origin, VersionVector } from './version-vector.ts';
  * When may a region forget what it keeps only for the sake of writes that have not arrived yet?
  *
  * A dot is *stable* at R once every operation that can still reach R was made by somebody who had applied
- * that dot (Wuu and Bernstein 1984; Baquero, Almeida and Shoker 2014). Two things must hold for each member m:
+ * that dot (Wuu and Bernstein 1984; Baquero, Almeida and Shoker 2014). Two things must hold for each member
+ * m:
  *
  * 1. m had applied the dot. That is what m's report says, a row of the matrix clock.
  * 2. R has applied everything that was written before m made this report. Otherwise a write that m made
  *    *before* it applied the dot may still be under way to R, since reports travel faster than logs.
  *
- * So a report counts only from the moment when R's own vector covers it whole. Covering m's own entry would be
+ * So a report counts only from the moment when R's own vector covers it whole. Covering m's own entry would
+ * be
  * enough for what m writes; covering all of it settles those writers too who are members no longer: whatever
  * the members hold of a retired origin, R then holds as well. A report is replaced only by one that R
- * covers in turn, and a newer one waits behind it; taking always the newest would never end under steady load.
+ * covers in turn, and a newer one waits behind it; taking always the newest would never end under steady
+ * load.
  *
  * Membership. Reports count in the epoch in which they were made and in no other:
- * - An origin retires: the others' earlier reports may lack writes that reached them from it later. In the new
+ * - An origin retires: the others' earlier reports may lack writes that reached them from it later. In the
+ * new
  *   epoch nobody takes operations from the retired origin itself, so new reports name all that is left of it.
- * - An origin is added, and starts from another member's state. What the others collected in earlier epochs was
+ * - An origin is added, and starts from another member's state. What the others collected in earlier epochs
+ * was
  *   covered by every member then, so also by the one it starts from, *if* that one already knows the new
- *   epoch. Until the newcomer covers one such report it must not write, as its context could be too small, and
+ *   epoch. Until the newcomer covers one such report it must not write, as its context could be too small,
+ * and
  *   it does not report.
  */
 export interface StabilityReport {
@@ -84,7 +90,8 @@ export class StabilityTracker {
   }
 
   /**
-   * Takes a member's report, from itself or passed on by another. Repeated and old ones are harmless; those of
+   * Takes a member's report, from itself or passed on by another. Repeated and old ones are harmless; those
+   * of
    * other epochs and of strangers do not count.
    */
   observe(report: StabilityReport): void {
@@ -96,7 +103,8 @@ export class StabilityTracker {
   }
 
   /**
-   * What is stable when `applied` is what this region has durably applied: every dot that the answer covers is.
+   * What is stable when `applied` is what this region has durably applied: every dot that the answer covers
+   * is.
    * Empty while some member has not reported. Grows with `applied` within one epoch.
    */
   stable(applied: VersionVector): VersionVector {
@@ -114,7 +122,10 @@ export class StabilityTracker {
     return this.stable(applied).covers(dot);
   }
 
-  /** What to tell others: our own report, unless not admitted yet, and the newest known of every other member. */
+  /**
+   * What to tell others: our own report, unless not admitted yet, and the newest known of every other
+   * member.
+   */
   reports(applied: VersionVector): StabilityReport[] {
     this.#promote(applied);
     const reports: StabilityReport[] = [];

@@ -18,7 +18,10 @@ export function sameDot(a: Dot, b: Dot): boolean {
   return a.origin === b.origin && a.n === b.n;
 }
 
-/** Per origin, the highest n applied; 0 for an origin never heard of. Since n is contiguous it names a set of writes. */
+/**
+ * Per origin, the highest n applied; 0 for an origin never heard of. Since n is contiguous it names a set
+ * of writes.
+ */
 export class VersionVector {
   /** Indexed by origin; missing ends count as 0. */
   readonly #applied: number[];

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { AssertionError } from '../base/index.ts';
 import { environment, readOptions, type StartOptions } from '../config/index.ts';
 import { messageOf, refuse, type Terminal } from './terminal.ts';
@@ -18,7 +19,8 @@ export async function start(argv: readonly string[], terminal: Terminal): Promis
   try {
     // Loaded only here: help and the client commands need none of the server's modules.
     const { startServer } = await import('../server/index.ts');
-    const server = await startServer(options, { log: (line: string) => terminal.err(line) });
+    const entry = fileURLToPath(new URL('main.js', import.meta.url));
+    const server = await startServer(options, { log: (line: string) => terminal.err(line), entry });
     announce(server, options, terminal);
     await stopped;
     await server.close();

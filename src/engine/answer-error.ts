@@ -1,7 +1,9 @@
 import { DatabaseError, type ErrorCode, type ErrorDetails } from '../errors/index.ts';
 import type { AnswerHead } from './engine.ts';
 
-/** A failed data request that got as far as a partition: clients keep the session token of such errors too. */
+/**
+ * A failed data request that got as far as a partition: clients keep the session token of such errors too.
+ */
 export class AnswerError extends DatabaseError {
   readonly head: AnswerHead;
 

@@ -4,7 +4,9 @@ import { DatabaseError } from '../errors/index.ts';
 import { compileIndexingPolicy, type Indexer } from '../index/index.ts';
 import { type EffectivePartitionKey, type EpkRange, splitPath } from '../resource/index.ts';
 
-/** A container prepared for requests: everything that would otherwise be worked out again for each of them. */
+/**
+ * A container prepared for requests: everything that would otherwise be worked out again for each of them.
+ */
 export interface ContainerHandle {
   readonly record: ContainerRecord;
   /** `dbs/d/colls/c` */

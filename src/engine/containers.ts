@@ -26,7 +26,10 @@ export class Containers {
     return database;
   }
 
-  /** @throws DatabaseError `OwnerNotFound` when database or container is missing: for requests on what is inside. */
+  /**
+   * @throws DatabaseError `OwnerNotFound` when database or container is missing: for requests on what is
+   * inside.
+   */
   owner(path: ContainerPath): ContainerHandle {
     const record = this.#directory.findContainer(path.database, path.container);
     if (record === undefined) throw new DatabaseError('OwnerNotFound', 'Owner resource does not exist');

@@ -58,10 +58,19 @@ export function createEngine(options: EngineOptions): EngineParts {
   };
 }
 
-function createItems(options: EngineOptions, containers: Containers, forwarder: Forwarder | undefined): Items {
+function createItems(
+  options: EngineOptions,
+  containers: Containers,
+  forwarder: Forwarder | undefined,
+): Items {
   const { host } = options;
   const items = new ItemOperations({ ...options, containers, forwarder, room: () => host.room() });
-  const feeds = new Feeds({ ...options, containers, items, openSource: (partition) => host.openSource(partition) });
+  const feeds = new Feeds({
+    ...options,
+    containers,
+    items,
+    openSource: (partition) => host.openSource(partition),
+  });
   return {
     create: (write) => items.create(write),
     upsert: (write) => items.upsert(write),

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../base/index.ts';
 import type { AccountState, ConsistencyLevel, ContainerRecord } from '../account/index.ts';
-import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
+import type { JsonObject } from '../base/index.ts';
 import type { QuerySpec } from '../query/index.ts';
+import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
 
 /**
  * The one inner face of a region: resource operations as plain data. Front doors decode requests into
@@ -123,14 +123,21 @@ export interface Resources {
   deleteDatabase(database: string, ifMatch?: string): Promise<void>;
   listContainers(database: string): JsonObject[];
   readContainer(path: ContainerPath): JsonObject;
-  createContainer(database: string, body: JsonObject, throughput: Throughput | undefined): Promise<JsonObject>;
+  createContainer(
+    database: string,
+    body: JsonObject,
+    throughput: Throughput | undefined,
+  ): Promise<JsonObject>;
   replaceContainer(path: ContainerPath, body: JsonObject, ifMatch?: string): Promise<JsonObject>;
   deleteContainer(path: ContainerPath, ifMatch?: string): Promise<void>;
   listPartitionKeyRanges(path: ContainerPath): JsonObject[];
   listOffers(): JsonObject[];
   readOffer(rid: string): JsonObject;
   replaceOffer(rid: string, body: JsonObject): Promise<JsonObject>;
-  /** For signing and for `x-ms-content-path`: the rid of what a path names. @throws `OwnerNotFound` / `NotFound`. */
+  /**
+   * For signing and for `x-ms-content-path`: the rid of what a path names. @throws `OwnerNotFound` /
+   * `NotFound`.
+   */
   databaseRid(database: string): string;
   /** The partition key definition, for query plans. */
   containerOf(path: ContainerPath): ContainerRecord;
@@ -145,4 +152,3 @@ export interface Engine {
   readonly items: Items;
   readonly resources: Resources;
 }
-

@@ -2,7 +2,16 @@
 import type { Directory, PartitionRecord } from '../account/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Partition } from '../partition/index.ts';
-import { type CompiledQuery, compileQuery, executePage, isServableAcrossPartitions, planForClient, type QueryPage, type QuerySource, type QuerySpec } from '../query/index.ts';
+import {
+  type CompiledQuery,
+  compileQuery,
+  executePage,
+  isServableAcrossPartitions,
+  planForClient,
+  type QueryPage,
+  type QuerySource,
+  type QuerySpec,
+} from '../query/index.ts';
 import { type EpkRange, partitionKeyRange } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
@@ -74,13 +83,26 @@ export class Feeds {
         const elsewhere = await this.#reach(handle, record, partition, request, call);
         if (elsewhere !== undefined) return elsewhere;
       }
-      const part = await this.#readRange({ handle, record, partition, compiled, request, confine, inner }, wanted, page);
+      const part = await this.#readRange(
+        { handle, record, partition, compiled, request, confine, inner },
+        wanted,
+        page,
+      );
       const next = part.continuation;
       const isLast = place === records.length - 1;
       if (next !== undefined || isLast || page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX) {
-        const continuation = next !== undefined ? `${record.id}~${next}` : isLast ? undefined : `${records[place + 1]?.id}~`;
-        const metrics = request.wantMetrics === true ? measure(page, { startMs, compiledMs, endMs: runtime.monotonicMs() }) : undefined;
-        return { ...headOf(directory.state, handle, record, partition, page.charge), rows: page.rows, continuation, metrics };
+        const continuation =
+          next !== undefined ? `${record.id}~${next}` : isLast ? undefined : `${records[place + 1]?.id}~`;
+        const metrics =
+          request.wantMetrics === true
+            ? measure(page, { startMs, compiledMs, endMs: runtime.monotonicMs() })
+            : undefined;
+        return {
+          ...headOf(directory.state, handle, record, partition, page.charge),
+          rows: page.rows,
+          continuation,
+          metrics,
+        };
       }
       inner = undefined;
     }
@@ -96,9 +118,12 @@ export class Feeds {
   ): Promise<FeedAnswer | undefined> {
     const { runtime, sessionPatienceMs, items } = this.#options;
     const demand = sessionDemand(record, request);
-    if (demand === undefined || (await waitFor(runtime, partition, demand, sessionPatienceMs))) return undefined;
+    if (demand === undefined || (await waitFor(runtime, partition, demand, sessionPatienceMs)))
+      return undefined;
     const place = { handle, record, partition };
-    return items.forwardOrRefuse(place, demand, (forwarder, region) => forwarder.call(region, call)) as Promise<FeedAnswer>;
+    return items.forwardOrRefuse(place, demand, (forwarder, region) =>
+      forwarder.call(region, call),
+    ) as Promise<FeedAnswer>;
   }
 
   async #readRange(
@@ -157,12 +182,20 @@ function scopeOf(
   if (scope.epkRange !== undefined) {
     const { min, max } = confine ?? EVERYTHING;
     const inner = scope.epkRange;
-    confine = { min: min > inner.min ? min : inner.min, max: max < inner.max ? max : inner.max };
+    confine = {
+      min: compareKeys(min, inner.min) < 0 ? inner.min : min,
+      max: compareKeys(max, inner.max) < 0 ? max : inner.max,
+    };
   }
   if (scope.rangeId !== undefined) return { confine, records: [partitionById(handle, scope.rangeId)] };
   const records = partitionsOverlapping(handle, confine ?? EVERYTHING);
   // An empty slice of the key space still belongs to somebody, who answers with nothing.
   return { confine, records: records.length > 0 ? records : handle.record.partitions.slice(0, 1) };
+}
+
+/** Keys are compared as plain text. */
+function compareKeys(a: string, b: string): number {
+  return a < b ? -1 : a === b ? 0 : 1;
 }
 
 /** In a legacy container `[]` on a feed means all of it. */
@@ -191,9 +224,8 @@ function notServable(handle: ContainerHandle, spec: QuerySpec): DatabaseError {
   const plan = planForClient(spec, handle.record.definition.partitionKey);
   return new DatabaseError(
     'CrossPartitionQueryNotServable',
-    'The provided cross partition query can not be directly served by the gateway. This is a first chance (internal) ' +
-      'exception that all newer clients will know how to handle gracefully. This exception is traced, but unless you see ' +
-      'it bubble up as an exception (which only happens on older SDK clients), then you can safely ignore this message.',
+    'The provided cross partition query can not be directly served by the gateway: ' +
+      'the client has to run it range by range, following the plan in additionalErrorInfo.',
     { additionalInfo: JSON.stringify(plan) },
   );
 }
@@ -211,4 +243,3 @@ function measure(page: Page, times: { startMs: number; compiledMs: number; endMs
     indexHitRatio: page.retrievedCount === 0 ? 1 : Math.min(1, page.rows.length / page.retrievedCount),
   };
 }
-

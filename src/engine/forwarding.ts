@@ -5,7 +5,15 @@
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
 import { answerCalls, Caller, type Network, type NetworkListener, type Runtime } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
-import type { AnswerHead, FeedAnswer, FeedScope, ItemAnswer, Items, ItemTarget, QueryRequest } from './engine.ts';
+import type {
+  AnswerHead,
+  FeedAnswer,
+  FeedScope,
+  ItemAnswer,
+  Items,
+  ItemTarget,
+  QueryRequest,
+} from './engine.ts';
 
 export type ForwardedCall =
   | { readonly kind: 'read'; readonly request: ItemTarget }

@@ -6,8 +6,14 @@ import type { Directory, PartitionRecord } from '../account/index.ts';
 import { assert, type Json, type JsonObject } from '../base/index.ts';
 import { unixMs, type VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { StoredPut } from '../merge/index.ts';
-import { type HeldItem, type Intent, itemKey, Partition, type Stamp } from '../partition/index.ts';
+import {
+  type HeldItem,
+  type Intent,
+  itemKey,
+  Partition,
+  type Stamp,
+  type StoredPut,
+} from '../partition/index.ts';
 import { matchesCondition } from '../query/index.ts';
 import {
   completeKey,
@@ -70,7 +76,9 @@ export class ItemOperations {
 
   // --- reads -------------------------------------------------------------------------------------------
 
-  /** Synchronous when the item is at hand and nothing has to be waited for: no promise on the hottest path. */
+  /**
+   * Synchronous when the item is at hand and nothing has to be waited for: no promise on the hottest path.
+   */
   read(target: ItemTarget): ItemAnswer | Promise<ItemAnswer> {
     const { handle, record, key } = this.#locate(target);
     const partition = this.#options.containers.partition(handle, record);
@@ -80,7 +88,8 @@ export class ItemOperations {
 
   #readFrom(place: Place, target: ItemTarget): ItemAnswer | Promise<ItemAnswer> {
     const demand = sessionDemand(place.record, target);
-    if (demand !== undefined && !place.partition.vector.coversAll(demand)) return this.#readLater(place, target);
+    if (demand !== undefined && !place.partition.vector.coversAll(demand))
+      return this.#readLater(place, target);
     const item = place.partition.lookup(place.key);
     const settled = place.partition.settled(item?.lsn ?? 0);
     if (settled === undefined) return this.#readAnswer(place, target, item);
@@ -98,7 +107,10 @@ export class ItemOperations {
     ) as Promise<ItemAnswer>;
   }
 
-  /** Asks the regions that are ahead, one after the other; when none answers, the token cannot be served (404/1002). */
+  /**
+   * Asks the regions that are ahead, one after the other; when none answers, the token cannot be served
+   * (404/1002).
+   */
   async forwardOrRefuse<T>(
     place: Omit<Place, 'key'>,
     demand: VersionVector,
@@ -110,7 +122,9 @@ export class ItemOperations {
         try {
           return await ask(forwarder, other);
         } catch (error) {
-          const isElsewhere = error instanceof DatabaseError && (error.code === 'ServiceUnavailable' || error.code === 'ReadSessionNotAvailable');
+          const isElsewhere =
+            error instanceof DatabaseError &&
+            (error.code === 'ServiceUnavailable' || error.code === 'ReadSessionNotAvailable');
           if (!isElsewhere) throw error;
         }
       }
@@ -133,7 +147,8 @@ export class ItemOperations {
       );
     }
     const etag = etagOf(visible);
-    const isUnchanged = target.ifNoneMatch !== undefined && (target.ifNoneMatch === etag || target.ifNoneMatch === '*');
+    const isUnchanged =
+      target.ifNoneMatch !== undefined && (target.ifNoneMatch === etag || target.ifNoneMatch === '*');
     const charge = isUnchanged ? LOOKUP_CHARGE : readCharge(visible.body.length);
     return {
       ...headOf(state, place.handle, place.record, place.partition, charge),
@@ -167,7 +182,10 @@ export class ItemOperations {
     const place = await this.#openForWrite(handle, record, key, target);
     const { object, text } = readItem(body);
     if (object.id !== target.id) {
-      throw new DatabaseError('BadRequest', 'The id in the body of the item does not match the id in the path.');
+      throw new DatabaseError(
+        'BadRequest',
+        'The id in the body of the item does not match the id in the path.',
+      );
     }
     matchPartitionKey(handle.record.definition.partitionKey, { named: target.partitionKey, item: object });
     return this.#put(place, object, text, (visible) => {
@@ -214,13 +232,21 @@ export class ItemOperations {
     });
   }
 
-  async #writeBody(write: ItemWrite, decide: (visible: StoredPut | undefined) => 200 | 201): Promise<ItemAnswer> {
+  async #writeBody(
+    write: ItemWrite,
+    decide: (visible: StoredPut | undefined) => 200 | 201,
+  ): Promise<ItemAnswer> {
     const handle = this.#owner(write.path, write);
     const { object, text } = readItem(write.body);
     const definition = handle.record.definition.partitionKey;
     const key = matchPartitionKey(definition, { named: write.partitionKey, item: object });
     const epk = effectivePartitionKey(definition, key);
-    const place = await this.#openForWrite(handle, partitionFor(handle, epk), itemKey(epk, idOf(object)), write);
+    const place = await this.#openForWrite(
+      handle,
+      partitionFor(handle, epk),
+      itemKey(epk, idOf(object)),
+      write,
+    );
     return this.#put(place, object, text, decide);
   }
 
@@ -259,7 +285,10 @@ export class ItemOperations {
       const head = headOf(this.#options.directory.state, handle, record, partition, charge);
       return { ...head, status: final, etag: put && etagOf(put), body: put && asBuffer(put.body) };
     } catch (error) {
-      throw AnswerError.withHead(error, headOf(this.#options.directory.state, handle, record, partition, LOOKUP_CHARGE));
+      throw AnswerError.withHead(
+        error,
+        headOf(this.#options.directory.state, handle, record, partition, LOOKUP_CHARGE),
+      );
     }
   }
 
@@ -299,7 +328,9 @@ export class ItemOperations {
     // In a single-write account the write region has everything by definition.
     const demand = directory.state.multipleWriteRegions ? sessionDemand(record, context) : undefined;
     if (demand !== undefined && !(await waitFor(runtime, partition, demand, sessionPatienceMs))) {
-      return this.forwardOrRefuse(place, demand, () => Promise.reject(new DatabaseError('ServiceUnavailable', '')));
+      return this.forwardOrRefuse(place, demand, () =>
+        Promise.reject(new DatabaseError('ServiceUnavailable', '')),
+      );
     }
     const waiting = room();
     if (waiting !== undefined) await withinPatience(runtime, waiting, roomPatienceMs);
@@ -313,7 +344,9 @@ async function withinPatience(runtime: Runtime, waiting: Promise<void>, patience
     new Promise<false>((resolve) => runtime.after(patienceMs, () => resolve(false))),
   ]);
   if (!isThere) {
-    throw new DatabaseError('TooManyRequests', 'The region is catching up with earlier writes.', { retryAfterMs: 1000 });
+    throw new DatabaseError('TooManyRequests', 'The region is catching up with earlier writes.', {
+      retryAfterMs: 1000,
+    });
   }
 }
 

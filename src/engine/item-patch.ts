@@ -39,14 +39,20 @@ export function parsePatch(body: Json, keyPaths: readonly (readonly string[])[])
   if (condition !== undefined && condition !== null && typeof condition !== 'string') {
     throw new DatabaseError('BadRequest', 'The condition of a patch request must be a string.');
   }
-  return { condition: condition ?? undefined, operations: list.map((entry) => parseOperation(entry, keyPaths)) };
+  return {
+    condition: condition ?? undefined,
+    operations: list.map((entry) => parseOperation(entry, keyPaths)),
+  };
 }
 
 function parseOperation(entry: Json, keyPaths: readonly (readonly string[])[]): PatchOperation {
   if (!isJsonObject(entry)) throw new DatabaseError('BadRequest', 'A patch operation must be an object.');
   const op = KINDS.find((kind) => kind === entry.op);
   if (op === undefined) {
-    throw new DatabaseError('BadRequest', `The patch operation '${String(entry.op)}' is not one of ${KINDS.join(', ')}.`);
+    throw new DatabaseError(
+      'BadRequest',
+      `The patch operation '${String(entry.op)}' is not one of ${KINDS.join(', ')}.`,
+    );
   }
   const path = parsePointer(entry.path);
   checkTarget(path, keyPaths);
@@ -62,7 +68,10 @@ function parsePointer(value: Json | undefined): string[] {
   if (typeof value !== 'string' || !value.startsWith('/') || value.length < 2) {
     throw new DatabaseError('BadRequest', `The patch path '${String(value)}' is not valid.`);
   }
-  return value.slice(1).split('/').map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return value
+    .slice(1)
+    .split('/')
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function checkTarget(path: readonly string[], keyPaths: readonly (readonly string[])[]): void {
@@ -71,7 +80,10 @@ function checkTarget(path: readonly string[], keyPaths: readonly (readonly strin
     return key.slice(0, shorter).every((segment, place) => segment === path[place]);
   });
   if ((path.length === 1 && SYSTEM.has(path[0] ?? '')) || touchesKey) {
-    throw new DatabaseError('BadRequest', `The patch path '/${path.join('/')}' points to a property that cannot be changed.`);
+    throw new DatabaseError(
+      'BadRequest',
+      `The patch path '/${path.join('/')}' points to a property that cannot be changed.`,
+    );
   }
 }
 
@@ -112,7 +124,10 @@ function applyOne(item: JsonObject, operation: PatchOperation): void {
 function increment(item: JsonObject, path: readonly string[], by: Json): void {
   const current = get(item, path);
   if (typeof by !== 'number' || (current !== undefined && typeof current !== 'number')) {
-    throw new DatabaseError('BadRequest', `The patch path '/${path.join('/')}' can only be incremented by a number if it holds a number.`);
+    throw new DatabaseError(
+      'BadRequest',
+      `The patch path '/${path.join('/')}' can only be incremented by a number if it holds a number.`,
+    );
   }
   const sum = (current ?? 0) + by;
   if (!Number.isFinite(sum)) throw new DatabaseError('BadRequest', 'The incremented value is out of range.');

@@ -1,7 +1,7 @@
 import type { Directory } from '../account/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type ItemKey, itemKey, type Partition, type PartitionHost } from '../partition/index.ts';
-import { effectivePartitionKey, partitionKeyRange, completeKey } from '../resource/index.ts';
+import { completeKey, effectivePartitionKey, partitionKeyRange } from '../resource/index.ts';
 import { createCharge } from './charge.ts';
 import { type ContainerHandle, partitionFor } from './container-handle.ts';
 import type { Containers } from './containers.ts';

@@ -6,7 +6,8 @@ import type { Partition, PartitionHost } from '../partition/index.ts';
 
 /**
  * Keeps the partitions that a region's node has open in step with the containers that the account has.
- * A request may come before the region has heard of its container's birth, so whoever needs a partition opens it.
+ * A request may come before the region has heard of its container's birth, so whoever needs a partition
+ * opens it.
  */
 export class RegionPartitions {
   readonly #host: PartitionHost;

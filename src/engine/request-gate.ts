@@ -2,7 +2,12 @@
  * What stands between a request and its partition: the consistency demand, the session token, the write role.
  */
 import type { AccountState, ConsistencyLevel, PartitionRecord } from '../account/index.ts';
-import { formatSessionToken, type Origin, parseSessionTokens, type VersionVector } from '../causality/index.ts';
+import {
+  formatSessionToken,
+  type Origin,
+  parseSessionTokens,
+  type VersionVector,
+} from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Partition } from '../partition/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -10,7 +15,13 @@ import type { ContainerHandle } from './container-handle.ts';
 import type { AnswerHead, RequestContext } from './engine.ts';
 
 /** From weak to strong. */
-const LEVELS: readonly ConsistencyLevel[] = ['Eventual', 'ConsistentPrefix', 'Session', 'BoundedStaleness', 'Strong'];
+const LEVELS: readonly ConsistencyLevel[] = [
+  'Eventual',
+  'ConsistentPrefix',
+  'Session',
+  'BoundedStaleness',
+  'Strong',
+];
 
 /** @throws DatabaseError `BadRequest` when the request asks for more than the account promises. */
 export function checkConsistency(state: AccountState, asked: ConsistencyLevel | undefined): void {
@@ -18,17 +29,24 @@ export function checkConsistency(state: AccountState, asked: ConsistencyLevel | 
   if (LEVELS.indexOf(asked) > LEVELS.indexOf(state.consistency.level)) {
     throw new DatabaseError(
       'BadRequest',
-      `ConsistencyLevel ${asked} specified in the request is invalid when service is configured with consistency level ` +
-        `${state.consistency.level}. Ensure the request consistency level is not stronger than the service consistency level.`,
+      `ConsistencyLevel ${asked} specified in the request is invalid when service is configured with consistency ` +
+        `level ${state.consistency.level}. Ensure the request consistency level is not stronger than the service ` +
+        'consistency level.',
     );
   }
 }
 
-/** @throws DatabaseError `BadRequest` (substatus 1024) when the caller means another incarnation of the container. */
+/**
+ * @throws DatabaseError `BadRequest` (substatus 1024) when the caller means another incarnation of the
+ * container.
+ */
 export function checkIntendedContainer(handle: ContainerHandle, context: RequestContext): void {
   const intended = context.intendedContainerRid;
   if (intended !== undefined && intended !== handle.record.rid) {
-    throw new DatabaseError('IntendedContainerMismatch', `The container is not the one with rid '${intended}' that the request is meant for.`);
+    throw new DatabaseError(
+      'IntendedContainerMismatch',
+      `The container is not the one with rid '${intended}' that the request is meant for.`,
+    );
   }
 }
 
@@ -64,8 +82,16 @@ export async function waitFor(
   return isReached;
 }
 
-/** Regions worth asking for what `vector` lacks of `demand`: the homes of the missing writes first, then the write region. */
-export function regionsThatLead(state: AccountState, self: string, vector: VersionVector, demand: VersionVector): string[] {
+/**
+ * Regions worth asking for what `vector` lacks of `demand`: the homes of the missing writes first, then the
+ * write region.
+ */
+export function regionsThatLead(
+  state: AccountState,
+  self: string,
+  vector: VersionVector,
+  demand: VersionVector,
+): string[] {
   const missing = new Set<Origin>();
   for (const [origin, n] of demand.entries()) if (n > vector.get(origin)) missing.add(origin);
   const homes = state.regions.filter((region) => missing.has(region.origin));
@@ -88,7 +114,11 @@ export function headOf(
     containerRid: handle.record.rid,
     containerPath: handle.path,
     rangeId: record.id,
-    sessionToken: formatSessionToken(record.id, { version: state.epoch, vector: partition.vector }, originsOf(state)),
+    sessionToken: formatSessionToken(
+      record.id,
+      { version: state.epoch, vector: partition.vector },
+      originsOf(state),
+    ),
     lsn: partition.durableLsn,
     charge,
   };

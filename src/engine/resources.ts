@@ -1,5 +1,11 @@
 /** Databases, containers, ranges and offers as clients see them, and the commands that change them. */
-import type { AccountState, ContainerRecord, DatabaseRecord, Directory, OfferRecord } from '../account/index.ts';
+import type {
+  AccountState,
+  ContainerRecord,
+  DatabaseRecord,
+  Directory,
+  OfferRecord,
+} from '../account/index.ts';
 import { isJsonObject, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
@@ -59,7 +65,14 @@ class AccountResources implements Resources {
 
   async createDatabase(body: JsonObject, throughput: Throughput | undefined): Promise<JsonObject> {
     const id = checkResourceId(body.id);
-    return databaseBody(await this.#directory.execute({ kind: 'createDatabase', id, throughput, timeMs: this.#runtime.nowMs() }));
+    return databaseBody(
+      await this.#directory.execute({
+        kind: 'createDatabase',
+        id,
+        throughput,
+        timeMs: this.#runtime.nowMs(),
+      }),
+    );
   }
 
   async deleteDatabase(database: string, ifMatch?: string): Promise<void> {
@@ -86,12 +99,22 @@ class AccountResources implements Resources {
     return this.#containers.owner(path).record;
   }
 
-  async createContainer(database: string, body: JsonObject, throughput: Throughput | undefined): Promise<JsonObject> {
+  async createContainer(
+    database: string,
+    body: JsonObject,
+    throughput: Throughput | undefined,
+  ): Promise<JsonObject> {
     const { rid: databaseRid } = this.#owner(database);
     const definition = normalizeContainer(body);
     refuseUnsupported(definition);
     const timeMs = this.#runtime.nowMs();
-    const record = await this.#directory.execute({ kind: 'createContainer', databaseRid, definition, throughput, timeMs });
+    const record = await this.#directory.execute({
+      kind: 'createContainer',
+      databaseRid,
+      definition,
+      throughput,
+      timeMs,
+    });
     // Whoever is told that the container exists may use it here at once.
     await this.#partitions.openAll(record, this.#containers.handle(record).indexer);
     return containerResource(record);
@@ -103,10 +126,15 @@ class AccountResources implements Resources {
     checkReplacement(old.definition, definition);
     refuseUnsupported(definition);
     if (JSON.stringify(definition.indexingPolicy) !== JSON.stringify(old.definition.indexingPolicy)) {
-      throw new DatabaseError('BadRequest', 'Changing the indexing policy of a container is not supported in this version.');
+      throw new DatabaseError(
+        'BadRequest',
+        'Changing the indexing policy of a container is not supported in this version.',
+      );
     }
     const timeMs = this.#runtime.nowMs();
-    return containerResource(await this.#directory.execute({ kind: 'replaceContainer', rid: old.rid, definition, ifMatch, timeMs }));
+    return containerResource(
+      await this.#directory.execute({ kind: 'replaceContainer', rid: old.rid, definition, ifMatch, timeMs }),
+    );
   }
 
   async deleteContainer(path: ContainerPath, ifMatch?: string): Promise<void> {
@@ -166,17 +194,24 @@ class AccountResources implements Resources {
   async replaceOffer(rid: string, body: JsonObject): Promise<JsonObject> {
     const offer = this.#offer(rid);
     if (body._rid !== undefined && body._rid !== offer.rid) {
-      throw new DatabaseError('BadRequest', 'The rid in the body of the offer does not match the rid in the path.');
+      throw new DatabaseError(
+        'BadRequest',
+        'The rid in the body of the offer does not match the rid in the path.',
+      );
     }
     const content = isJsonObject(body.content) ? body.content : {};
     const throughput = throughputOfOffer(content);
     const timeMs = this.#runtime.nowMs();
-    return this.#offerBody(await this.#directory.execute({ kind: 'replaceOffer', rid: offer.rid, throughput, timeMs }));
+    return this.#offerBody(
+      await this.#directory.execute({ kind: 'replaceOffer', rid: offer.rid, throughput, timeMs }),
+    );
   }
 
   #offer(rid: string): OfferRecord {
     const { offers } = this.#state;
-    const offer = Object.hasOwn(offers, rid) ? offers[rid] : Object.values(offers).find((one) => one.rid.toLowerCase() === rid.toLowerCase());
+    const offer = Object.hasOwn(offers, rid)
+      ? offers[rid]
+      : Object.values(offers).find((one) => one.rid.toLowerCase() === rid.toLowerCase());
     if (offer === undefined) throw new DatabaseError('NotFound', `The offer '${rid}' does not exist.`);
     return offer;
   }

@@ -1,4 +1,7 @@
-/** Physical partitions: the write path, applying, recovery, reads. Knows no wire format and no other region. */
+/**
+ * Physical partitions: the write path, applying, recovery, reads. Knows no wire format and no other region.
+ */
+export type { StoredPut } from '../merge/index.ts';
 export { decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
 export type { HeldItem } from './item-cache.ts';
 export { epkOf, type ItemKey, itemKey } from './item-key.ts';

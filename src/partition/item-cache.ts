@@ -1,5 +1,5 @@
-import type { Incarnation, ItemState, StoredPut } from '../merge/index.ts';
 import type { Lsn } from '../log/index.ts';
+import type { Incarnation, ItemState, StoredPut } from '../merge/index.ts';
 import type { ItemKey } from './item-key.ts';
 
 /** An item as memory holds it. */
@@ -135,7 +135,10 @@ function weigh(item: HeldItem): number {
   return bytes;
 }
 
-/** Bodies arrive as views of whole network frames or log groups; one that stays must not keep its frame alive. */
+/**
+ * Bodies arrive as views of whole network frames or log groups; one that stays must not keep its frame
+ * alive.
+ */
 function unshared(item: HeldItem): HeldItem {
   const visible = item.visible;
   if (visible === undefined || item.state.siblings.length !== 1) return item;

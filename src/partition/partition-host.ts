@@ -6,8 +6,8 @@ import type { QuerySource } from '../query/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
 import { ItemCache } from './item-cache.ts';
-import { openSource } from './partition-source.ts';
 import { Partition } from './partition.ts';
+import { openSource } from './partition-source.ts';
 import { decodePosition } from './record.ts';
 import type { PartitionTable } from './replicated-partition.ts';
 import { partitionBounds, positionKey } from './store-key.ts';
@@ -68,7 +68,9 @@ export class PartitionHost implements PartitionTable {
       onDirty: (dirty, bytes) => this.#feeder.markDirty(dirty, bytes),
     });
     if (log.head(number) > partition.fed.lsn + 1) {
-      throw new LogDamagedError(`partition ${number}: the log starts at ${log.head(number)}, the store ends at ${partition.fed.lsn}`);
+      throw new LogDamagedError(
+        `partition ${number}: the log starts at ${log.head(number)}, the store ends at ${partition.fed.lsn}`,
+      );
     }
     await partition.recover(async () => this.#feeder.room());
     this.#partitions.set(number, partition);
@@ -76,7 +78,10 @@ export class PartitionHost implements PartitionTable {
     return partition;
   }
 
-  /** A store that claims more than the log has belongs to another log: its views of this partition are worthless. */
+  /**
+   * A store that claims more than the log has belongs to another log: its views of this partition are
+   * worthless.
+   */
   async #discardFalsePosition(number: PartitionNumber): Promise<void> {
     const { log, store } = this.#options;
     const stored = store.get(positionKey(number));
@@ -116,7 +121,10 @@ export class PartitionHost implements PartitionTable {
     return openSource(partition, this.#options.store);
   }
 
-  /** Drops the merge state that nobody can need any more. `stableIn`: what every member is known to have applied. */
+  /**
+   * Drops the merge state that nobody can need any more. `stableIn`: what every member is known to have
+   * applied.
+   */
   async collect(stableIn: (partition: Partition) => VersionVector): Promise<void> {
     for (const partition of [...this.#partitions.values()]) {
       let visited = 0;

@@ -4,7 +4,15 @@
  */
 import { compareBytes } from '../base/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
-import type { ItemNumber, NumberCursor, Posting, PostingCursor, QuerySource, SourceItem, ValueRange } from '../query/index.ts';
+import type {
+  ItemNumber,
+  NumberCursor,
+  Posting,
+  PostingCursor,
+  QuerySource,
+  SourceItem,
+  ValueRange,
+} from '../query/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
 import type { PartitionCache } from './item-cache.ts';
@@ -68,7 +76,12 @@ class PartitionSource implements QuerySource {
     }
   }
 
-  scanIndex(scan: { pathId: Uint8Array; range: ValueRange; reverse?: boolean; after?: Posting }): PostingCursor {
+  scanIndex(scan: {
+    pathId: Uint8Array;
+    range: ValueRange;
+    reverse?: boolean;
+    after?: Posting;
+  }): PostingCursor {
     const { pathId, range, after } = scan;
     const reverse = scan.reverse === true;
     const from = boundKey(this.#number, 'x', pathId, range.from);
@@ -84,13 +97,19 @@ class PartitionSource implements QuerySource {
     return new MergedCursor(postings, extra, reverse ? (a, b) => comparePostings(b, a) : comparePostings);
   }
 
-  #dirtyPostings(pathId: Uint8Array, range: ValueRange, after: Posting | undefined, reverse: boolean): Posting[] {
+  #dirtyPostings(
+    pathId: Uint8Array,
+    range: ValueRange,
+    after: Posting | undefined,
+    reverse: boolean,
+  ): Posting[] {
     const found: Posting[] = [];
     for (const item of this.#dirty.values()) {
       for (const term of item.terms()) {
         if (compareBytes(term.subarray(0, pathId.length), pathId) !== 0) continue;
         const posting = { value: term.subarray(pathId.length), number: item.number };
-        if (compareBytes(posting.value, range.from) < 0 || compareBytes(posting.value, range.to) >= 0) continue;
+        if (compareBytes(posting.value, range.from) < 0 || compareBytes(posting.value, range.to) >= 0)
+          continue;
         if (after !== undefined && comparePostings(posting, after) * (reverse ? -1 : 1) <= 0) continue;
         found.push(posting);
       }
@@ -106,7 +125,9 @@ class PartitionSource implements QuerySource {
     }
     extra.sort(compareNumbers);
     const stored =
-      scan.epkRange === undefined ? this.#allNumbers(after) : new KeyedNumbers(this.#snapshot, this.#number, scan.epkRange, after, this.#hidden);
+      scan.epkRange === undefined
+        ? this.#allNumbers(after)
+        : new KeyedNumbers(this.#snapshot, this.#number, scan.epkRange, after, this.#hidden);
     return new MergedCursor(stored, extra, compareNumbers);
   }
 
@@ -278,7 +299,10 @@ class StoredDocuments extends StoredCursor<ItemNumber> {
   }
 }
 
-/** Numbers of the items in a range of partition keys. Keys stand by partition key first, so all are gathered, then sorted. */
+/**
+ * Numbers of the items in a range of partition keys. Keys stand by partition key first, so all are
+ * gathered, then sorted.
+ */
 class KeyedNumbers implements Cursor<ItemNumber> {
   readonly #cursor: StoreCursor;
   readonly #range: EpkRange;

@@ -52,7 +52,12 @@ class Node {
   }
 
   async start(): Promise<void> {
-    this.log = await openFileLog({ runtime, disk: createNodeDisk(), directory: this.directory, segmentBytes: 1 << 20 });
+    this.log = await openFileLog({
+      runtime,
+      disk: createNodeDisk(),
+      directory: this.directory,
+      segmentBytes: 1 << 20,
+    });
     const store = createMemoryStore({ state: this.state });
     const clock = new HybridClock(runtime);
     this.host = new PartitionHost({
@@ -90,7 +95,10 @@ class Node {
 
   /** Everything that `other` has and this node lacks, in one go. */
   async pull(other: Node): Promise<void> {
-    const entries = await other.partition.read(other.partition.coveredLsn(this.partition.vector) + 1, 1 << 24);
+    const entries = await other.partition.read(
+      other.partition.coveredLsn(this.partition.vector) + 1,
+      1 << 24,
+    );
     await this.partition.receive(entries);
   }
 
@@ -194,8 +202,18 @@ describe('one region', () => {
 describe('queries read what writers wrote', () => {
   test('whatever part of it the store already has', async () => {
     const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ kind: fc.constant('put' as const), id: fc.integer({ min: 0, max: 9 }), v: fc.integer({ min: 0, max: 5 }) }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), id: fc.integer({ min: 0, max: 9 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          kind: fc.constant('put' as const),
+          id: fc.integer({ min: 0, max: 9 }),
+          v: fc.integer({ min: 0, max: 5 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('remove' as const), id: fc.integer({ min: 0, max: 9 }) }),
+      },
       { weight: 1, arbitrary: fc.constant({ kind: 'feed' as const }) },
       { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
     );
@@ -268,7 +286,13 @@ describe('two regions', () => {
     expect(one.read('a')).toEqual(two.read('a'));
     expect(one.partition.countUnsettled()).toEqual({ siblings: 1, tombstones: 0 });
     await one.host.collect(() => new VersionVector([[1, 1]]));
-    await one.host.collect(() => new VersionVector([[1, 1], [2, 1]]));
+    await one.host.collect(
+      () =>
+        new VersionVector([
+          [1, 1],
+          [2, 1],
+        ]),
+    );
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 0 });
     expect(one.read('a')).toEqual(two.read('a'));
   });
@@ -283,7 +307,13 @@ describe('two regions', () => {
     await one.crash();
     await one.start();
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 1 });
-    await one.host.collect(() => new VersionVector([[1, 1], [2, 1]]));
+    await one.host.collect(
+      () =>
+        new VersionVector([
+          [1, 1],
+          [2, 1],
+        ]),
+    );
     await one.host.drain();
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 0 });
   });

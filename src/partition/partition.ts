@@ -8,23 +8,35 @@
  * an item, the item stays *dirty* in memory and hides what the store says of it.
  */
 import { assert } from '../base/index.ts';
-import { type HybridClock, type Origin, VersionVector } from '../causality/index.ts';
+import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { Log, Lsn, PartitionNumber } from '../log/index.ts';
-import { applyOperation, collect, EMPTY_ITEM, type Incarnation, type ItemOperation, liveIncarnations, type StoredPut, visiblePut } from '../merge/index.ts';
+import {
+  applyOperation,
+  collect,
+  EMPTY_ITEM,
+  type Incarnation,
+  type ItemOperation,
+  liveIncarnations,
+  type StoredPut,
+  visiblePut,
+} from '../merge/index.ts';
 import type { Store } from '../store/index.ts';
 import { decodeEntry, encodeEntry, peekEntry } from './entry.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
+import { Positions } from './positions.ts';
 import { decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
 import { boundKey, keyText, kindEnd, positionKey } from './store-key.ts';
-import { Positions } from './positions.ts';
 import { isUnsettled } from './view-writes.ts';
 
-/** Incarnations are insertion sequence times this, plus the origin: unique in the world, rising with insertion. */
+/**
+ * Incarnations are insertion sequence times this, plus the origin: unique in the world, rising with
+ * insertion.
+ */
 const ORIGINS = 1024;
 
 /** What a write becomes part of; given to whoever renders the item's text. */
@@ -151,8 +163,13 @@ export class Partition implements ReplicatedPartition {
     return lsn <= this.#durableLsn ? undefined : this.#wait(() => lsn <= this.#durableLsn).promise;
   }
 
-  /** Resolves once `demand` is applied and durable here; undefined when it already is. The caller bounds its patience. */
-  covering(demand: VersionVector): { readonly promise: Promise<void>; readonly cancel: () => void } | undefined {
+  /**
+   * Resolves once `demand` is applied and durable here; undefined when it already is. The caller bounds its
+   * patience.
+   */
+  covering(
+    demand: VersionVector,
+  ): { readonly promise: Promise<void>; readonly cancel: () => void } | undefined {
     return this.vector.coversAll(demand) ? undefined : this.#wait(() => this.vector.coversAll(demand));
   }
 
@@ -186,7 +203,9 @@ export class Partition implements ReplicatedPartition {
     const { operation, terms } = this.#stamp(before, intent);
     const expectedTail = this.#applied.lsn;
     const put = this.#apply(key, before, operation, terms);
-    const lsn = await this.#options.log.append(this.number, expectedTail, [encodeEntry({ itemKey: key, operation })]);
+    const lsn = await this.#options.log.append(this.number, expectedTail, [
+      encodeEntry({ itemKey: key, operation }),
+    ]);
     this.#advanceDurable(lsn);
     return { lsn, put };
   }
@@ -315,7 +334,10 @@ export class Partition implements ReplicatedPartition {
 
   // --- recovery, feeding and collection ----------------------------------------------------------------
 
-  /** Applies the log's entries behind the store's position. `pause` is awaited between chunks, so that the feeder can keep up. */
+  /**
+   * Applies the log's entries behind the store's position. `pause` is awaited between chunks, so that the
+   * feeder can keep up.
+   */
   async recover(pause: () => Promise<void>): Promise<void> {
     const { log, store } = this.#options;
     const tail = log.tail(this.number);
@@ -388,7 +410,10 @@ export class Partition implements ReplicatedPartition {
     return { siblings, tombstones };
   }
 
-  /** Drops merge state of one item that nobody can still need when all of `stable` is applied everywhere. Not logged: it follows from the log. */
+  /**
+   * Drops merge state of one item that nobody can still need when all of `stable` is applied everywhere.
+   * Not logged: it follows from the log.
+   */
   collectItem(key: ItemKey, stable: VersionVector): void {
     const before = this.lookup(key);
     if (before === undefined) return;

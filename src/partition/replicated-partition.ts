@@ -8,7 +8,10 @@ export interface ReplicatedPartition {
   readonly vector: VersionVector;
   /** LSN of the last durable entry. */
   tail(): Lsn;
-  /** Everything up to this LSN is surely covered by `vector`; a good place to start reading for someone who has it. */
+  /**
+   * Everything up to this LSN is surely covered by `vector`; a good place to start reading for someone who
+   * has it.
+   */
   coveredLsn(vector: VersionVector): Lsn;
   /** Durable entries from `fromLsn` on; see Log.read. */
   read(fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]>;
@@ -24,7 +27,10 @@ export interface ReplicatedPartition {
 export interface PartitionTable {
   get(number: PartitionNumber): ReplicatedPartition | undefined;
   numbers(): Iterable<PartitionNumber>;
-  /** Listeners learn of partitions that appear later, of groups that became durable, and of dropped ones. Each returns its removal. */
+  /**
+   * Listeners learn of partitions that appear later, of groups that became durable, and of dropped ones.
+   * Each returns its removal.
+   */
   onOpened(listener: (number: PartitionNumber) => void): () => void;
   onDurable(listener: (numbers: readonly PartitionNumber[]) => void): () => void;
   onDropped(listener: (number: PartitionNumber) => void): () => void;

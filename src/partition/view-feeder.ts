@@ -136,7 +136,10 @@ export class ViewFeeder {
     if (this.#isStopped) return;
     await this.#options.store.write(writes);
     for (const { partition, position, changes } of feeds) {
-      partition.fedUpTo(position, changes.map((change) => change.item));
+      partition.fedUpTo(
+        position,
+        changes.map((change) => change.item),
+      );
     }
   }
 

@@ -14,7 +14,9 @@ export interface Child {
  * the given `input` line's sender is gone: its standard input closes with this process.
  */
 export function startChild(entry: string, args: readonly string[], input: string): Child {
-  const child: ChildProcess = spawn(process.execPath, [entry, ...args], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const child: ChildProcess = spawn(process.execPath, [entry, ...args], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
   child.stdin?.write(`${input}\n`);
   // A child that dies early must not take us with it through a broken pipe.
   child.stdin?.on('error', () => undefined);

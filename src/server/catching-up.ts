@@ -7,7 +7,10 @@ import { type Runtime, sleep } from '../runtime/index.ts';
 const POLL_MS = 20;
 const PATIENCE_MS = 600_000;
 
-/** Whether the region's storage life began after the account's: it has to learn what the others know before it may write. */
+/**
+ * Whether the region's storage life began after the account's: it has to learn what the others know before
+ * it may write.
+ */
 export function needsCatchingUp(state: AccountState, region: string): boolean {
   const record = state.regions.find((candidate) => candidate.name === region);
   return record !== undefined && record.origin > state.regions.length;
@@ -34,7 +37,8 @@ export async function catchUp(
   }
   const deadlineMs = runtime.monotonicMs() + PATIENCE_MS;
   while (!isThere(own(), goals)) {
-    if (runtime.monotonicMs() > deadlineMs) throw new DatabaseError('ServiceUnavailable', 'The region does not catch up.');
+    if (runtime.monotonicMs() > deadlineMs)
+      throw new DatabaseError('ServiceUnavailable', 'The region does not catch up.');
     await sleep(runtime, POLL_MS);
   }
 }
@@ -42,7 +46,10 @@ export async function catchUp(
 function isThere(status: RegionStatus | undefined, goals: ReadonlyMap<string, VersionVector>): boolean {
   if (status === undefined) return false;
   const vectors = new Map(
-    status.partitions.map(({ container, pkRangeId, vector }) => [`${container} ${pkRangeId}`, new VersionVector(vector)]),
+    status.partitions.map(({ container, pkRangeId, vector }) => [
+      `${container} ${pkRangeId}`,
+      new VersionVector(vector),
+    ]),
   );
   for (const [key, goal] of goals) if (vectors.get(key)?.coversAll(goal) !== true) return false;
   return true;

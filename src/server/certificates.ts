@@ -23,13 +23,23 @@ export async function loadCertificate(
   const hasAll = FILES.every((name) => names.includes(name));
   const hasAuthority = names.includes('ca.pem') && names.includes('ca-key.pem');
   if (hasAll) {
-    const kept = { key: await readText(disk, `${directory}/server-key.pem`), cert: await readText(disk, `${directory}/server.pem`) };
+    const kept = {
+      key: await readText(disk, `${directory}/server-key.pem`),
+      cert: await readText(disk, `${directory}/server.pem`),
+    };
     if (isUsable(kept.cert, { hosts, nowMs })) return kept;
   }
   const authority = hasAuthority
-    ? { key: await readText(disk, `${directory}/ca-key.pem`), cert: await readText(disk, `${directory}/ca.pem`) }
+    ? {
+        key: await readText(disk, `${directory}/ca-key.pem`),
+        cert: await readText(disk, `${directory}/ca.pem`),
+      }
     : undefined;
-  const made = createDevelopmentCertificates({ hosts, nowMs, ...(authority === undefined ? {} : { authority }) });
+  const made = createDevelopmentCertificates({
+    hosts,
+    nowMs,
+    ...(authority === undefined ? {} : { authority }),
+  });
   await writeText(disk, `${directory}/ca.pem`, made.authority.cert);
   await writeText(disk, `${directory}/ca-key.pem`, made.authority.key);
   await writeText(disk, `${directory}/server.pem`, made.cert);
@@ -41,10 +51,15 @@ export async function loadCertificate(
 /** A week before it runs out a certificate is renewed: servers run for days. */
 const RENEW_BEFORE_MS = 7 * 86_400_000;
 
-function isUsable(pem: string, { hosts, nowMs }: { readonly hosts: readonly string[]; readonly nowMs: number }): boolean {
+function isUsable(
+  pem: string,
+  { hosts, nowMs }: { readonly hosts: readonly string[]; readonly nowMs: number },
+): boolean {
   const certificate = new X509Certificate(pem);
   if (Date.parse(certificate.validTo) - RENEW_BEFORE_MS < nowMs) return false;
-  return hosts.every((host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined);
+  return hosts.every(
+    (host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined,
+  );
 }
 
 async function readText(disk: Disk, path: string): Promise<string> {

@@ -88,7 +88,7 @@ async function checkFormat(disk: Disk, path: string): Promise<void> {
   }
   if (format > FORMAT) {
     throw new DataDirectoryError(
-      `the data directory ${path} has format ${format}, but this version of Orrery knows formats up to ${FORMAT}`,
+      `the data directory ${path} has format ${format}, but this version knows formats up to ${FORMAT}`,
     );
   }
 }

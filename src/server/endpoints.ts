@@ -1,4 +1,5 @@
-import type { ClientOrigin, RegionEndpoint } from '../api/sql/index.ts';
+import type { RegionEndpoint } from '../account/index.ts';
+import type { ClientOrigin } from '../api/sql/index.ts';
 
 /** The regions' endpoints, reachable the way this client came: by the same host name and scheme. */
 export function endpointsFor(
@@ -11,7 +12,10 @@ export function endpointsFor(
   return regions.map(({ name, port }) => ({ name, endpoint: `${scheme}://${host}:${port}/` }));
 }
 
-/** A listen address as it stands in a URL; the address of every interface is reached by the machine's own name. */
+/**
+ * A listen address as it stands in a URL; the address of every interface is reached by the machine's own
+ * name.
+ */
 export function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;

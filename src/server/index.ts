@@ -1,6 +1,6 @@
 /** The composition root. */
 export { DataDirectoryError } from './data-directory.ts';
-export { runRegionProcess } from './region-process.ts';
 export { openRegion, type Region, type RegionOptions } from './region.ts';
+export { runRegionProcess } from './region-process.ts';
 export type { RunningServer } from './running-server.ts';
 export { type ServerConsole, startServer } from './start-server.ts';

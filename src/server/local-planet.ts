@@ -10,7 +10,10 @@ import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
 import { nameOfOrigin } from './origin-name.ts';
 
 export interface LocalPlanetOptions
-  extends Omit<LocalRegionOptions, 'region' | 'network' | 'paths' | 'listenAddresses' | 'addressesOf' | 'regionsInProcess'> {
+  extends Omit<
+    LocalRegionOptions,
+    'region' | 'network' | 'paths' | 'listenAddresses' | 'addressesOf' | 'regionsInProcess'
+  > {
   readonly regions: readonly string[];
   readonly pathsOf: (region: string) => LocalRegionOptions['paths'];
   /** One-way, in milliseconds. */
@@ -33,7 +36,10 @@ export class LocalPlanet implements Planet {
     this.#links = new LinkConditions({ runtime, latencyMs });
     const base = createLocalNetwork(runtime);
     for (const region of regions) {
-      this.#members.set(region, new LocalRegion({ ...options, ...this.#placeOf(region, base), paths: options.pathsOf(region) }));
+      this.#members.set(
+        region,
+        new LocalRegion({ ...options, ...this.#placeOf(region, base), paths: options.pathsOf(region) }),
+      );
     }
     this.#faults = new FaultBook({
       addLinkFault: (fault, id) => void this.#links.add(fault, id),
@@ -44,7 +50,10 @@ export class LocalPlanet implements Planet {
   }
 
   #placeOf(region: string, base: Network) {
-    const addressesOf = (name: string) => ({ replication: `${name} replication`, forwarding: `${name} forwarding` });
+    const addressesOf = (name: string) => ({
+      replication: `${name} replication`,
+      forwarding: `${name} forwarding`,
+    });
     const regionAt = (address: string) => address.replace(/ (replication|forwarding)$/, '');
     return {
       region,
@@ -64,7 +73,11 @@ export class LocalPlanet implements Planet {
     const member = this.#member(region);
     const others = this.regions.filter((name) => name !== region);
     if (needsCatchingUp(this.#directory.state, region)) {
-      await catchUp(this.#runtime, () => member.status(), async () => others.map((name) => this.#member(name).status()));
+      await catchUp(
+        this.#runtime,
+        () => member.status(),
+        async () => others.map((name) => this.#member(name).status()),
+      );
     }
     member.admit();
   }

@@ -2,9 +2,9 @@
  * One region inside this process, with its durable state: opened, killed, wiped and opened again while its
  * listener's port stays the same.
  */
-import type { Directory } from '../account/index.ts';
+import type { Directory, RegionEndpoint } from '../account/index.ts';
 import type { RegionStatus } from '../api/fault/index.ts';
-import { type AccountKeys, type ClientOrigin, createSqlApi, type RegionEndpoint, type SqlApi } from '../api/sql/index.ts';
+import { type AccountKeys, type ClientOrigin, createSqlApi, type SqlApi } from '../api/sql/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type Log, openFileLog } from '../log/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
@@ -25,7 +25,10 @@ export interface LocalRegionOptions {
   /** How many regions share this process, and so its memory. */
   readonly regionsInProcess: number;
   readonly log: (line: string) => void;
-  /** After a failed fsync or a broken invariant nothing this process says of its data can be trusted: it must end. */
+  /**
+   * After a failed fsync or a broken invariant nothing this process says of its data can be trusted: it
+   * must end.
+   */
   readonly onFatal: (reason: unknown) => void;
 }
 
@@ -105,7 +108,9 @@ export class LocalRegion {
       return await openLevelStore(options);
     } catch (error) {
       if (!(error instanceof StoreFailedError)) throw error;
-      this.#options.log(`region ${this.name}: the store cannot be opened (${error.message}); building it anew from the log`);
+      this.#options.log(
+        `region ${this.name}: the store cannot be opened (${error.message}); building it anew from the log`,
+      );
       await destroyLevelStore(paths.store);
       return openLevelStore(options);
     }
@@ -129,7 +134,8 @@ export class LocalRegion {
     return open?.api.handler(request) ?? unavailable(this.name);
   };
 
-  readonly refuse = (status: HttpRefusal): HttpResponse => this.#open?.api.refuse(status) ?? unavailable(this.name);
+  readonly refuse = (status: HttpRefusal): HttpResponse =>
+    this.#open?.api.refuse(status) ?? unavailable(this.name);
 
   status(): RegionStatus | undefined {
     return this.#paused === undefined ? this.#open?.region.status() : undefined;
@@ -171,7 +177,10 @@ export class LocalRegion {
   /** Deletes the region's durable state; only while it is down. */
   async wipe(): Promise<void> {
     if (this.#open !== undefined) {
-      throw new DatabaseError('Conflict', `The region '${this.name}' is running; kill it before you wipe it.`);
+      throw new DatabaseError(
+        'Conflict',
+        `The region '${this.name}' is running; kill it before you wipe it.`,
+      );
     }
     await this.#options.disk.removeTree(this.#options.paths.root);
   }
@@ -189,6 +198,9 @@ function describe(error: unknown): string {
 }
 
 function unavailable(region: string): HttpResponse {
-  const body = JSON.stringify({ code: 'ServiceUnavailable', message: `The region '${region}' is not running.` });
+  const body = JSON.stringify({
+    code: 'ServiceUnavailable',
+    message: `The region '${region}' is not running.`,
+  });
   return { status: 503, headers: ['content-type', 'application/json'], body };
 }

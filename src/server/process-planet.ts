@@ -1,9 +1,21 @@
-/** One child process for each region; this one keeps the directory, hands out the faults, and passes the global endpoint on. */
+/**
+ * One child process for each region; this one keeps the directory, hands out the faults, and passes the
+ * global endpoint on.
+ */
 import { type Directory, serveDirectory } from '../account/index.ts';
 import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import { Caller, type Channel, type Child, createTcpNetwork, type Disk, type NetworkListener, type Runtime, startChild } from '../runtime/index.ts';
+import {
+  Caller,
+  type Channel,
+  type Child,
+  createTcpNetwork,
+  type Disk,
+  type NetworkListener,
+  type Runtime,
+  startChild,
+} from '../runtime/index.ts';
 import { catchUp, needsCatchingUp } from './catching-up.ts';
 import type { ControlAnswer, ControlQuestion, RegionBirth, RegionPlace } from './control.ts';
 import { FaultBook } from './fault-book.ts';
@@ -16,7 +28,10 @@ export interface ProcessPlanetOptions {
   readonly regions: readonly string[];
   /** Script that takes `region-process` as its argument. */
   readonly entry: string;
-  readonly birthOf: (region: string, port: number) => Omit<RegionBirth, 'directoryAddress' | 'controlAddress'>;
+  readonly birthOf: (
+    region: string,
+    port: number,
+  ) => Omit<RegionBirth, 'directoryAddress' | 'controlAddress'>;
   /** 0: any free one. */
   readonly portOf: (region: string) => number;
   readonly log: (line: string) => void;
@@ -88,10 +103,15 @@ export class ProcessPlanet implements Planet {
     const channel = await Promise.race([control, child.exited.then(() => undefined)]);
     // Closing a listener ends its channels too, so it stays for as long as the child does.
     void child.exited.then(() => listener.close());
-    if (channel === undefined) throw new DatabaseError('ServiceUnavailable', `The process of the region '${region}' did not start.`);
+    if (channel === undefined)
+      throw new DatabaseError('ServiceUnavailable', `The process of the region '${region}' did not start.`);
     const caller = new Caller(runtime, channel, () => undefined);
-    void child.exited.then(({ code, signal }) => this.#exited(region, caller, `code ${code}, signal ${signal}`));
-    const faults = this.#faults.list().flatMap(({ id, fault }) => (fault.kind === 'pause' ? [] : [{ id, fault }]));
+    void child.exited.then(({ code, signal }) =>
+      this.#exited(region, caller, `code ${code}, signal ${signal}`),
+    );
+    const faults = this.#faults
+      .list()
+      .flatMap(({ id, fault }) => (fault.kind === 'pause' ? [] : [{ id, fault }]));
     const answer = await ask(caller, { kind: 'open', faults }, OPEN_TIMEOUT_MS);
     assert(answer.kind === 'place', 'an opened region tells its place');
     this.#ports.set(region, answer.place.port);
@@ -116,12 +136,17 @@ export class ProcessPlanet implements Planet {
 
   async #tellPlaces(): Promise<void> {
     const places = [...this.#running.values()].map((running) => running.place);
-    await Promise.all([...this.#running.values()].map(({ control }) => ask(control, { kind: 'places', places }, ORDER_TIMEOUT_MS)));
+    await Promise.all(
+      [...this.#running.values()].map(({ control }) =>
+        ask(control, { kind: 'places', places }, ORDER_TIMEOUT_MS),
+      ),
+    );
   }
 
   #tellAll(question: ControlQuestion): void {
     // Answers are not waited for: a paused process takes note when it goes on.
-    for (const { control } of this.#running.values()) ask(control, question, ORDER_TIMEOUT_MS).catch(() => undefined);
+    for (const { control } of this.#running.values())
+      ask(control, question, ORDER_TIMEOUT_MS).catch(() => undefined);
   }
 
   async #admit(region: string): Promise<void> {
@@ -174,7 +199,8 @@ export class ProcessPlanet implements Planet {
   }
 
   async start(region: string): Promise<void> {
-    if (this.#running.has(region)) throw new DatabaseError('Conflict', `The region '${region}' is running already.`);
+    if (this.#running.has(region))
+      throw new DatabaseError('Conflict', `The region '${region}' is running already.`);
     await this.#launch(region);
     await this.#tellPlaces();
     await this.#admit(region);

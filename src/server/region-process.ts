@@ -42,14 +42,21 @@ class RegionProcess {
   constructor(birth: RegionBirth) {
     this.#birth = birth;
     const { latencies } = birth;
-    this.#links = new LinkConditions({ runtime: this.#runtime, latencyMs: (from, to) => latencies[from]?.[to] ?? 0 });
+    this.#links = new LinkConditions({
+      runtime: this.#runtime,
+      latencyMs: (from, to) => latencies[from]?.[to] ?? 0,
+    });
   }
 
   async begin(): Promise<void> {
     const control = await this.#tcp.connect(this.#birth.controlAddress);
     answerCalls(
       control,
-      (question) => this.#answer(question as ControlQuestion).catch((error: unknown) => ({ kind: 'failed', message: describe(error) })),
+      (question) =>
+        this.#answer(question as ControlQuestion).catch((error: unknown) => ({
+          kind: 'failed',
+          message: describe(error),
+        })),
       () => process.exit(0),
     );
   }
@@ -88,7 +95,10 @@ class RegionProcess {
 
   async #open(): Promise<RegionPlace> {
     const { region, paths, directoryAddress, host, port, tls, keys } = this.#birth;
-    const directory = await connectDirectory({ runtime: this.#runtime, channel: await this.#tcp.connect(directoryAddress) });
+    const directory = await connectDirectory({
+      runtime: this.#runtime,
+      channel: await this.#tcp.connect(directoryAddress),
+    });
     // Without the directory this process cannot hear of new containers: it must not go on as if nothing were.
     void directory.closed.then(() => process.exit(1));
     const local = new LocalRegion({
@@ -101,7 +111,12 @@ class RegionProcess {
       listenAddresses: { replication: '127.0.0.1:0', forwarding: '127.0.0.1:0' },
       addressesOf: (name) => this.#places.find((place) => place.region === name)?.addresses,
       keys,
-      endpoints: (origin) => endpointsFor(this.#places.map((place) => ({ name: place.region, port: place.port })), origin, host),
+      endpoints: (origin) =>
+        endpointsFor(
+          this.#places.map((place) => ({ name: place.region, port: place.port })),
+          origin,
+          host,
+        ),
       regionsInProcess: 1,
       log: (line) => process.stderr.write(`${line}\n`),
       onFatal: (reason) => {
@@ -112,13 +127,22 @@ class RegionProcess {
     await local.open();
     this.#region = local;
     const { handle, refuse } = local;
-    this.#listener = await listenHttp({ host, port, handler: handle, refuse, tls, bodyBytesMax: BODY_BYTES_MAX });
+    this.#listener = await listenHttp({
+      host,
+      port,
+      handler: handle,
+      refuse,
+      tls,
+      bodyBytesMax: BODY_BYTES_MAX,
+    });
     assert(local.region !== undefined, 'the region was just opened');
     return { region, port: this.#listener.port, addresses: local.region.addresses };
   }
 
   #regionAt(address: string): string {
-    const found = this.#places.find(({ addresses }) => addresses.replication === address || addresses.forwarding === address);
+    const found = this.#places.find(
+      ({ addresses }) => addresses.replication === address || addresses.forwarding === address,
+    );
     assert(found !== undefined, 'only addresses of known places are connected to');
     return found.region;
   }

@@ -99,7 +99,14 @@ class RegionNode implements Region {
     this.name = region;
     this.origin = originOf(directory.state, region);
     const memory = options.memory ?? MEMORY_DEFAULT;
-    this.#host = new PartitionHost({ runtime, log, store, clock: new HybridClock(runtime), ...memory, onFailed });
+    this.#host = new PartitionHost({
+      runtime,
+      log,
+      store,
+      clock: new HybridClock(runtime),
+      ...memory,
+      onFailed,
+    });
     void log.failed.then((reason) => {
       if (!this.#isStopped) onFailed(reason);
     });
@@ -139,7 +146,11 @@ class RegionNode implements Region {
     const { directory, network, listenAddresses } = this.#options;
     for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
     this.#removals.push(directory.onChange((state, previous) => this.#accountChanged(state, previous)));
-    this.#forwardListener = await serveForwarding(network, listenAddresses.forwarding, this.#parts.localItems);
+    this.#forwardListener = await serveForwarding(
+      network,
+      listenAddresses.forwarding,
+      this.#parts.localItems,
+    );
     this.#replication = await this.#startReplication();
     this.#scheduleCollection();
   }
@@ -153,7 +164,8 @@ class RegionNode implements Region {
       self: { region, origin: this.origin },
       listenAddress: listenAddresses.replication,
       members: () => {
-        // A region whose address is not known yet is as good as unreachable; membersChanged() tells when it is.
+        // A region whose address is not known yet is as good as unreachable; membersChanged() tells when it
+        // is.
         const reachable = directory.state.regions.map((other) => ({
           region: other.name,
           origin: other.origin,
@@ -216,7 +228,12 @@ class RegionNode implements Region {
         if (partition !== undefined) partitions.push(this.#partitionStatus(record.rid, id, partition));
       }
     }
-    return { region: this.name, origin: this.origin, isIdle: this.#replication?.isIdle() ?? false, partitions };
+    return {
+      region: this.name,
+      origin: this.origin,
+      isIdle: this.#replication?.isIdle() ?? false,
+      partitions,
+    };
   }
 
   #partitionStatus(container: string, pkRangeId: string, partition: Partition): PartitionStatus {

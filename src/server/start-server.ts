@@ -1,7 +1,11 @@
 /** The composition root: the one place that knows every part, and wires them for one machine. */
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { type AccountState, type Directory, initialAccountState, openEmbeddedDirectory } from '../account/index.ts';
+import {
+  type AccountState,
+  type Directory,
+  initialAccountState,
+  openEmbeddedDirectory,
+} from '../account/index.ts';
 import { createManagementApi, type Planet } from '../api/fault/index.ts';
 import type { StartOptions } from '../config/index.ts';
 import { openFileLog } from '../log/index.ts';
@@ -26,6 +30,8 @@ import type { RunningServer } from './running-server.ts';
 export interface ServerConsole {
   /** For the person at the terminal: what happened and is worth knowing. */
   readonly log: (line: string) => void;
+  /** The script that, given the argument `region-process`, calls `runRegionProcess`. */
+  readonly entry: string;
 }
 
 const MANAGEMENT_OFFSET = 9;
@@ -78,7 +84,8 @@ class Server {
     const directory = await this.#openDirectory();
     const hosts = urlHost(host) === host ? [host] : [];
     const tls = await loadCertificate(disk, data.tls, { hosts, nowMs: runtime.nowMs() });
-    const { planet, globalPort } = isolation === 'process' ? await this.#processes(directory, tls) : await this.#inProcess(directory, tls);
+    const { planet, globalPort } =
+      isolation === 'process' ? await this.#processes(directory, tls) : await this.#inProcess(directory, tls);
     const management = await this.#listen(
       port === 0 ? 0 : port + MANAGEMENT_OFFSET,
       tls,
@@ -94,7 +101,10 @@ class Server {
     };
   }
 
-  async #inProcess(directory: Directory, tls: ServerCertificate): Promise<{ planet: Planet; globalPort: number }> {
+  async #inProcess(
+    directory: Directory,
+    tls: ServerCertificate,
+  ): Promise<{ planet: Planet; globalPort: number }> {
     const { runtime, disk, data, terminal } = this.#around;
     const { host, regions, key, latency } = this.#options;
     const planet = new LocalPlanet({
@@ -108,7 +118,9 @@ class Server {
       endpoints: (origin) => endpointsFor(this.#ports, origin, host),
       log: terminal.log,
       onFatal: (reason) => {
-        terminal.log(`stopping: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`);
+        terminal.log(
+          `stopping: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`,
+        );
         process.exit(1);
       },
     });
@@ -124,21 +136,35 @@ class Server {
     return { planet, globalPort: global.port };
   }
 
-  async #processes(directory: Directory, tls: ServerCertificate): Promise<{ planet: Planet; globalPort: number }> {
+  async #processes(
+    directory: Directory,
+    tls: ServerCertificate,
+  ): Promise<{ planet: Planet; globalPort: number }> {
     const { runtime, disk, data, terminal } = this.#around;
     const { host, port, regions, key, latency } = this.#options;
     const latencyMs = latencyOf(latency);
     const latencies = Object.fromEntries(
-      regions.map((from) => [from, Object.fromEntries(regions.map((to) => [to, from === to ? 0 : latencyMs(from, to)]))]),
+      regions.map((from) => [
+        from,
+        Object.fromEntries(regions.map((to) => [to, from === to ? 0 : latencyMs(from, to)])),
+      ]),
     );
     const planet = new ProcessPlanet({
       runtime,
       disk,
       directory,
       regions,
-      entry: fileURLToPath(new URL('../cli/main.js', import.meta.url)),
+      entry: terminal.entry,
       portOf: (region) => this.#portOf(region),
-      birthOf: (region, own) => ({ region, paths: data.region(region), host, port: own, tls, keys: { primary: key }, latencies }),
+      birthOf: (region, own) => ({
+        region,
+        paths: data.region(region),
+        host,
+        port: own,
+        tls,
+        keys: { primary: key },
+        latencies,
+      }),
       log: terminal.log,
     });
     this.#closers.push(() => planet.close());
@@ -146,7 +172,9 @@ class Server {
     this.#ports.push(...planet.places());
     const target = () => {
       const foremost = planet.foremostPort();
-      return foremost === undefined ? undefined : { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: foremost };
+      return foremost === undefined
+        ? undefined
+        : { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: foremost };
     };
     const proxy = await listenTcpProxy({ host, port, target });
     this.#closers.push(() => proxy.close());
@@ -174,7 +202,11 @@ class Server {
       id: ACCOUNT_ID,
       regions,
       multipleWriteRegions: write === 'multi',
-      consistency: { level: consistency, stalenessOperations: staleness.operations, stalenessSeconds: staleness.seconds },
+      consistency: {
+        level: consistency,
+        stalenessOperations: staleness.operations,
+        stalenessSeconds: staleness.seconds,
+      },
     });
   }
 
@@ -218,20 +250,27 @@ function latencyOf(latency: StartOptions['latency']): (from: string, to: string)
   }
 }
 
-/** @throws DataDirectoryError when the directory's account was made with other regions or another write mode. */
+/**
+ * @throws DataDirectoryError when the directory's account was made with other regions or another write
+ * mode.
+ */
 function checkSameAccount(state: AccountState, options: StartOptions): void {
   const made = state.regions.map((region) => region.name).join(',');
   const asked = options.regions.join(',');
   if (made !== asked) {
     throw new DataDirectoryError(
-      `the data directory holds an account with the regions "${made}", not "${asked}"; start it with those, or use another --data`,
+      `the data directory holds an account with the regions "${made}", not "${asked}"; ` +
+        'start it with those, or use another --data',
     );
   }
-  if (state.multipleWriteRegions !== (options.write === 'multi') || state.consistency.level !== options.consistency) {
+  if (
+    state.multipleWriteRegions !== (options.write === 'multi') ||
+    state.consistency.level !== options.consistency
+  ) {
     const mode = state.multipleWriteRegions ? 'multi' : 'single';
     throw new DataDirectoryError(
-      `the data directory holds an account made with --write ${mode} --consistency ${state.consistency.level}; start it with those, or use another --data`,
+      `the data directory holds an account made with --write ${mode} --consistency ${state.consistency.level}; ` +
+        'start it with those, or use another --data',
     );
   }
 }
-

@@ -23,12 +23,21 @@ function readFault(fields: Fields, kind: Json | undefined): Fault | undefined {
     case 'cut':
       return { kind, ...fields.link(), direction: fields.direction() };
     case 'delay':
-      return { kind, ...fields.link(), ms: fields.number('ms', 0, 600_000), jitterMs: fields.number('jitterMs', 0, 600_000, 0) };
+      return {
+        kind,
+        ...fields.link(),
+        ms: fields.number('ms', 0, 600_000),
+        jitterMs: fields.number('jitterMs', 0, 600_000, 0),
+      };
     case 'duplicate':
     case 'reorder':
       return { kind, ...fields.link(), probability: fields.number('probability', 0, 1) };
     case 'throttle':
-      return { kind, ...fields.link(), entriesPerSecond: fields.number('entriesPerSecond', 0.001, 1_000_000) };
+      return {
+        kind,
+        ...fields.link(),
+        entriesPerSecond: fields.number('entriesPerSecond', 0.001, 1_000_000),
+      };
     default:
       fields.unknownKind(kind);
       return undefined;

@@ -1,7 +1,13 @@
 /** The management listener: health, replication status, and (when allowed) the fault interface. */
 import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
-import { type HttpHandler, type HttpRequest, type HttpResponse, type Runtime, sleep } from '../../runtime/index.ts';
+import {
+  type HttpHandler,
+  type HttpRequest,
+  type HttpResponse,
+  type Runtime,
+  sleep,
+} from '../../runtime/index.ts';
 import { parseFault } from './fault-body.ts';
 import type { PartitionStatus, Planet, RegionStatus } from './planet.ts';
 import { differences } from './quiescence.ts';
@@ -57,7 +63,10 @@ async function route(options: ManagementOptions, request: HttpRequest): Promise<
     throw new DatabaseError('MethodNotAllowed', `${request.method} is not allowed on ${path}.`);
   }
   if (found.isFault && !options.allowFaults) {
-    throw new DatabaseError('Forbidden', 'The fault interface is closed; start the server with --allow-faults.');
+    throw new DatabaseError(
+      'Forbidden',
+      'The fault interface is closed; start the server with --allow-faults.',
+    );
   }
   return found.run(options, request, decodeURIComponent(found.pattern.exec(path)?.[1] ?? ''));
 }
@@ -115,11 +124,16 @@ async function clearFaults({ planet }: ManagementOptions): Promise<HttpResponse>
 }
 
 async function removeFault({ planet }: ManagementOptions, _: HttpRequest, id: string): Promise<HttpResponse> {
-  if (!(await planet.removeFault(id))) throw new DatabaseError('NotFound', `There is no fault with the id '${id}'.`);
+  if (!(await planet.removeFault(id)))
+    throw new DatabaseError('NotFound', `There is no fault with the id '${id}'.`);
   return json(200, {});
 }
 
-async function regionAction({ planet }: ManagementOptions, request: HttpRequest, action: string): Promise<HttpResponse> {
+async function regionAction(
+  { planet }: ManagementOptions,
+  request: HttpRequest,
+  action: string,
+): Promise<HttpResponse> {
   const body = bodyOf(request);
   const region = isJsonObject(body) ? body.region : undefined;
   if (typeof region !== 'string' || !planet.regions.includes(region)) {
@@ -147,7 +161,8 @@ async function quiesce({ planet, runtime }: ManagementOptions, request: HttpRequ
   for (;;) {
     const found = differences(planet.regions, await statuses(planet));
     if (found.length === 0) return json(200, { equal: true });
-    if (runtime.monotonicMs() >= deadlineMs) return json(504, { equal: false, message: 'regions still differ', differences: found });
+    if (runtime.monotonicMs() >= deadlineMs)
+      return json(504, { equal: false, message: 'regions still differ', differences: found });
     await sleep(runtime, QUIESCE_POLL_MS);
   }
 }

@@ -11,7 +11,10 @@ export interface Planet {
   /** False when there is no such fault. */
   removeFault(id: string): Promise<boolean>;
   clearFaults(): Promise<void>;
-  /** @throws DatabaseError `Conflict` when the region is down already (kill), up already (start), or not down (wipe). */
+  /**
+   * @throws DatabaseError `Conflict` when the region is down already (kill), up already (start), or not
+   * down (wipe).
+   */
   kill(region: string): Promise<void>;
   start(region: string): Promise<void>;
   wipe(region: string): Promise<void>;
@@ -40,6 +43,9 @@ export interface PartitionStatus {
   readonly siblings: number;
   readonly tombstones: number;
   readonly conflicts: number;
-  /** Per other region: how many of its own writes this one lacks, and for how long it has known of the oldest. */
+  /**
+   * Per other region: how many of its own writes this one lacks, and for how long it has known of the
+   * oldest.
+   */
   readonly lag: Readonly<Record<string, { readonly operations: number; readonly ms: number }>>;
 }
