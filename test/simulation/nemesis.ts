@@ -35,19 +35,37 @@ export class Nemesis {
     for (const [fault, meanMs] of this.#options.swarm.faults) void this.#haunt(fault, meanMs);
   }
 
-  /** No new strikes; puts everything right: all links, all machines, all power. */
+  /** No new strikes; puts everything right: links (all, or enough of them), machines, power. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     const { network, swarm, driver, trace } = this.#options;
     trace.record('-- faults end');
     network.healAll();
     network.setAllLinks(swarm.link);
+    if (swarm.leavesLinksCut) this.#cutToTree();
     for (const name of driver.names) {
       const machine = driver.life(name)?.machine;
       machine?.resume();
       machine?.setDrift(0);
     }
     await Promise.all(driver.names.map((name) => driver.start(name)));
+  }
+
+  /** Cuts about half of the links that are not needed to get from every region to every other. */
+  #cutToTree(): void {
+    const { driver, random, trace, network } = this.#options;
+    const chance = random.split('tree');
+    const names = chance.shuffled(driver.names);
+    for (const [place, name] of names.entries()) {
+      const before = names.slice(0, place);
+      const parent = before.length > 0 ? chance.pick(before) : undefined;
+      for (const other of before) {
+        if (other === parent || chance.chance(0.5)) continue;
+        trace.record(`-- ${name} and ${other} stay apart`);
+        network.cut(name, other);
+        network.cut(other, name);
+      }
+    }
   }
 
   async #haunt(fault: Fault, meanMs: number): Promise<void> {

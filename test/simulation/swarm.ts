@@ -25,6 +25,8 @@ export type Fault = (typeof FAULTS)[number];
 export interface Swarm {
   readonly regions: readonly string[];
   readonly conflictPath: '/_ts' | '/priority';
+  /** Of the container: decides how many physical partitions it has. */
+  readonly throughput: number;
   /** Clients in each region. */
   readonly clients: number;
   /** Requests of all clients together. */
@@ -47,6 +49,8 @@ export interface Swarm {
   readonly faults: ReadonlyMap<Fault, number>;
   /** How long a fault lasts, on average. */
   readonly faultMs: number;
+  /** At the end some links stay cut, though every region can reach every other through others. */
+  readonly leavesLinksCut: boolean;
 }
 
 const REGIONS = ['West US', 'North Europe', 'Southeast Asia', 'Brazil South', 'Japan East'];
@@ -60,6 +64,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
   return {
     regions,
     conflictPath: random.pick(['/_ts', '/priority']),
+    throughput: random.pick([400, 400, 15_000, 25_000]),
     clients: random.integer(1, 4),
     requests: random.integer(200, 800),
     partitionKeys: random.integer(1, 4),
@@ -85,6 +90,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     skewMsMax,
     faults: drawFaults(random),
     faultMs: random.logarithmic(200, 20_000),
+    leavesLinksCut: random.chance(0.3),
   };
 }
 

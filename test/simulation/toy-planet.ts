@@ -89,6 +89,13 @@ export function makeToyPlanet({ network, swarm }: PlanetContext, mistake?: Mista
   };
 }
 
+/** What a region asks another for, and what it knows of everybody's progress. */
+interface Question {
+  readonly number: number;
+  readonly vector: [number, number][];
+  readonly reports: [origin: number, applied: [number, number][]][];
+}
+
 interface NodeOptions {
   readonly name: string;
   readonly machine: SimulatedMachine;
@@ -143,14 +150,12 @@ class ToyNode implements RegionUnderTest {
   /** Answers vectors with the entries that they lack. */
   serve(channel: Channel): void {
     channel.onFrame((frame) => {
-      const asked = JSON.parse(frame.toString()) as {
-        number: number;
-        origin: number;
-        vector: [number, number][];
-      };
+      const asked = JSON.parse(frame.toString()) as Question;
       const partition = this.#of(asked.number);
       const vector = new VersionVector(asked.vector);
-      partition.tracker.observe({ origin: asked.origin, epoch: 1, applied: vector });
+      for (const [origin, applied] of asked.reports) {
+        partition.tracker.observe({ origin, epoch: 1, applied: new VersionVector(applied) });
+      }
       for (const bytes of partition.missing(vector)) channel.send(frameOf(asked.number, bytes));
     });
   }
@@ -174,8 +179,13 @@ class ToyNode implements RegionUnderTest {
     const ask = () => {
       if (isOver) return;
       for (const [number, partition] of this.#partitions) {
-        const vector = [...partition.vector.entries()];
-        channel.send(Buffer.from(JSON.stringify({ number, origin: this.origin, vector })));
+        const reports = partition.tracker.reports(partition.vector);
+        const question: Question = {
+          number,
+          vector: [...partition.vector.entries()],
+          reports: reports.map((report) => [report.origin, [...report.applied.entries()]]),
+        };
+        channel.send(Buffer.from(JSON.stringify(question)));
       }
       machine.after(GOSSIP_MS, ask);
     };
@@ -209,6 +219,8 @@ class ToyPartition implements InspectedPartition {
   readonly #applied = new VersionVector();
   /** Durable entries. */
   readonly #log: Uint8Array[];
+  /** Of the entry of the same place in the log. */
+  readonly #dots: Dot[] = [];
   /** Entries on their way to the disk, with who waits for them. */
   #inFlight: { bytes: Uint8Array; done: () => void }[] = [];
   readonly #items = new Map<string, ItemState>();
@@ -228,7 +240,12 @@ class ToyPartition implements InspectedPartition {
       options.disk.set(this.number, log);
     }
     this.#log = log;
-    for (const bytes of log) this.#apply(bytes);
+    for (const bytes of log) {
+      this.#apply(bytes);
+      const { dot, time } = decodeEntry(bytes).operation;
+      this.#dots.push(dot);
+      options.clock.resumeAfter(time);
+    }
     this.vector.join(this.#applied);
   }
 
@@ -348,7 +365,6 @@ class ToyPartition implements InspectedPartition {
     const before = this.#items.get(itemKey) ?? EMPTY_ITEM;
     this.#before.set(itemKey, before);
     this.#applied.advance(operation.dot.origin, operation.dot.n);
-    this.#options.clock.resumeAfter(operation.dot.origin === this.#options.origin ? operation.time : 0);
     const isSeen = before.siblings.some(
       (put) => put.dot.origin === operation.dot.origin && put.dot.n >= operation.dot.n,
     );
@@ -380,6 +396,7 @@ class ToyPartition implements InspectedPartition {
     if (entry === undefined) return;
     this.#log.push(entry.bytes);
     const { dot } = decodeEntry(entry.bytes).operation;
+    this.#dots.push(dot);
     this.vector.advance(dot.origin, dot.n);
     entry.done();
     if (this.#inFlight.length > 0) machine.after(machine.random() * SYNC_MS_MAX, () => this.#synced());
@@ -399,12 +416,9 @@ class ToyPartition implements InspectedPartition {
 
   missing(vector: VersionVector): Uint8Array[] {
     const ownOnly = this.#has('only own entries are passed on');
-    return this.#log
-      .filter((bytes) => {
-        const { dot } = decodeEntry(bytes).operation;
-        return !vector.covers(dot) && (!ownOnly || dot.origin === this.#options.origin);
-      })
-      .slice(0, 50);
+    const { origin } = this.#options;
+    const isWanted = (dot: Dot) => !vector.covers(dot) && (!ownOnly || dot.origin === origin);
+    return this.#log.filter((_, place) => isWanted(this.#dots[place] ?? { origin, n: 0 })).slice(0, 50);
   }
 
   collect(): void {

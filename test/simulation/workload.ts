@@ -48,20 +48,25 @@ export class Workload {
   }
 
   async #client(name: string, random: SeededRandom): Promise<void> {
-    const { swarm, runtime, driver } = this.#options;
+    const { swarm, runtime } = this.#options;
     const etags = new Map<string, string>();
     while (this.#requestsLeft > 0) {
       await runtime.sleep(-Math.log(1 - random.next()) * swarm.thinkMs, 'think');
-      // A request to a region that is down counts too, or a long night would never end.
-      this.#requestsLeft -= 1;
-      const life = driver.life(name);
+      const life = this.#serving(name, random);
       const region = life?.region;
       if (life === undefined || region === undefined) continue;
+      this.#requestsLeft -= 1;
       const request = this.#draw(region, random, etags);
       const record = await this.#perform(life, region, request);
       const itemKey = `${request.item.partitionKey}/${request.item.id}`;
       if (record.outcome?.kind === 'ok') this.#remember(record, itemKey, record.outcome, etags);
     }
+  }
+
+  /** The client's own region; another one when that is down, as the official clients do. */
+  #serving(name: string, random: SeededRandom): RegionLife | undefined {
+    const open = this.#options.driver.open();
+    return open.find((life) => life.name === name) ?? (open.length > 0 ? random.pick(open) : undefined);
   }
 
   #draw(region: RegionUnderTest, random: SeededRandom, etags: ReadonlyMap<string, string>): ClientRequest {
