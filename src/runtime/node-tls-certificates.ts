@@ -176,7 +176,7 @@ function groupBytes(group: string): number[] {
   return [value >> 8, value & 0xff];
 }
 
-/** RFC 5280 §4.2.1.2, method 1: SHA-1 over the key's bits, which for P-256 are the last 65 bytes of its SPKI. */
+/** RFC 5280 §4.2.1.2, method 1: SHA-1 over the key's bits, for P-256 the last 65 bytes of its SPKI. */
 function keyId(publicKey: KeyObject): Buffer {
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha1').update(spki.subarray(-65)).digest();

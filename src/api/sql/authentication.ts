@@ -71,7 +71,8 @@ export class Authentication {
     if (typeof authorization !== 'string' || authorization === '') throw missing();
     const date = headers['x-ms-date'] ?? headers.date;
     if (typeof date !== 'string') {
-      signatureOf(authorization); // other kinds of token carry no date, and must be told what is wrong with them
+      // Other kinds of token carry no date, and must be told what is wrong with them.
+      signatureOf(authorization);
       throw undated();
     }
     this.#refreshKeys();
@@ -128,8 +129,8 @@ export class Authentication {
     }
     throw new DatabaseError(
       'Unauthorized',
-      "The input authorization token can't serve the request. Please check that the expected payload is built as per " +
-        'the protocol, and check the key being used. Server used the following payload to sign: ' +
+      "The input authorization token can't serve the request. Please check that the expected payload is built " +
+        'as per the protocol, and check the key being used. Server used the following payload to sign: ' +
         `'${payloads[0]}'`,
     );
   }
@@ -168,7 +169,7 @@ function payloadsOf({ request, route, date, isStandard }: SignedRequest): string
   const payloads = [payload(route.type, route.link)];
   if (route.alternativeType !== route.type) payloads.push(payload(route.alternativeType, route.link));
   const rid = route.link.slice(route.link.lastIndexOf('/') + 1).toLowerCase();
-  // Clients that address by rid sign the last rid alone, in lower case; self links of feeds end in the owner's.
+  // Clients that address by rid sign the last rid alone, in lower case; of a feed that is its owner's.
   if (rid !== route.link && rid.endsWith('=')) payloads.push(payload(route.type, rid));
   return payloads;
 }

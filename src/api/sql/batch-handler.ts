@@ -1,9 +1,10 @@
-import type { ItemAnswer, ItemTarget, ItemWrite } from '../../engine/index.ts';
+import type { AnswerHead, ItemAnswer, ItemTarget, ItemWrite } from '../../engine/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import { type PartitionKey, parsePartitionKeyHeader } from '../../resource/index.ts';
 import type { HttpResponse } from '../../runtime/index.ts';
 import { type BatchOperation, parseBatch } from './batch-body.ts';
 import type { Exchange } from './exchange.ts';
+import { headOfFailure } from './failure.ts';
 import { joinText } from './feed.ts';
 import {
   addContext,
@@ -142,26 +143,32 @@ function bulkResponse(
 ): HttpResponse {
   const isShort = isMinimal(exchange.request);
   const pieces: (Buffer | string)[] = ['['];
-  const tokens = new Map<string, string>();
-  let newest: ItemAnswer | undefined;
+  const heads = new Map<string, AnswerHead>();
   let charge = 0;
   outcomes.forEach((outcome, index) => {
     if (index > 0) pieces.push(',');
     charge += chargeOf(outcome);
+    const head = positionOf(outcome);
+    // Operations finish in any order: the furthest position of a range is the one that covers them all.
+    if (head !== undefined && head.lsn >= (heads.get(head.rangeId)?.lsn ?? 0)) heads.set(head.rangeId, head);
     if (typeof outcome === 'object' && 'answer' in outcome) {
-      tokens.set(outcome.answer.rangeId, outcome.answer.sessionToken);
-      if (newest === undefined || outcome.answer.lsn >= newest.lsn) newest = outcome.answer;
       addSuccess(pieces, outcome.answer, isShort && operations[index]?.type !== 'Read');
     } else {
       pieces.push(JSON.stringify(failureOf(outcome)));
     }
   });
   pieces.push(']');
-  const headers =
-    newest === undefined
-      ? commonHeaders(exchange, charge)
-      : dataHeaders(exchange, { ...newest, charge, sessionToken: [...tokens.values()].join(',') });
+  const [first, ...others] = heads.values();
+  if (first === undefined)
+    return { status: 200, headers: commonHeaders(exchange, charge), body: joinText(pieces) };
+  const sessionToken = [first, ...others].map((head) => head.sessionToken).join(',');
+  const headers = dataHeaders(exchange, { ...first, charge, sessionToken });
   return { status: 200, headers, body: joinText(pieces) };
+}
+
+function positionOf(outcome: Outcome): AnswerHead | undefined {
+  if (outcome === 'skipped') return undefined;
+  return 'answer' in outcome ? outcome.answer : headOfFailure(outcome.error);
 }
 
 function chargeOf(outcome: Outcome): number {

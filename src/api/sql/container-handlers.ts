@@ -58,9 +58,11 @@ function quotaHeaders({ service }: Exchange, path: ContainerPath, indexingMode: 
   const { itemCount, itemBytes } = service.engine.resources.usage(path);
   const usedKb = Math.ceil(itemBytes / 1024);
   const fixed = 'functions=25;storedProcedures=100;triggers=25;';
-  const quota = `${fixed}documentSize=10240;documentsSize=${COLLECTION_KB};documentsCount=-1;collectionSize=${COLLECTION_KB};`;
+  const room = `documentsSize=${COLLECTION_KB};documentsCount=-1;collectionSize=${COLLECTION_KB};`;
+  const quota = `${fixed}documentSize=10240;${room}`;
   const none = 'functions=0;storedProcedures=0;triggers=0;';
-  const usage = `${none}documentSize=0;documentsSize=${usedKb};documentsCount=${itemCount};collectionSize=${usedKb};`;
+  const used = `documentsSize=${usedKb};documentsCount=${itemCount};collectionSize=${usedKb};`;
+  const usage = `${none}documentSize=0;${used}`;
   const headers = ['x-ms-resource-quota', quota, 'x-ms-resource-usage', usage];
   headers.push('x-ms-documentdb-collection-index-transformation-progress', '100');
   if (indexingMode === 'lazy') headers.push('x-ms-documentdb-collection-lazy-indexing-progress', '100');

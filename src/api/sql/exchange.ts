@@ -1,13 +1,7 @@
+import type { RegionEndpoint } from '../../account/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { HttpRequest, HttpResponse, Runtime } from '../../runtime/index.ts';
 import type { Route } from './route.ts';
-
-/** A region as clients should reach it. */
-export interface RegionEndpoint {
-  readonly name: string;
-  /** With scheme and port, as `https://localhost:8082/`. */
-  readonly endpoint: string;
-}
 
 /** How a client came here; endpoints advertised to it should be reachable the same way. */
 export interface ClientOrigin {

@@ -25,7 +25,7 @@ export function failureResponse(request: FailedRequest, error: unknown): HttpRes
       ? error
       : new DatabaseError('InternalServerError', 'An internal error occurred.');
   const { kind, additionalInfo } = failure;
-  const head = headOf(failure);
+  const head = headOfFailure(failure);
   const headers = commonHeaders(request, head?.charge ?? FAILURE_CHARGE);
   if (kind.substatus !== undefined) headers.push('x-ms-substatus', String(kind.substatus));
   const retryMs = failure.retryAfterMs ?? (kind.status === 429 ? RETRY_MS_DEFAULT : undefined);
@@ -54,7 +54,7 @@ const REFUSALS = {
 } as const;
 
 /** Clients keep the session tokens of some failures, so what a partition answered carries its position. */
-function headOf(failure: DatabaseError): AnswerHead | undefined {
+export function headOfFailure(failure: DatabaseError): AnswerHead | undefined {
   return (failure as { head?: AnswerHead }).head;
 }
 

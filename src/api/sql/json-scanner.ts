@@ -14,7 +14,7 @@ export class JsonScanner {
     this.#position = 0;
   }
 
-  /** Calls `visit` with each element's text. @throws DatabaseError `BadRequest` when there is no array of values here. */
+  /** Calls `visit` with each element's text. @throws DatabaseError `BadRequest` when this is no array. */
   elements(visit: (element: Buffer) => void): void {
     this.#expect(OPEN_ARRAY);
     if (this.#accept(CLOSE_ARRAY)) return;
@@ -23,7 +23,7 @@ export class JsonScanner {
     this.#expect(CLOSE_ARRAY);
   }
 
-  /** Calls `visit` with each member's name and text. @throws DatabaseError `BadRequest` when there is no object here. */
+  /** Calls `visit` with each member's name and text. @throws DatabaseError `BadRequest` when this is no object. */
   members(visit: (name: string, value: Buffer) => void): void {
     this.#expect(OPEN_OBJECT);
     if (this.#accept(CLOSE_OBJECT)) return;

@@ -1,5 +1,6 @@
-import type { JsonObject } from '../../base/index.ts';
+import { isJsonObject, type JsonObject } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
+import { throughputMin } from '../../resource/index.ts';
 import { readResponse } from './database-handlers.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { metadataFeed } from './metadata-feed.ts';
@@ -40,12 +41,11 @@ export function handleOffer(exchange: Exchange): Answer {
   }
 }
 
-/** The floor that the highest throughput ever provisioned sets: a hundredth of it, at least 400. */
 function offerHeaders(offer: JsonObject): string[] {
-  const content = offer.content as
-    | { offerMinimumThroughputParameters?: { maxThroughputEverProvisioned?: number } }
-    | undefined;
-  const highest = content?.offerMinimumThroughputParameters?.maxThroughputEverProvisioned ?? 0;
-  const floor = Math.max(400, Math.ceil(highest / 100));
-  return ['x-ms-offer-replace-pending', 'false', 'x-ms-cosmos-min-throughput', String(floor)];
+  const { content } = offer;
+  const isAutoscale = isJsonObject(content) && content.offerAutopilotSettings !== undefined;
+  const minimums = isJsonObject(content) ? content.offerMinimumThroughputParameters : undefined;
+  const highestEver = isJsonObject(minimums) ? Number(minimums.maxThroughputEverProvisioned ?? 0) : 0;
+  const least = throughputMin(isAutoscale ? 'autoscale' : 'manual', { highestEver });
+  return ['x-ms-offer-replace-pending', 'false', 'x-ms-cosmos-min-throughput', String(least)];
 }

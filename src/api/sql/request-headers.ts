@@ -11,7 +11,7 @@ import {
 import type { HttpRequest } from '../../runtime/index.ts';
 import type { Route } from './route.ts';
 
-/** What request headers and bodies mean, as the engine's plain data. All of it throws `BadRequest` for what it cannot read. */
+/** What request headers and bodies mean, as the engine's plain data. All throw `BadRequest` for nonsense. */
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -101,7 +101,7 @@ export function emptyResponse(exchange: Exchange, status: 204 | 304, charge: num
   return { status, headers: commonHeaders(exchange, charge), body: undefined };
 }
 
-/** At most two decimals; charges repeat, so the common ones are small whole numbers or in the published table. */
+/** At most two decimals. */
 function chargeText(charge: number): string {
   return Number.isInteger(charge) ? String(charge) : String(Math.round(charge * 100) / 100);
 }

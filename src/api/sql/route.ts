@@ -29,7 +29,7 @@ export interface Route {
   readonly type: string;
   /** Some clients sign another type for the same request; equal to `type` otherwise. */
   readonly alternativeType: string;
-  /** The resource link that the client signs: the decoded path of the resource, or of the parent for feeds. */
+  /** The link that the client signs: the decoded path of the resource, or of the parent for feeds. */
   readonly link: string;
   /** Decoded id or rid of the database; empty where the route has none. */
   readonly database: string;
@@ -42,7 +42,7 @@ const ACCOUNT = route('account', '', '', '', '', '');
 const DATABASES = route('databases', 'dbs', '', '', '', '');
 const OFFERS = route('offers', 'offers', '', '', '', '');
 
-/** Undefined when the target names nothing that the protocol knows. @throws DatabaseError `BadRequest` for bad escapes. */
+/** Undefined when the target names nothing known. @throws DatabaseError `BadRequest` for bad escapes. */
 export function routeOf(target: string): Route | undefined {
   const path = target.charCodeAt(0) === SLASH ? target : withoutAuthority(target);
   const parts = path.split('/');
@@ -159,7 +159,7 @@ function besideContainers(parts: readonly string[], link: string, database: stri
   );
 }
 
-/** `/offers/{rid}`; the clients also make `/offers//offers/{rid}` of self links, whose id then holds a slash. */
+/** `/offers/{rid}`; clients also make `/offers//offers/{rid}` of self links, whose id then holds a slash. */
 function offerRoute(parts: readonly string[]): Route {
   const names = parts.slice(2).filter((part) => part !== '');
   if (names.length === 0) return OFFERS;

@@ -1,3 +1,4 @@
+import type { RegionEndpoint } from '../../account/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import type { HttpHandler, HttpRefusal, HttpRequest, HttpResponse, Runtime } from '../../runtime/index.ts';
@@ -7,7 +8,7 @@ import { ActivityIds } from './activity-ids.ts';
 import { type AccountKeys, Authentication } from './authentication.ts';
 import { handleContainer, handleContainers } from './container-handlers.ts';
 import { handleDatabase, handleDatabases } from './database-handlers.ts';
-import type { Answer, ClientOrigin, Exchange, RegionEndpoint, Service } from './exchange.ts';
+import type { Answer, ClientOrigin, Exchange, Service } from './exchange.ts';
 import { failureResponse, refusalResponse } from './failure.ts';
 import { handleItem, handleItems, handleKeyDelete } from './item-handlers.ts';
 import { methodNotAllowed } from './method.ts';
@@ -21,7 +22,7 @@ export interface SqlApiOptions {
   readonly runtime: Runtime;
   /** Asked on each request: give another object when a key changes, the same one otherwise. */
   readonly keys: () => AccountKeys;
-  /** Endpoints of the account's regions, in failover-priority order, as this client can reach them. */
+  /** Endpoints of the account's regions, as this client can reach them. */
   readonly endpoints: (origin: ClientOrigin) => readonly RegionEndpoint[];
   /** Told of every failure that is our own fault; the client has got a 500 by then. */
   readonly onFault: (error: unknown) => void;
@@ -100,7 +101,7 @@ function changesAnything(request: HttpRequest): boolean {
   return request.method !== 'GET' && request.method !== 'HEAD' && !isQuery(request) && !isQueryPlan(request);
 }
 
-/** Without a route there is nothing that could have been signed, but a client without any sign-in must hear that first. */
+/** Without a route nothing can have been signed, but a client without any sign-in must hear that first. */
 function unknownRoute(request: HttpRequest): DatabaseError {
   if (request.headers.authorization !== undefined) {
     return new DatabaseError(
