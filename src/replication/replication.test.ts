@@ -1,0 +1,740 @@
+import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../test/simulation/seeded-random.ts';
+import { type LinkQuality, PERFECT_LINK, SimulatedNetwork } from '../../test/simulation/simulated-network.ts';
+import { type SimulatedMachine, SimulatedRuntime } from '../../test/simulation/simulated-runtime.ts';
+import { Trace } from '../../test/simulation/trace.ts';
+import { assert } from '../base/index.ts';
+import { type Origin, VersionVector } from '../causality/index.ts';
+import { encodeEntry, type PartitionTable, peekEntry, type ReplicatedPartition } from '../partition/index.ts';
+import { type Channel, createLocalNetwork, type Network } from '../runtime/index.ts';
+import { LinkConditions } from './links.ts';
+import type { Member } from './pull-link.ts';
+import { type Replication, startReplication } from './replication.ts';
+
+// --- a region's partitions over plain arrays -------------------------------------------------------------
+
+interface Disk {
+  readonly machine: SimulatedMachine;
+  /** How long a group takes to become durable. */
+  delayMs: number;
+}
+
+/** Keeps to the letter of ReplicatedPartition, and asserts that its callers do. */
+class ArrayPartition implements ReplicatedPartition {
+  readonly number: number;
+  readonly vector = new VersionVector();
+  readonly #applied = new VersionVector();
+  readonly #table: ArrayTable;
+  readonly durable: Uint8Array[];
+  #queue: { readonly entries: readonly Uint8Array[]; readonly done: () => void }[] = [];
+  #isWriting = false;
+  isReceiving = false;
+  /** Entries before this LSN can be read no more. */
+  head = 1;
+
+  constructor(table: ArrayTable, number: number, durable: Uint8Array[]) {
+    this.#table = table;
+    this.number = number;
+    this.durable = durable;
+    for (const bytes of durable) {
+      const { dot } = peekEntry(bytes);
+      this.vector.advance(dot.origin, dot.n);
+    }
+    this.#applied.join(this.vector);
+  }
+
+  /** Whether every write that was begun is durable. */
+  get isSettled(): boolean {
+    return this.vector.coversAll(this.#applied);
+  }
+
+  tail(): number {
+    return this.durable.length;
+  }
+
+  coveredLsn(vector: VersionVector): number {
+    if (vector.coversAll(this.vector)) return this.tail();
+    let lsn = 0;
+    const upto = new VersionVector();
+    for (const bytes of this.durable) {
+      const { dot } = peekEntry(bytes);
+      upto.advance(dot.origin, dot.n);
+      if (!vector.covers(dot)) break;
+      lsn++;
+    }
+    // As coarse as checkpoints are.
+    return lsn - (lsn % 16);
+  }
+
+  async read(fromLsn: number, bytesMax: number): Promise<Uint8Array[]> {
+    if (fromLsn < this.head) throw new RangeError('below the head');
+    const entries: Uint8Array[] = [];
+    let bytes = 0;
+    for (let at = fromLsn - 1; at < this.durable.length && bytes < bytesMax; at++) {
+      const entry = this.durable[at] as Uint8Array;
+      entries.push(entry);
+      bytes += entry.length;
+    }
+    return entries;
+  }
+
+  write(bodyBytes: number): Promise<void> {
+    const origin = this.#table.origin;
+    const n = this.#applied.get(origin) + 1;
+    const context = this.#applied.clone();
+    const body = Buffer.alloc(bodyBytes, n & 0xff);
+    const operation = { dot: { origin, n }, context, time: n, incarnation: n, priority: undefined, body };
+    this.#applied.advance(origin, n);
+    return this.#append([encodeEntry({ itemKey: 'k', operation: { kind: 'put', ...operation } })]);
+  }
+
+  async receive(entries: readonly Uint8Array[]): Promise<void> {
+    assert(!this.isReceiving, 'one receive at a time');
+    this.isReceiving = true;
+    const fresh: Uint8Array[] = [];
+    for (const bytes of entries) {
+      const { dot, context } = peekEntry(bytes);
+      assert(dot.origin !== this.#table.origin, 'our own writes do not come from others');
+      if (this.#applied.covers(dot)) continue;
+      assert(dot.n === this.#applied.get(dot.origin) + 1, 'entries of one origin arrive in order');
+      assert(this.#applied.coversAll(context), 'what an entry saw is here before it');
+      this.#applied.advance(dot.origin, dot.n);
+      fresh.push(Uint8Array.from(bytes));
+    }
+    await this.#append(fresh);
+    this.isReceiving = false;
+  }
+
+  #append(entries: readonly Uint8Array[]): Promise<void> {
+    return new Promise((done) => {
+      this.#queue.push({ entries, done });
+      this.#writeGroup();
+    });
+  }
+
+  #writeGroup(): void {
+    if (this.#isWriting || this.#queue.length === 0) return;
+    this.#isWriting = true;
+    const group = this.#queue;
+    this.#queue = [];
+    this.#table.disk.machine.after(this.#table.disk.delayMs, () => {
+      for (const { entries } of group) {
+        for (const bytes of entries) {
+          const { dot } = peekEntry(bytes);
+          this.vector.advance(dot.origin, dot.n);
+          this.durable.push(bytes);
+        }
+      }
+      this.#isWriting = false;
+      this.#table.becameDurable(this.number);
+      for (const { done } of group) done();
+      this.#writeGroup();
+    });
+  }
+}
+
+class ArrayTable implements PartitionTable {
+  readonly origin: Origin;
+  readonly disk: Disk;
+  /** What survives a crash. */
+  readonly #logs: Map<number, Uint8Array[]>;
+  readonly #partitions = new Map<number, ArrayPartition>();
+  readonly #opened = new Set<(number: number) => void>();
+  readonly #durable = new Set<(numbers: readonly number[]) => void>();
+  readonly #dropped = new Set<(number: number) => void>();
+
+  constructor(origin: Origin, disk: Disk, logs: Map<number, Uint8Array[]>) {
+    this.origin = origin;
+    this.disk = disk;
+    this.#logs = logs;
+    for (const number of logs.keys()) this.open(number);
+  }
+
+  open(number: number): void {
+    const log = this.#logs.get(number) ?? [];
+    this.#logs.set(number, log);
+    this.#partitions.set(number, new ArrayPartition(this, number, log));
+    for (const listener of this.#opened) listener(number);
+  }
+
+  drop(number: number): void {
+    this.#partitions.delete(number);
+    this.#logs.delete(number);
+    for (const listener of this.#dropped) listener(number);
+  }
+
+  becameDurable(number: number): void {
+    for (const listener of this.#durable) listener([number]);
+  }
+
+  get(number: number): ArrayPartition | undefined {
+    return this.#partitions.get(number);
+  }
+
+  numbers(): Iterable<number> {
+    return this.#partitions.keys();
+  }
+
+  onOpened(listener: (number: number) => void): () => void {
+    this.#opened.add(listener);
+    return () => this.#opened.delete(listener);
+  }
+
+  onDurable(listener: (numbers: readonly number[]) => void): () => void {
+    this.#durable.add(listener);
+    return () => this.#durable.delete(listener);
+  }
+
+  onDropped(listener: (number: number) => void): () => void {
+    this.#dropped.add(listener);
+    return () => this.#dropped.delete(listener);
+  }
+}
+
+// --- a planet of them ------------------------------------------------------------------------------------
+
+interface RegionUnderTest {
+  readonly name: string;
+  origin: Origin;
+  life: number;
+  machine: SimulatedMachine;
+  logs: Map<number, Uint8Array[]>;
+  table: ArrayTable;
+  replication: Replication | undefined;
+}
+
+interface PlanetOptions {
+  readonly names: readonly string[];
+  readonly seed?: number;
+  readonly partitions?: number;
+  readonly latencyMs?: number;
+  readonly diskMs?: number;
+  /** Uses the simulated network, which can lose frames, instead of the product's own links. */
+  readonly lossy?: LinkQuality;
+}
+
+class Planet {
+  readonly random: SeededRandom;
+  readonly runtime: SimulatedRuntime;
+  readonly #wire: SimulatedMachine;
+  readonly #local: Network;
+  readonly simulated: SimulatedNetwork;
+  readonly links: LinkConditions;
+  readonly regions = new Map<string, RegionUnderTest>();
+  readonly #options: PlanetOptions;
+  readonly failures: unknown[] = [];
+  retired: Origin[] = [];
+  frames = 0;
+  frameBytes = 0;
+
+  constructor(options: PlanetOptions) {
+    this.#options = options;
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.runtime = new SimulatedRuntime({ random: this.random.split('runtime'), trace: new Trace() });
+    this.#wire = this.runtime.forRegion('wire');
+    this.#local = createLocalNetwork(this.#wire);
+    this.simulated = new SimulatedNetwork({ runtime: this.runtime, random: this.random.split('network') });
+    if (options.lossy !== undefined) this.simulated.setAllLinks(options.lossy);
+    const latencyMs = options.latencyMs ?? 1;
+    this.links = new LinkConditions({ runtime: this.#wire, latencyMs: () => latencyMs });
+    for (const [at, name] of options.names.entries()) {
+      const logs = new Map<number, Uint8Array[]>();
+      for (let number = 1; number <= (options.partitions ?? 1); number++) logs.set(number, []);
+      const machine = this.runtime.forRegion(name);
+      const table = new ArrayTable(at + 1, { machine, delayMs: options.diskMs ?? 1 }, logs);
+      this.regions.set(name, { name, origin: at + 1, life: 0, machine, logs, table, replication: undefined });
+    }
+  }
+
+  static async start(options: PlanetOptions): Promise<Planet> {
+    const planet = new Planet(options);
+    await Promise.all([...planet.regions.values()].map((region) => planet.startRegion(region)));
+    return planet;
+  }
+
+  region(name: string): RegionUnderTest {
+    const region = this.regions.get(name);
+    assert(region !== undefined, `no region ${name}`);
+    return region;
+  }
+
+  replication(name: string): Replication {
+    const { replication } = this.region(name);
+    assert(replication !== undefined, `${name} is down`);
+    return replication;
+  }
+
+  partition(name: string, number = 1): ArrayPartition {
+    const partition = this.region(name).table.get(number);
+    assert(partition !== undefined, `${name} has no partition ${number}`);
+    return partition;
+  }
+
+  members(): Member[] {
+    return [...this.regions.values()].map(({ name, origin }) => ({ region: name, origin, address: name }));
+  }
+
+  async startRegion(region: RegionUnderTest): Promise<void> {
+    const base =
+      this.#options.lossy === undefined
+        ? this.links.network(region.name, this.#local, (address) => address)
+        : this.simulated.forRegion(region.machine);
+    region.replication = await startReplication({
+      runtime: region.machine,
+      network: this.#counted(base),
+      account: 'test',
+      self: { region: region.name, origin: region.origin },
+      listenAddress: region.name,
+      members: () => this.members(),
+      retired: () => this.retired,
+      table: region.table,
+      onFailure: (error) => this.failures.push(error),
+    });
+  }
+
+  #counted(base: Network): Network {
+    const count = (channel: Channel): Channel => ({
+      send: (frame) => {
+        this.frames++;
+        this.frameBytes += frame.length;
+        channel.send(frame);
+      },
+      get queuedBytes() {
+        return channel.queuedBytes;
+      },
+      onFrame: (handler) => channel.onFrame(handler),
+      onClose: (handler) => channel.onClose(handler),
+      close: () => channel.close(),
+    });
+    return {
+      connect: async (address) => count(await base.connect(address)),
+      listen: (address, accept) => base.listen(address, (channel) => accept(count(channel))),
+    };
+  }
+
+  /** Everything in memory is gone, what is durable stays. */
+  crash(name: string): void {
+    const region = this.region(name);
+    region.machine.halt();
+    region.replication?.abandon();
+    this.simulated.crash(region.machine);
+    region.replication = undefined;
+  }
+
+  async restart(name: string, { wiped = false } = {}): Promise<void> {
+    const region = this.region(name);
+    region.life++;
+    region.machine = this.runtime.forRegion(name, { life: region.life });
+    if (wiped) {
+      this.retired = [...this.retired, region.origin];
+      region.origin = 100 + region.life;
+      region.logs = new Map([...region.logs.keys()].map((number) => [number, []]));
+    }
+    const { delayMs } = region.table.disk;
+    region.table = new ArrayTable(region.origin, { machine: region.machine, delayMs }, region.logs);
+    await this.startRegion(region);
+    for (const { replication } of this.regions.values()) replication?.membersChanged();
+  }
+
+  write(name: string, number = 1, bodyBytes = 100): void {
+    const region = this.region(name);
+    if (region.replication !== undefined) void this.partition(name, number).write(bodyBytes);
+  }
+
+  async run(ms: number): Promise<void> {
+    await this.runtime.run({ untilMs: this.runtime.elapsedMs + ms });
+  }
+
+  /** Runs until `isDone`; gives how long it took. */
+  async until(isDone: () => boolean, msMax = 30_000): Promise<number> {
+    const startMs = this.runtime.elapsedMs;
+    await this.runtime.run({ untilMs: startMs + msMax, isDone });
+    expect(isDone(), `not done after ${msMax} ms: ${this.describe()}`).toBe(true);
+    return this.runtime.elapsedMs - startMs;
+  }
+
+  /** Every region has every write, durably. */
+  isEqual(): boolean {
+    const [first, ...others] = this.regions.values();
+    if (first === undefined) return true;
+    for (const number of first.table.numbers()) {
+      const one = first.table.get(number);
+      if (one?.isSettled !== true) return false;
+      for (const { table } of others) {
+        const other = table.get(number);
+        if (other?.isSettled !== true || !other.vector.equals(one.vector)) return false;
+      }
+    }
+    return true;
+  }
+
+  /** And nobody has anything left to do. */
+  isConverged(): boolean {
+    return (
+      this.isEqual() && [...this.regions.values()].every(({ replication }) => replication?.isIdle() === true)
+    );
+  }
+
+  describe(): string {
+    const text = [...this.regions.values()].map(({ name, table, replication }) => {
+      const vectors = [...table.numbers()].slice(0, 3).map((number) => `${table.get(number)?.vector}`);
+      return `${name} [${vectors.join(' | ')}] ${JSON.stringify(replication?.status())}`;
+    });
+    return text.join('\n');
+  }
+
+  /** Only these pairs can talk. */
+  connectOnly(pairs: readonly (readonly [string, string])[]): void {
+    const names = [...this.regions.keys()];
+    for (const [at, from] of names.entries()) {
+      for (const to of names.slice(at + 1)) {
+        const isLinked = pairs.some(([a, b]) => (a === from && b === to) || (a === to && b === from));
+        if (!isLinked) this.links.add({ kind: 'cut', from, to, direction: 'both' });
+      }
+    }
+  }
+}
+
+const ABC = ['A', 'B', 'C'];
+const has = (planet: Planet, name: string, origin: Origin, n: number) => (): boolean =>
+  planet.partition(name).vector.get(origin) >= n;
+
+// --- what it must do -------------------------------------------------------------------------------------
+
+describe('streams', () => {
+  test('a new entry reaches every region in one network delay, and the origin learns so in another', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 100, diskMs: 1 });
+    await planet.run(5_000);
+    planet.write('A');
+    await planet.until(has(planet, 'A', 1, 1));
+    const arrivedMs = await planet.until(() => has(planet, 'B', 1, 1)() && has(planet, 'C', 1, 1)());
+    expect(arrivedMs).toBeLessThan(103);
+    const isKnown = (origin: Origin): boolean =>
+      (planet.replication('A').reports(1).get(origin)?.get(1) ?? 0) >= 1;
+    expect(await planet.until(() => isKnown(2) && isKnown(3))).toBeLessThan(103);
+    await planet.until(() => planet.isConverged(), 1_000);
+  });
+
+  test('a busy region sends batches, an idle one sends next to nothing', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 10 });
+    await planet.run(3_000);
+    planet.frames = 0;
+    for (let n = 0; n < 2_000; n++) planet.write('A');
+    await planet.until(() => planet.isConverged());
+    // Two pullers, 2,000 entries each: frames for entries and for reports together.
+    expect(planet.frames).toBeLessThan(400);
+    planet.frames = 0;
+    await planet.run(10_000);
+    // Six sessions with two heartbeats a second each way.
+    expect(planet.frames).toBeLessThan(300);
+  });
+
+  test('resuming after a cut sends only what is missing', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    for (let n = 0; n < 3_000; n++) planet.write('A');
+    await planet.until(() => planet.isConverged());
+    const cut = planet.links.add({ kind: 'cut', from: 'A', to: 'B', direction: 'both' });
+    await planet.run(10_000);
+    expect(planet.replication('B').status().peers[0]?.isConnected).toBe(false);
+    for (let n = 0; n < 10; n++) planet.write('A');
+    await planet.run(1_000);
+    planet.links.remove(cut);
+    await planet.until(() => planet.isConverged(), 3_000);
+    expect(planet.replication('A').status().peers[0]?.entriesSent).toBe(10);
+  });
+
+  test('partitions that appear later, on either side first, are streamed; dropped ones are forgotten', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    await planet.run(1_000);
+    planet.region('A').table.open(7);
+    planet.write('A', 7);
+    await planet.run(200);
+    planet.region('B').table.open(7);
+    planet.region('B').table.open(8);
+    planet.write('B', 8);
+    await planet.run(200);
+    planet.region('A').table.open(8);
+    expect(await planet.until(() => planet.isConverged())).toBeLessThan(600);
+    expect(planet.partition('B', 7).tail()).toBe(1);
+    planet.write('A', 7, 1_000);
+    planet.region('B').table.drop(7);
+    planet.region('A').table.drop(7);
+    await planet.until(() => planet.isConverged());
+    expect(planet.replication('A').reports(7).size).toBe(0);
+    expect(planet.failures).toEqual([]);
+  });
+
+  test('a log that was trimmed past a puller says so instead of leaving a gap', async () => {
+    const planet = new Planet({ names: ['A', 'B'], partitions: 2 });
+    await planet.startRegion(planet.region('A'));
+    for (let n = 0; n < 40; n++) planet.write('A');
+    planet.write('A', 2);
+    await planet.run(1_000);
+    planet.partition('A').head = 33;
+    await planet.startRegion(planet.region('B'));
+    await planet.until(() => planet.partition('B', 2).tail() === 1);
+    await planet.run(1_000);
+    expect(planet.replication('B').status().peers[0]?.unavailable).toEqual([1]);
+    expect(planet.partition('B').tail()).toBe(0);
+  });
+
+  test('a log that cannot be read is reported, and streams go on when it can', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    await planet.run(500);
+    const partition = planet.partition('A');
+    const { read } = partition;
+    partition.read = () => Promise.reject(new TypeError('disk on fire'));
+    planet.write('A');
+    await planet.run(3_000);
+    expect(planet.failures.length).toBeGreaterThan(0);
+    expect(planet.partition('B').tail()).toBe(0);
+    partition.read = read;
+    await planet.until(() => planet.isConverged());
+    expect(planet.partition('B').tail()).toBe(1);
+  });
+});
+
+describe('relaying', () => {
+  test('with A and C cut apart, each gets the other by B, in causal order', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 10 });
+    await planet.run(1_000);
+    planet.links.add({ kind: 'cut', from: 'A', to: 'C', direction: 'both' });
+    planet.write('A');
+    await planet.until(has(planet, 'B', 1, 1));
+    planet.write('B'); // depends on A's write, which C cannot have from A
+    await planet.until(() => has(planet, 'C', 2, 1)() && has(planet, 'C', 1, 1)(), 4_000);
+    await planet.run(4_000);
+    // Once the cut is known, the way round costs two network delays and no more.
+    planet.write('A');
+    await planet.until(has(planet, 'A', 1, 2));
+    expect(await planet.until(has(planet, 'C', 1, 2))).toBeLessThan(25);
+  });
+
+  test('a chain of five converges, and its ends know how far each other is', async () => {
+    const names = ['A', 'B', 'C', 'D', 'E'];
+    const planet = await Planet.start({ names, latencyMs: 10, partitions: 3 });
+    const chain = [
+      ['A', 'B'],
+      ['B', 'C'],
+      ['C', 'D'],
+      ['D', 'E'],
+    ] as const;
+    planet.connectOnly(chain);
+    for (let round = 0; round < 50; round++) {
+      for (const name of names) planet.write(name, planet.random.integer(1, 3));
+      await planet.run(37);
+    }
+    await planet.until(() => planet.isConverged());
+    const knows = (name: string, origin: Origin): boolean =>
+      planet.replication(name).reports(1).get(origin)?.equals(planet.partition(name).vector) === true;
+    await planet.until(() => knows('A', 5) && knows('E', 1) && knows('C', 1), 20_000);
+  });
+
+  test('a one-way cut is gone round too', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 10 });
+    planet.links.add({ kind: 'cut', from: 'A', to: 'B', direction: 'one' });
+    for (const name of ABC) planet.write(name);
+    await planet.until(() => planet.isEqual(), 10_000);
+    expect(planet.replication('B').status().peers[0]).toMatchObject({ region: 'A', isConnected: false });
+  });
+
+  test("a lost region's writes live on in whoever had them", async () => {
+    const planet = await Planet.start({ names: ABC });
+    planet.links.add({ kind: 'cut', from: 'A', to: 'C', direction: 'both' });
+    planet.links.add({ kind: 'cut', from: 'B', to: 'C', direction: 'both' });
+    await planet.run(5_000);
+    planet.write('A');
+    await planet.until(has(planet, 'B', 1, 1));
+    planet.crash('A');
+    planet.links.clear();
+    await planet.restart('A', { wiped: true });
+    planet.write('A');
+    await planet.until(() => planet.isConverged());
+    expect(planet.partition('C').vector.toString()).toBe('1:1 101:1');
+    expect(planet.partition('A').vector.toString()).toBe('1:1 101:1');
+  });
+});
+
+describe('bounds', () => {
+  test('a throttled link is fed at its own pace, with little queued before it', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    await planet.run(1_000);
+    planet.links.add({ kind: 'throttle', from: 'A', to: 'B', entriesPerSecond: 10 });
+    for (let n = 0; n < 2_000; n++) planet.write('A', 1, 1_000);
+    let queuedBytesMax = 0;
+    for (let second = 0; second < 40; second++) {
+      await planet.run(1_000);
+      const peer = planet.replication('A').status().peers[0];
+      queuedBytesMax = Math.max(queuedBytesMax, peer?.unacknowledgedBytes ?? 0);
+      expect(peer?.isPulling).toBe(true);
+    }
+    const arrived = planet.partition('B').tail();
+    expect(arrived).toBeGreaterThan(380);
+    expect(arrived).toBeLessThan(440);
+    expect(queuedBytesMax).toBeLessThan(64 * 1024);
+    expect(planet.replication('B').lag(1).get('A')?.operations).toBeGreaterThan(1_000);
+    planet.links.clear();
+    await planet.until(() => planet.isConverged(), 5_000);
+    expect(planet.replication('B').lag(1).get('A')).toEqual({ operations: 0, ms: 0 });
+  });
+
+  test('a region that cannot keep up holds no more than a window in memory', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    for (let n = 0; n < 1_000; n++) planet.write('A', 1, 1_000);
+    await planet.until(() => planet.isConverged());
+    for (let n = 0; n < 20_000; n++) planet.write('A', 1, 1_000);
+    planet.region('B').table.disk.delayMs = 700;
+    let heldBytesMax = 0;
+    for (let step = 0; step < 20; step++) {
+      await planet.run(200);
+      const { peers, waitingBytes } = planet.replication('B').status();
+      heldBytesMax = Math.max(heldBytesMax, (peers[0]?.unreleasedBytes ?? 0) + waitingBytes);
+    }
+    expect(heldBytesMax).toBeGreaterThan(100_000);
+    expect(heldBytesMax).toBeLessThan(4.5 * 1024 * 1024);
+    planet.region('B').table.disk.delayMs = 1;
+    await planet.until(() => planet.isConverged());
+  });
+
+  test('entries that wait for others are bounded by the windows, and come through in the end', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 5, partitions: 4 });
+    await planet.run(1_000);
+    // C hears A at a trickle, while B, which hears everything, writes on top of it.
+    planet.links.add({ kind: 'throttle', from: 'A', to: 'C', entriesPerSecond: 1 });
+    planet.links.add({ kind: 'throttle', from: 'B', to: 'C', entriesPerSecond: 2_000 });
+    let waitingBytesMax = 0;
+    for (let round = 0; round < 300; round++) {
+      for (let number = 1; number <= 4; number++) {
+        for (let n = 0; n < 3; n++) planet.write('A', number, 2_000);
+        for (let n = 0; n < 3; n++) planet.write('B', number, 2_000);
+      }
+      await planet.run(10);
+      waitingBytesMax = Math.max(waitingBytesMax, planet.replication('C').status().waitingBytes);
+    }
+    expect(waitingBytesMax).toBeGreaterThan(0);
+    expect(waitingBytesMax).toBeLessThan(16 * 1024 * 1024);
+    await planet.until(() => planet.isConverged(), 60_000);
+  });
+
+  test('thousands of idle partitions cost no traffic', async () => {
+    const planet = await Planet.start({ names: ABC, partitions: 3_000 });
+    await planet.run(3_000);
+    planet.frameBytes = 0;
+    await planet.run(10_000);
+    expect(planet.frameBytes).toBeLessThan(6_000);
+    planet.write('B', 2_999);
+    expect(await planet.until(() => planet.partition('C', 2_999).tail() === 1)).toBeLessThan(10);
+  });
+});
+
+describe('trouble', () => {
+  test('a stopped region says and hears nothing, and catches up when it goes on', async () => {
+    const planet = await Planet.start({ names: ABC });
+    await planet.run(1_000);
+    planet.replication('B').pause();
+    planet.write('A');
+    planet.write('B');
+    await planet.run(20_000);
+    expect(planet.partition('B').vector.get(1)).toBe(0);
+    expect(planet.partition('A').vector.get(2)).toBe(0);
+    expect(planet.replication('A').status().peers[0]).toMatchObject({
+      region: 'B',
+      isConnected: false,
+      isPulling: false,
+    });
+    planet.replication('B').resume();
+    await planet.until(() => planet.isConverged(), 5_000);
+  });
+
+  test('an isolated region converges soon after it is let back', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 20 });
+    const isolation = planet.links.add({ kind: 'isolate', region: 'C' });
+    for (let n = 0; n < 100; n++) for (const name of ABC) planet.write(name);
+    await planet.run(60_000);
+    expect(planet.partition('C').vector.toString()).toBe('3:100');
+    planet.links.remove(isolation);
+    expect(await planet.until(() => planet.isConverged())).toBeLessThan(3_000);
+  });
+
+  test('regions of different accounts and strangers are refused', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    const stranger = planet.runtime.forRegion('X');
+    const replication = await startReplication({
+      runtime: stranger,
+      network: planet.links.network('X', createLocalNetwork(stranger), (address) => address),
+      account: 'other',
+      self: { region: 'X', origin: 9 },
+      listenAddress: 'X',
+      members: () => planet.members(),
+      retired: () => [],
+      table: new ArrayTable(9, { machine: stranger, delayMs: 1 }, new Map([[1, []]])),
+      onFailure: (error) => planet.failures.push(error),
+    });
+    planet.write('A');
+    await planet.run(5_000);
+    expect(replication.status().peers.every((peer) => !peer.isConnected)).toBe(true);
+    await replication.close();
+  });
+
+  const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+  test.each(seeds)('links that cut, delay, repeat and reorder, regions that crash: seed %i', async (seed) => {
+    const names = ['A', 'B', 'C', 'D', 'E'].slice(0, 3 + (seed % 3));
+    const planet = await Planet.start({
+      names,
+      seed,
+      partitions: 4,
+      latencyMs: 1 + (seed % 4) * 30,
+      diskMs: seed % 5,
+    });
+    await storm(planet, 40);
+    planet.links.clear();
+    await planet.until(() => planet.isConverged(), 20_000);
+    expect(planet.failures).toEqual([]);
+  });
+
+  test.each(seeds)('a network that loses frames: seed %i', async (seed) => {
+    const names = ['A', 'B', 'C', 'D'].slice(0, 3 + (seed % 2));
+    const lossy = { delayMs: 20, jitterMs: 30, loss: 0.05, duplicate: 0.2, reorder: 0.2 };
+    const planet = await Planet.start({ names, seed, partitions: 3, lossy });
+    await storm(planet, 40);
+    planet.simulated.healAll();
+    planet.simulated.setAllLinks(PERFECT_LINK);
+    await planet.until(() => planet.isConverged(), 20_000);
+    expect(planet.simulated.counts.lost).toBeGreaterThan(0);
+    expect(planet.failures).toEqual([]);
+  });
+});
+
+/** Random writes among random faults. */
+async function storm(planet: Planet, rounds: number): Promise<void> {
+  const names = [...planet.regions.keys()];
+  const { random } = planet;
+  const down = new Set<string>();
+  for (let round = 0; round < rounds; round++) {
+    for (let n = random.integer(0, 20); n > 0; n--) {
+      planet.write(random.pick(names), random.integer(1, 3), random.integer(10, 3_000));
+    }
+    const [from, to] = random.shuffled(names) as [string, string];
+    const chance = random.next();
+    if (chance < 0.25) {
+      planet.links.add({ kind: 'cut', from, to, direction: random.pick(['one', 'both']) });
+      planet.simulated.cut(from, to);
+    } else if (chance < 0.35) planet.links.add({ kind: 'duplicate', from, to, probability: 0.3 });
+    else if (chance < 0.45) planet.links.add({ kind: 'reorder', from, to, probability: 0.3 });
+    else if (chance < 0.55) planet.links.add({ kind: 'delay', from, to, ms: 300, jitterMs: 200 });
+    else if (chance < 0.6) planet.links.add({ kind: 'isolate', region: from });
+    else if (chance < 0.65) planet.links.add({ kind: 'throttle', from, to, entriesPerSecond: 20 });
+    else if (chance < 0.72 && down.size === 0) {
+      planet.crash(from);
+      down.add(from);
+    } else if (chance < 0.8) {
+      for (const name of down) await planet.restart(name);
+      down.clear();
+    } else if (chance < 0.9) {
+      planet.links.clear();
+      planet.simulated.healAll();
+    }
+    await planet.run(random.logarithmic(1, 3_000));
+  }
+  for (const name of down) await planet.restart(name);
+}
