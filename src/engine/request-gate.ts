@@ -29,9 +29,9 @@ export function checkConsistency(state: AccountState, asked: ConsistencyLevel | 
   if (LEVELS.indexOf(asked) > LEVELS.indexOf(state.consistency.level)) {
     throw new DatabaseError(
       'BadRequest',
-      `ConsistencyLevel ${asked} specified in the request is invalid when service is configured with consistency ` +
-        `level ${state.consistency.level}. Ensure the request consistency level is not stronger than the service ` +
-        'consistency level.',
+      `ConsistencyLevel ${asked} specified in the request is invalid when service is configured with ` +
+        `consistency level ${state.consistency.level}. Ensure the request consistency level is not stronger than ` +
+        'the service consistency level.',
     );
   }
 }
