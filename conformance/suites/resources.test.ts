@@ -109,7 +109,6 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
       const replaced = await container.replace({
         id,
         partitionKey: { paths: ['/a/b'], version: 2 },
-        defaultTtl: 3600,
         indexingPolicy: {
           indexingMode: 'consistent',
           includedPaths: [{ path: '/*' }],
@@ -117,7 +116,6 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
         },
       });
       expect(replaced.statusCode).toBe(200);
-      expect(replaced.resource?.defaultTtl).toBe(3600);
       expect(replaced.resource?.indexingPolicy?.excludedPaths).toEqual([
         { path: '/x/*' },
         { path: '/"_etag"/?' },
