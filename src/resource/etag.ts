@@ -13,13 +13,14 @@ export interface EtagSource {
  */
 export function formatEtag({ origin, n, time }: EtagSource): string {
   const nHigh = Math.floor(n / 2 ** 32);
-  const place = ((nHigh >>> 16) * 2 ** 11 + origin) >>> 0;
-  const count = `${hex(n >>> 0)}-${hex(nHigh).slice(4)}`;
-  const moment = hex(Math.floor(time / 2 ** 32)) + hex(time >>> 0);
-  return `"${count}-${hex(place).slice(4)}-${moment.slice(0, 4)}-${moment.slice(4)}"`;
+  scratch.writeUInt32BE(n >>> 0, 0);
+  scratch.writeUInt16BE(nHigh & 0xffff, 4);
+  scratch.writeUInt16BE(((nHigh >>> 16) << 11) | origin, 6);
+  scratch.writeUInt32BE(Math.floor(time / 2 ** 32), 8);
+  scratch.writeUInt32BE(time >>> 0, 12);
+  const hex = scratch.toString('hex');
+  const count = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}`;
+  return `"${count}-${hex.slice(16, 20)}-${hex.slice(20)}"`;
 }
 
-/** Eight digits. */
-function hex(value: number): string {
-  return (value + 2 ** 32).toString(16).slice(1);
-}
+const scratch = Buffer.alloc(16);

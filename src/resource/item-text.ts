@@ -18,6 +18,8 @@ export const NESTING_MAX = 128;
 /** What the server sets on an item, in the order in which it is shown. */
 export const SYSTEM_PROPERTIES = ['_rid', '_self', '_etag', '_attachments', '_ts'] as const;
 
+const LAST_FIRST = SYSTEM_PROPERTIES.toReversed();
+
 export interface ReadItem {
   /** As parsed, without system properties. */
   readonly object: JsonObject;
@@ -45,6 +47,7 @@ const BRACE_CLOSE = 0x7d;
 const BRACKET_OPEN = 0x5b;
 const BRACKET_CLOSE = 0x5d;
 const SPACE = 0x20;
+const UNDERSCORE = 0x5f;
 
 /**
  * @throws DatabaseError `RequestEntityTooLarge` above 2 MiB, `BadRequest` for what is not a JSON object in
@@ -66,7 +69,9 @@ export function readObject(received: Buffer): ReadItem {
   const object = parse(text);
   checkNesting(text);
   let found = false;
-  for (const name of SYSTEM_PROPERTIES) {
+  // Clients send back what they read, so these stand last: taken from the end they leave the object's hidden
+  // class as it was, while a deletion in the middle would make every later access slow.
+  for (const name of LAST_FIRST) {
     if (!Object.hasOwn(object, name)) continue;
     delete object[name];
     found = true;
@@ -172,10 +177,11 @@ function skipSpace(text: Buffer, from: number): number {
 const systemNames: ReadonlySet<string> = new Set(SYSTEM_PROPERTIES);
 
 function isSystemName(text: Buffer, quote: number, end: number): boolean {
-  const raw = text.subarray(quote + 1, end);
-  const isEscaped = raw.includes(BACKSLASH);
-  const name = isEscaped ? JSON.parse(text.toString('utf8', quote, end + 1)) : raw.toString('latin1');
-  return systemNames.has(name);
+  const first = text[quote + 1];
+  if (first !== UNDERSCORE && first !== BACKSLASH) return false;
+  // The longest name has 12 characters, of which each may be spelled with six.
+  if (end - quote > 80) return false;
+  return systemNames.has(JSON.parse(text.toString('utf8', quote, end + 1)));
 }
 
 /** The complete item: `text` (a JSON object without system properties) and the system properties after it. */
