@@ -2,52 +2,47 @@ import { describe, expect, test } from 'vitest';
 import { ProtocolError } from './frame-sequence.ts';
 import { SendWindow, WINDOW_BYTES_MAX } from './send-window.ts';
 
-/** Sends whenever there is room, and releases each frame `delayMs` later; gives the most that was under way. */
-function run(window: SendWindow, options: { delayMs: number; frames: number; startMs?: number }): number {
-  let nowMs = options.startMs ?? 0;
-  let sent = window.unreleasedBytes;
-  let most = 0;
-  const base = total.get(window) ?? 0;
-  let released = base;
-  sent = base;
-  for (let n = 0; n < options.frames; n++) {
-    const burst: number[] = [];
-    while (window.room > 0) {
-      const bytes = window.frameBytes;
-      window.sendFrame(bytes, nowMs);
-      burst.push(bytes);
-      sent += bytes;
+/** A puller that releases each frame `delayMs` after it was sent; the source sends whenever there is room. */
+function exchange(window: SendWindow) {
+  let released = 0;
+  let nowMs = 0;
+  return (rounds: number, delayMs: number): number => {
+    let mostUnderWay = 0;
+    for (let round = 0; round < rounds; round++) {
+      const burst: number[] = [];
+      while (window.room > 0) {
+        burst.push(window.frameBytes);
+        window.sendFrame(window.frameBytes, nowMs);
+      }
+      mostUnderWay = Math.max(mostUnderWay, window.unreleasedBytes);
+      nowMs += delayMs;
+      for (const bytes of burst) {
+        released += bytes;
+        window.release(released, nowMs);
+      }
     }
-    most = Math.max(most, window.unreleasedBytes);
-    nowMs += options.delayMs;
-    for (const bytes of burst) {
-      released += bytes;
-      window.release(released, nowMs);
-    }
-  }
-  total.set(window, sent);
-  return most;
+    return mostUnderWay;
+  };
 }
-
-const total = new WeakMap<SendWindow, number>();
 
 describe('the limit', () => {
   test('grows to its bound while releases are prompt, and never past it by more than a frame', () => {
     const window = new SendWindow();
-    const most = run(window, { delayMs: 5, frames: 30 });
+    const most = exchange(window)(30, 5);
     expect(most).toBeGreaterThanOrEqual(WINDOW_BYTES_MAX);
     expect(most).toBeLessThanOrEqual(WINDOW_BYTES_MAX + window.frameBytes);
     expect(window.frameBytes).toBe(256 * 1024);
   });
 
   test('grows over a long way too: what counts is that releases do not become slower', () => {
-    expect(run(new SendWindow(), { delayMs: 600, frames: 30 })).toBeGreaterThanOrEqual(WINDOW_BYTES_MAX);
+    expect(exchange(new SendWindow())(30, 600)).toBeGreaterThanOrEqual(WINDOW_BYTES_MAX);
   });
 
   test('shrinks when releases become slow, down to little', () => {
     const window = new SendWindow();
-    run(window, { delayMs: 5, frames: 30 });
-    run(window, { delayMs: 3_000, frames: 20, startMs: 1_000 });
+    const go = exchange(window);
+    go(30, 5);
+    go(20, 3_000);
     expect(window.room + window.unreleasedBytes).toBe(2 * 1024);
     expect(window.frameBytes).toBe(512);
   });

@@ -12,6 +12,11 @@ import {
   readFrameHead,
 } from './wire.ts';
 
+// Vectors keep their numbers private, so a plain comparison would find any two of them alike.
+expect.addEqualityTesters([
+  (a, b) => (a instanceof VersionVector && b instanceof VersionVector ? a.equals(b) : undefined),
+]);
+
 const vector = new VersionVector([
   [1, 5],
   [1023, 2 ** 40],

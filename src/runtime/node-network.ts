@@ -56,12 +56,10 @@ class TcpNetworkError extends Error {
 }
 
 function parseAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(':');
-  const port = Number(address.slice(colon + 1));
-  if (colon <= 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new TcpNetworkError(`'${address}' is not of the form host:port`);
-  }
-  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port };
+  const [, host = '', digits = ''] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
+  const port = Number(digits);
+  if (host === '' || port > 65_535) throw new TcpNetworkError(`'${address}' is not of the form host:port`);
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
 function formatAddress(server: Server, host: string): string {
