@@ -3,6 +3,8 @@ import { canonicalText, compareForOrder, isPrimitive, type Value } from './value
 
 export interface Accumulator {
   add(value: Value): void;
+  /** As so many calls of `add` with something defined; only where it makes no difference with what. */
+  addRows?(count: number): void;
   /** Undefined when the aggregate has no value. */
   result(): Value;
 }
@@ -17,6 +19,10 @@ class Count implements Accumulator {
 
   add(value: Value): void {
     if (value !== undefined) this.#count++;
+  }
+
+  addRows(count: number): void {
+    this.#count += count;
   }
 
   result(): Value {

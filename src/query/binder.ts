@@ -19,6 +19,8 @@ export type Evaluator = (frame: Frame) => Value;
 export interface AggregateCall {
   readonly aggregate: Aggregate;
   readonly operand: Evaluator;
+  /** It counts rows, whatever is in them: the rows need not be read. */
+  readonly countsRows: boolean;
 }
 
 /** Where an expression stands, which decides what names and aggregates mean in it. */
@@ -80,7 +82,11 @@ export class Binder {
     if (node.operands.length !== 1) {
       throw queryError('SC2050', `The ${node.name} function requires 1 argument(s).`, node.location);
     }
-    this.aggregates.push({ aggregate, operand: this.#at('aggregate', compileOperand) });
+    const [operand] = node.operands;
+    const isDefined =
+      operand?.kind === 'name' || (operand?.kind === 'constant' && operand.value !== undefined);
+    const countsRows = aggregate.name === 'COUNT' && isDefined;
+    this.aggregates.push({ aggregate, countsRows, operand: this.#at('aggregate', compileOperand) });
     return this.aggregates.length - 1;
   }
 

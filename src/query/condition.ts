@@ -1,26 +1,26 @@
+import { ARRAY_ELEMENT, type IndexedType, type PathSegment, pathId } from '../index/index.ts';
 import type { Binder, Evaluator } from './binder.ts';
-import { type DocumentPath, pathOf } from './document-path.ts';
+import { pathOf } from './document-path.ts';
 import { compileExpression, isLiteral } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
 import type { CallNode, Expression, LikeNode } from './syntax.ts';
 
 /**
  * What of a WHERE clause an index could answer, found once per query text. Which index there is, and what the
- * parameters are, is only known at execution: see `access.ts`. Each condition is true for exactly the rows for
+ * parameters are, is only known at execution: see `plan.ts`. Each condition is true for exactly the rows for
  * which its expression is true; `opaque` stands for everything that only reading the item can tell.
  */
 export type Condition =
   | { readonly kind: 'and' | 'or'; readonly terms: readonly Condition[] }
   | {
       readonly kind: 'compare';
-      readonly path: DocumentPath;
+      readonly path: IndexedPath;
       readonly operator: Comparison;
       readonly value: Evaluator;
     }
-  | { readonly kind: 'in'; readonly path: DocumentPath; readonly values: readonly Evaluator[] }
-  | { readonly kind: 'prefix'; readonly path: DocumentPath; readonly value: Evaluator }
-  | { readonly kind: 'type'; readonly path: DocumentPath; readonly type: TypeCheck }
-  | { readonly kind: 'element'; readonly path: DocumentPath; readonly value: Evaluator }
+  | { readonly kind: 'in'; readonly path: IndexedPath; readonly values: readonly Evaluator[] }
+  | { readonly kind: 'prefix'; readonly path: IndexedPath; readonly value: Evaluator }
+  | { readonly kind: 'type'; readonly path: IndexedPath; readonly type: TypeCheck }
   /** Holds for all rows or for none. */
   | { readonly kind: 'fixed'; readonly value: Evaluator }
   /** Nothing beyond `narrowed` is known: rows must satisfy it and still be looked at. */
@@ -28,7 +28,13 @@ export type Condition =
 
 export type Comparison = '=' | '<' | '<=' | '>' | '>=';
 
-export type TypeCheck = 'defined' | 'null' | 'boolean' | 'number' | 'string';
+export type TypeCheck = 'defined' | Exclude<IndexedType, 'undefined'>;
+
+/** A property, or the elements of an array property, as indexes know it. */
+export interface IndexedPath {
+  readonly segments: readonly PathSegment[];
+  readonly id: Buffer;
+}
 
 const MIRRORED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const satisfies Record<
   Comparison,
@@ -41,14 +47,20 @@ const TYPE_CHECKS: Readonly<Record<string, TypeCheck>> = {
   IS_BOOL: 'boolean',
   IS_NUMBER: 'number',
   IS_STRING: 'string',
+  IS_ARRAY: 'array',
+  IS_OBJECT: 'object',
 };
 
 const OPAQUE: Condition = { kind: 'opaque' };
 
+export function indexedPath(segments: readonly PathSegment[]): IndexedPath {
+  return { segments, id: pathId(segments) };
+}
+
 /** Indexes know properties, not items as wholes. */
-function propertyPath(expression: Expression, aliases: ReadonlySet<string>): DocumentPath | undefined {
+function propertyPath(expression: Expression, aliases: ReadonlySet<string>): IndexedPath | undefined {
   const path = pathOf(expression, aliases);
-  return path === undefined || path.length === 0 ? undefined : path;
+  return path === undefined || path.length === 0 ? undefined : indexedPath(path);
 }
 
 function isComparison(operator: string): operator is Comparison {
@@ -147,5 +159,6 @@ function findCall(call: CallNode, aliases: ReadonlySet<string>, binder: Binder):
   if (second === undefined || call.operands.length !== 2 || !isLiteral(second, true)) return OPAQUE;
   const value = compileExpression(second, binder);
   if (name === 'STARTSWITH') return { kind: 'prefix', path, value };
-  return name === 'ARRAY_CONTAINS' ? { kind: 'element', path, value } : OPAQUE;
+  if (name !== 'ARRAY_CONTAINS') return OPAQUE;
+  return { kind: 'compare', path: indexedPath([...path.segments, ARRAY_ELEMENT]), operator: '=', value };
 }

@@ -203,14 +203,12 @@ export class ExpressionParser {
         object = { kind: 'member', object, name: tokens.expectName() };
       } else if (tokens.acceptSymbol('[')) {
         const height = this.#height;
-        const token = tokens.peek();
-        if (token.kind === 'string' && tokens.isSymbol(']', 1)) {
-          tokens.next();
-          object = { kind: 'member', object, name: token.text };
-        } else {
-          object = { kind: 'element', object, index: this.parse() };
-          this.#height = Math.max(height, this.#height);
-        }
+        const index = this.parse();
+        const isName = index.kind === 'constant' && typeof index.value === 'string';
+        object = isName
+          ? { kind: 'member', object, name: String(index.value) }
+          : { kind: 'element', object, index };
+        this.#height = Math.max(height, this.#height);
         tokens.expectSymbol(']');
       } else {
         return object;

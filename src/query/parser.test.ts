@@ -24,6 +24,16 @@ function randomSource(seed: number): (below: number) => number {
   };
 }
 
+function isQuery(text: string): boolean {
+  try {
+    parseQuery(text);
+    return true;
+  } catch (error) {
+    expect(error).toBeInstanceOf(DatabaseError);
+    return false;
+  }
+}
+
 const EXAMPLES = [
   'SELECT * FROM c',
   'select * from c where c.a = 1',
@@ -52,11 +62,16 @@ describe('printing and parsing again gives the same tree', () => {
   });
 
   test('random expressions', () => {
+    let count = 0;
     for (let seed = 1; seed <= 2_000; seed++) {
       const text = `SELECT * FROM c WHERE ${randomExpression(randomSource(seed), 4)}`;
+      // Some are not sentences: the left side of a comparison may have come out as `a IN (b)`.
+      if (!isQuery(text)) continue;
       const printed = printQuery(parseQuery(text));
       expect(shape(printed), text).toEqual(shape(text));
+      count++;
     }
+    expect(count).toBeGreaterThan(1_500);
   });
 });
 
@@ -204,12 +219,7 @@ test('no scrambled text does anything but parse or fail as a bad request', () =>
       if (random(2) === 0) parts.splice(at, 1);
       else parts.splice(at, random(2), words[random(words.length)] ?? '', String.fromCharCode(random(300)));
     }
-    try {
-      parseQuery(parts.join(''));
-      parsed++;
-    } catch (error) {
-      expect(error, parts.join('')).toBeInstanceOf(DatabaseError);
-    }
+    if (isQuery(parts.join(''))) parsed++;
   }
   expect(parsed).toBeGreaterThan(100);
 });

@@ -1,5 +1,6 @@
 import { type JsonObject, WeightedCache } from '../base/index.ts';
-import { type Accumulator, resultsOf } from './aggregates.ts';
+import { accumulateRow, createAccumulators } from './aggregate-execution.ts';
+import { resultsOf } from './aggregates.ts';
 import { Binder, type Frame } from './binder.ts';
 import {
   type CompiledQuery,
@@ -25,7 +26,7 @@ export function evaluateOverResources(spec: QuerySpec, resources: readonly JsonO
   const { skip, take } = windowOf(compiled, frame);
   const kept = keptRows(compiled, frame, resources);
   if (compiled.aggregates.length > 0)
-    return toTexts(compiled, aggregate(compiled, frame, kept), [undefined]).slice(skip, skip + take);
+    return toTexts(compiled, aggregateRows(compiled, frame, kept), [undefined]).slice(skip, skip + take);
   if (compiled.order.length > 0) sortRows(compiled, frame, kept);
   return toTexts(compiled, frame, kept).slice(skip, skip + take);
 }
@@ -51,24 +52,13 @@ function toTexts(compiled: CompiledQuery, frame: Frame, rows: readonly Value[]):
   return texts;
 }
 
-function aggregate(compiled: CompiledQuery, frame: Frame, rows: readonly Value[]): Frame {
-  const accumulators: Accumulator[] = compiled.aggregates.map((call) => call.aggregate.create());
+function aggregateRows(compiled: CompiledQuery, frame: Frame, rows: readonly Value[]): Frame {
+  const accumulators = createAccumulators(compiled);
   for (const row of rows) {
     frame.slots[0] = row;
     accumulateRow(compiled, frame, accumulators);
   }
   return { ...frame, aggregates: resultsOf(accumulators) };
-}
-
-/** Feeds the row in `frame` to the accumulators of a query. */
-export function accumulateRow(
-  compiled: CompiledQuery,
-  frame: Frame,
-  accumulators: readonly Accumulator[],
-): void {
-  compiled.aggregates.forEach((call, index) => {
-    accumulators[index]?.add(call.operand(frame));
-  });
 }
 
 function sortRows(compiled: CompiledQuery, frame: Frame, rows: Value[]): void {

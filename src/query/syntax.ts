@@ -50,7 +50,7 @@ export interface MemberNode {
   readonly name: string;
 }
 
-/** `object[index]` with anything but a string literal inside. */
+/** `object[index]` with anything but a string literal inside: that is a member. */
 export interface ElementNode {
   readonly kind: 'element';
   readonly object: Expression;

@@ -40,8 +40,8 @@ export function equalValues(a: Value, b: Value): boolean | undefined {
 }
 
 /**
- * Order by Unicode code point, which is also the order of the UTF-8 bytes that indexes sort by.
- * UTF-16 units alone would sort U+FF5E after U+1F600, whose first unit is a surrogate.
+ * Order by Unicode code point, which is also the order of the indexes. UTF-16 units alone would sort U+FF5E
+ * after U+1F600, whose first unit is a surrogate.
  */
 export function compareStrings(a: string, b: string): number {
   if (a === b) return 0;
@@ -49,15 +49,22 @@ export function compareStrings(a: string, b: string): number {
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
-    if (x !== y) return codePointRank(x) - codePointRank(y);
+    if (x === y) continue;
+    if (x < 0xd800 || y < 0xd800) return x - y;
+    // The difference may be in the second half of a pair, or a half may stand alone.
+    const start =
+      i > 0 && isHighSurrogate(a.charCodeAt(i - 1)) && (isLowSurrogate(x) || isLowSurrogate(y)) ? i - 1 : i;
+    return (a.codePointAt(start) ?? 0) - (b.codePointAt(start) ?? 0);
   }
   return a.length - b.length;
 }
 
-/** Moves surrogates above all other units. */
-function codePointRank(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+function isHighSurrogate(unit: number): boolean {
+  return (unit & 0xfc00) === 0xd800;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return (unit & 0xfc00) === 0xdc00;
 }
 
 /**

@@ -1,0 +1,315 @@
+import type { EpkRange } from '../resource/index.ts';
+import type { Access, ScanAccess } from './access.ts';
+import {
+  GatheredNumbers,
+  intersectSorted,
+  MergedNumbers,
+  NO_NUMBERS,
+  type NumberStream,
+  PointNumbers,
+  sortDistinct,
+} from './number-stream.ts';
+import type { ItemNumber, QuerySource } from './source.ts';
+
+/**
+ * From an access to the numbers worth loading, always in rising order: rows come in the order of insertion
+ * whatever index found them, so a page can go on after the last number of the page before.
+ *
+ * Ranges and unions do not come in that order. They are gathered and sorted, within bounds; what exceeds
+ * them matches so many items that reading all items in order, with a filter, fills a page soon enough.
+ */
+export interface Candidates {
+  readonly numbers: NumberStream;
+  /** Every number read last satisfies the condition. */
+  readonly isExact: boolean;
+  /** Every candidate lies in the range of partition keys asked for. */
+  readonly isConfined: boolean;
+  /** Tells how many of the numbers read last were loaded, and how many of those were kept; may change the rest. */
+  observe?(loaded: number, kept: number): void;
+}
+
+/** What candidates are chosen for. */
+export interface CandidateScope {
+  readonly source: QuerySource;
+  readonly access: Access;
+  /** Only items with a partition key in it are wanted. */
+  readonly epkRange: EpkRange | undefined;
+  /** Only numbers above it are wanted; -1 for all. */
+  readonly after: ItemNumber;
+  /** Counts postings and numbers read from indexes. */
+  readonly meter: { postings: number };
+}
+
+/** Postings read from each term in the first rounds; the last round goes to the limit. */
+const GATHER_ROUNDS: readonly number[] = [256, 2_048, 20_000];
+export const GATHER_MAX = 20_000;
+/** Reading so many postings costs about as much as loading and filtering one item. */
+const POSTINGS_PER_LOAD = 8;
+/** Gathered without a second thought, before any item is read. */
+const GATHER_CHEAPLY_MAX = 2_048;
+/** Items read before deciding whether gathering would pay, and the share of them that must be kept if not. */
+const SAMPLE_SIZE = 128;
+const SAMPLE_KEPT_SHARE = 16;
+const GATHER_CHUNK = 1_024;
+/** Unions of more points are gathered, not merged. */
+const MERGE_MAX = 16;
+
+type Restriction =
+  | { readonly kind: 'access'; readonly access: Access }
+  | { readonly kind: 'epk'; readonly epkRange: EpkRange };
+
+export interface Gathered {
+  readonly numbers: Float64Array;
+  readonly isExact: boolean;
+  readonly isConfined: boolean;
+}
+
+export async function chooseCandidates(scope: CandidateScope): Promise<Candidates> {
+  const { access, epkRange } = scope;
+  if (access.kind === 'nothing') return { numbers: NO_NUMBERS, isExact: true, isConfined: true };
+  if (access.kind === 'everything')
+    return { numbers: allNumbers(scope), isExact: access.isExact, isConfined: true };
+  if (epkRange === undefined) {
+    const stream = orderedStream(scope, access);
+    if (stream !== undefined) return { numbers: stream, isExact: access.isExact, isConfined: true };
+  }
+  const gathered = await gatherCandidates(scope, GATHER_CHEAPLY_MAX);
+  return gathered === undefined ? new SampledCandidates(scope) : listed(gathered);
+}
+
+/** Candidates that were gathered before. */
+export function listed(gathered: Gathered): Candidates {
+  return { ...gathered, numbers: new GatheredNumbers(gathered.numbers) };
+}
+
+/** What is left when indexes do not restrict enough: a stream in order, to be filtered. */
+function filteredStream(scope: CandidateScope): NumberStream {
+  const { access, epkRange } = scope;
+  if (epkRange === undefined && access.kind === 'and') {
+    for (const term of access.terms) {
+      const stream = orderedStream(scope, term);
+      if (stream !== undefined) return stream;
+    }
+  }
+  return allNumbers(scope);
+}
+
+/**
+ * For conditions with many postings: reads items in order and watches how many are kept. When most are, a page
+ * is full before gathering would have ended. When few are, it gathers after all, beyond what it has read; and
+ * when that is too much, it reads on.
+ */
+class SampledCandidates implements Candidates, NumberStream {
+  readonly isConfined = true;
+  readonly #scope: CandidateScope;
+  #stream: NumberStream;
+  #isExact = false;
+  #isDecided = false;
+  #last: ItemNumber;
+  #observed = 0;
+  #kept = 0;
+
+  constructor(scope: CandidateScope) {
+    this.#scope = scope;
+    this.#last = scope.after;
+    this.#stream = filteredStream(scope);
+  }
+
+  get numbers(): NumberStream {
+    return this;
+  }
+
+  get isExact(): boolean {
+    return this.#isExact;
+  }
+
+  observe(loaded: number, kept: number): void {
+    this.#observed += loaded;
+    this.#kept += kept;
+  }
+
+  async next(count: number): Promise<ItemNumber[]> {
+    if (!this.#isDecided && this.#observed >= SAMPLE_SIZE) await this.#decide();
+    const numbers = await this.#stream.next(this.#isDecided ? count : Math.min(count, SAMPLE_SIZE));
+    this.#last = numbers[numbers.length - 1] ?? this.#last;
+    return numbers;
+  }
+
+  async #decide(): Promise<void> {
+    this.#isDecided = true;
+    if (this.#kept * SAMPLE_KEPT_SHARE >= this.#observed) return;
+    const gathered = await gatherCandidates({ ...this.#scope, after: this.#last }, GATHER_MAX);
+    // Candidates outside the range of keys would break the promise of `isConfined`.
+    if (gathered === undefined || !gathered.isConfined) return;
+    await this.#stream.close();
+    this.#stream = new GatheredNumbers(gathered.numbers);
+    this.#isExact = gathered.isExact;
+  }
+
+  close(): Promise<void> {
+    return this.#stream.close();
+  }
+}
+
+function allNumbers({ source, epkRange, after, meter }: CandidateScope): NumberStream {
+  const cursor = source.scanNumbers({
+    ...(epkRange === undefined ? {} : { epkRange }),
+    ...(after < 0 ? {} : { after }),
+  });
+  return new MeteredNumbers(cursor, meter);
+}
+
+class MeteredNumbers implements NumberStream {
+  readonly #stream: NumberStream;
+  readonly #meter: { postings: number };
+
+  constructor(stream: NumberStream, meter: { postings: number }) {
+    this.#stream = stream;
+    this.#meter = meter;
+  }
+
+  async next(count: number): Promise<ItemNumber[]> {
+    const numbers = await this.#stream.next(count);
+    this.#meter.postings += numbers.length;
+    return numbers;
+  }
+
+  close(): Promise<void> {
+    return this.#stream.close();
+  }
+}
+
+/** A stream for an access that can be read in the order of numbers without gathering. */
+function orderedStream(scope: CandidateScope, access: Access): NumberStream | undefined {
+  const { source, after, meter } = scope;
+  if (access.kind === 'scan' && access.isPoint) {
+    return new MeteredNumbers(new PointNumbers(source, access, after), meter);
+  }
+  if (access.kind !== 'or' || access.terms.length > MERGE_MAX) return undefined;
+  const isPoints = access.terms.every((term) => term.kind === 'scan' && term.isPoint);
+  if (!isPoints) return undefined;
+  const streams = access.terms.map((term) => orderedStream(scope, term));
+  return new MergedNumbers(streams.filter((stream) => stream !== undefined));
+}
+
+/**
+ * The candidates as a sorted list; undefined when no term has at most `limit` postings. Terms are read side
+ * by side with growing limits until the smallest is known; the others are then worth reading only as far as
+ * that costs less than loading the smallest's items.
+ */
+export async function gatherCandidates(scope: CandidateScope, limit: number): Promise<Gathered | undefined> {
+  const { access, epkRange } = scope;
+  const restrictions: Restriction[] = (access.kind === 'and' ? access.terms : [access])
+    .filter((term) => term.kind !== 'everything')
+    .map((term) => ({ kind: 'access', access: term }));
+  if (epkRange !== undefined) restrictions.push({ kind: 'epk', epkRange });
+  const results = new Map<Restriction, Gathered>();
+  for (const round of [...GATHER_ROUNDS.filter((each) => each < limit), limit]) {
+    await gatherMissing(scope, restrictions, results, round);
+    if (results.size > 0) break;
+  }
+  if (results.size === 0) return undefined;
+  const least = Math.min(...[...results.values()].map((result) => result.numbers.length));
+  await gatherMissing(scope, restrictions, results, Math.min(limit, least * POSTINGS_PER_LOAD));
+  let numbers: Float64Array | undefined;
+  for (const result of results.values()) {
+    numbers = numbers === undefined ? result.numbers : intersectSorted(numbers, result.numbers);
+  }
+  const isAll = (kind: Restriction['kind']) =>
+    restrictions.every((each) => each.kind !== kind || results.has(each));
+  return {
+    numbers: numbers ?? new Float64Array(0),
+    isExact: access.isExact && isAll('access') && [...results.values()].every((result) => result.isExact),
+    isConfined: isAll('epk'),
+  };
+}
+
+async function gatherMissing(
+  scope: CandidateScope,
+  restrictions: readonly Restriction[],
+  results: Map<Restriction, Gathered>,
+  limit: number,
+): Promise<void> {
+  for (const restriction of restrictions) {
+    if (results.has(restriction) || limit <= 0) continue;
+    const found =
+      restriction.kind === 'epk'
+        ? await gatherKeys(scope, restriction.epkRange, limit)
+        : await gatherAccess(scope, restriction.access, limit);
+    if (found !== undefined) results.set(restriction, found);
+  }
+}
+
+async function gatherKeys(
+  scope: CandidateScope,
+  epkRange: EpkRange,
+  limit: number,
+): Promise<Gathered | undefined> {
+  const { source, after, meter } = scope;
+  const cursor = source.scanNumbers({ epkRange, ...(after < 0 ? {} : { after }) });
+  try {
+    const numbers = await cursor.next(limit + 1);
+    meter.postings += numbers.length;
+    if (numbers.length > limit) return undefined;
+    return { numbers: Float64Array.from(numbers), isExact: true, isConfined: true };
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** Numbers above `after` of any access; undefined when more than `limit` postings would have to be read. */
+async function gatherAccess(
+  scope: CandidateScope,
+  access: Access,
+  limit: number,
+): Promise<Gathered | undefined> {
+  switch (access.kind) {
+    case 'nothing':
+      return { numbers: new Float64Array(0), isExact: true, isConfined: true };
+    case 'everything':
+      return undefined;
+    case 'scan': {
+      const numbers: ItemNumber[] = [];
+      if (!(await gatherScan(scope, access, numbers, limit))) return undefined;
+      return { numbers: sortDistinct(numbers), isExact: access.isExact, isConfined: true };
+    }
+    case 'and':
+      return gatherCandidates({ ...scope, access, epkRange: undefined }, limit);
+    case 'or': {
+      const numbers: ItemNumber[] = [];
+      let isExact = true;
+      for (const term of access.terms) {
+        const found = await gatherAccess(scope, term, limit - numbers.length);
+        if (found === undefined) return undefined;
+        for (const number of found.numbers) numbers.push(number);
+        isExact &&= found.isExact;
+      }
+      return { numbers: sortDistinct(numbers), isExact, isConfined: true };
+    }
+  }
+}
+
+/** Appends to `numbers`; false when there are more than `limit` postings. */
+async function gatherScan(
+  scope: CandidateScope,
+  { pathId, range, isPoint }: ScanAccess,
+  numbers: ItemNumber[],
+  limit: number,
+): Promise<boolean> {
+  const { source, after, meter } = scope;
+  const seek = after >= 0 && isPoint ? { after: { value: range.from, number: after } } : {};
+  const cursor = source.scanIndex({ pathId, range, ...seek });
+  try {
+    for (let read = 0; ; ) {
+      const want = Math.min(GATHER_CHUNK, limit - read + 1);
+      const postings = await cursor.next(want);
+      read += postings.length;
+      meter.postings += postings.length;
+      if (read > limit) return false;
+      for (const { number } of postings) if (number > after) numbers.push(number);
+      if (postings.length < want) return true;
+    }
+  } finally {
+    await cursor.close();
+  }
+}

@@ -1,0 +1,15 @@
+/** Queries: from text to a syntax tree, to a plan over the indexes, to pages of rows. */
+export { type CompiledQuery, compileQuery } from './compiled-query.ts';
+export { executePage } from './execute.ts';
+export type { ExecuteOptions, QueryPage } from './execution.ts';
+export { evaluateOverResources, matchesCondition } from './resource-query.ts';
+export type {
+  ItemNumber,
+  NumberCursor,
+  Posting,
+  PostingCursor,
+  QuerySource,
+  QuerySpec,
+  SourceItem,
+  ValueRange,
+} from './source.ts';

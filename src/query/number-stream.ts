@@ -1,0 +1,121 @@
+import type { ScanAccess } from './access.ts';
+import type { ItemNumber, NumberCursor, PostingCursor, QuerySource } from './source.ts';
+
+/** Item numbers in rising order, each once. Always close it. */
+export type NumberStream = NumberCursor;
+
+export const NO_NUMBERS: NumberStream = {
+  next: () => Promise.resolve([]),
+  close: () => Promise.resolve(),
+};
+
+/** A list that was gathered and sorted before. */
+export class GatheredNumbers implements NumberStream {
+  readonly #numbers: Float64Array;
+  #place = 0;
+
+  constructor(numbers: Float64Array) {
+    this.#numbers = numbers;
+  }
+
+  next(count: number): Promise<ItemNumber[]> {
+    const page = Array.from(this.#numbers.subarray(this.#place, this.#place + count));
+    this.#place += page.length;
+    return Promise.resolve(page);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** The postings of one value: the index keeps them in the order that is wanted. */
+export class PointNumbers implements NumberStream {
+  readonly #cursor: PostingCursor;
+
+  /** `after`: only higher numbers; -1 for all. */
+  constructor(source: QuerySource, { pathId, range }: ScanAccess, after: ItemNumber) {
+    const seek = after < 0 ? {} : { after: { value: range.from, number: after } };
+    this.#cursor = source.scanIndex({ pathId, range, ...seek });
+  }
+
+  async next(count: number): Promise<ItemNumber[]> {
+    const postings = await this.#cursor.next(count);
+    return postings.map((posting) => posting.number);
+  }
+
+  close(): Promise<void> {
+    return this.#cursor.close();
+  }
+}
+
+/** Merges a few streams into one. */
+export class MergedNumbers implements NumberStream {
+  readonly #streams: readonly NumberStream[];
+  readonly #heads: ItemNumber[][];
+  readonly #places: number[];
+
+  constructor(streams: readonly NumberStream[]) {
+    this.#streams = streams;
+    this.#heads = streams.map(() => []);
+    this.#places = streams.map(() => 0);
+  }
+
+  async next(count: number): Promise<ItemNumber[]> {
+    const merged: ItemNumber[] = [];
+    while (merged.length < count) {
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < this.#streams.length; i++) {
+        if (this.#head(i) === undefined) await this.#refill(i, count);
+        least = Math.min(least, this.#head(i) ?? Number.POSITIVE_INFINITY);
+      }
+      if (least === Number.POSITIVE_INFINITY) break;
+      merged.push(least);
+      // Every stream that has it moves on: each number comes once.
+      for (let i = 0; i < this.#streams.length; i++) {
+        if (this.#head(i) === least) this.#places[i] = (this.#places[i] ?? 0) + 1;
+      }
+    }
+    return merged;
+  }
+
+  #head(stream: number): ItemNumber | undefined {
+    return this.#heads[stream]?.[this.#places[stream] ?? 0];
+  }
+
+  async #refill(stream: number, count: number): Promise<void> {
+    // The last fetch was empty: the stream has ended, asking again costs a needless read.
+    if (this.#places[stream] === -1) return;
+    const fetched = (await this.#streams[stream]?.next(count)) ?? [];
+    this.#heads[stream] = fetched;
+    this.#places[stream] = fetched.length === 0 ? -1 : 0;
+  }
+
+  async close(): Promise<void> {
+    for (const stream of this.#streams) await stream.close();
+  }
+}
+
+/** Sorts and removes repetitions, in place. */
+export function sortDistinct(numbers: readonly ItemNumber[]): Float64Array {
+  const sorted = Float64Array.from(numbers).sort();
+  let length = 0;
+  for (const number of sorted) {
+    if (length === 0 || sorted[length - 1] !== number) sorted[length++] = number;
+  }
+  return sorted.subarray(0, length);
+}
+
+/** The numbers that both sorted lists have. */
+export function intersectSorted(a: Float64Array, b: Float64Array): Float64Array {
+  const common = new Float64Array(Math.min(a.length, b.length));
+  let length = 0;
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const x = a[i] as number;
+    const y = b[j] as number;
+    if (x === y) common[length++] = x;
+    if (x <= y) i++;
+    if (y <= x) j++;
+  }
+  return common.subarray(0, length);
+}

@@ -1,0 +1,175 @@
+import { assert, unreachable } from '../base/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import {
+  ARRAY_ELEMENT,
+  allRange,
+  definedRange,
+  equalRange,
+  type Indexer,
+  type IndexRange,
+  intersectRanges,
+  isEmptyRange,
+  prefixRange,
+  rangeAbove,
+  rangeBelow,
+  typeRange,
+} from '../index/index.ts';
+import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOWN, union } from './access.ts';
+import type { Frame } from './binder.ts';
+import type { CompiledQuery, OrderKey } from './compiled-query.ts';
+import { type Comparison, type Condition, type IndexedPath, indexedPath } from './condition.ts';
+import type { ValueRange } from './source.ts';
+import { queryError } from './syntax-error.ts';
+import type { Value } from './values.ts';
+
+/** What an execution needs to know of a container's indexes. */
+export type IndexCoverage = Pick<Indexer, 'coverage'>;
+
+/** The condition as numbers to be found, for these parameters and indexes. */
+export function planAccess(compiled: CompiledQuery, indexes: IndexCoverage, frame: Frame): Access {
+  return compiled.condition === undefined ? EVERYTHING : bind(compiled.condition, indexes, frame);
+}
+
+function bind(condition: Condition, indexes: IndexCoverage, frame: Frame): Access {
+  switch (condition.kind) {
+    case 'and':
+      return intersection(narrowed(condition.terms.map((term) => bind(term, indexes, frame))));
+    case 'or':
+      return union(condition.terms.map((term) => bind(term, indexes, frame)));
+    case 'fixed':
+      return condition.value(frame) === true ? EVERYTHING : NOTHING;
+    case 'opaque': {
+      if (condition.narrowed === undefined) return UNKNOWN;
+      return intersection([bind(condition.narrowed, indexes, frame), UNKNOWN]);
+    }
+    case 'compare':
+      return scan(condition.path, comparisonRange(condition.operator, condition.value(frame)), indexes, {
+        isPoint: condition.operator === '=',
+      });
+    case 'in': {
+      const ranges = condition.values.map((value) => comparisonRange('=', value(frame)));
+      return union(ranges.map((range) => scan(condition.path, range, indexes, { isPoint: true })));
+    }
+    case 'prefix': {
+      const prefix = condition.value(frame);
+      if (typeof prefix !== 'string') return NOTHING;
+      return scan(condition.path, prefixRange(prefix), indexes, { isPoint: false });
+    }
+    case 'type':
+      return scan(
+        condition.path,
+        condition.type === 'defined' ? definedRange() : typeRange(condition.type),
+        indexes,
+        {
+          isPoint: condition.type === 'null',
+        },
+      );
+    default:
+      return unreachable(condition);
+  }
+}
+
+/** Undefined when nothing compares with `value` like that. */
+function comparisonRange(operator: Comparison, value: Value): IndexRange | undefined {
+  // Explicit paths have entries for undefined, but nothing is ever equal to it.
+  if (value === undefined) return undefined;
+  switch (operator) {
+    case '=':
+      return equalRange(value);
+    case '<':
+      return rangeBelow(value, false);
+    case '<=':
+      return rangeBelow(value, true);
+    case '>':
+      return rangeAbove(value, false);
+    case '>=':
+      return rangeAbove(value, true);
+    default:
+      return unreachable(operator);
+  }
+}
+
+function scan(
+  path: IndexedPath,
+  range: IndexRange | undefined,
+  indexes: IndexCoverage,
+  { isPoint }: { isPoint: boolean },
+): Access {
+  if (range === undefined || isEmptyRange(range)) return NOTHING;
+  if (!indexes.coverage(path.segments).indexed) return UNKNOWN;
+  const isBelowArray = path.segments.includes(ARRAY_ELEMENT);
+  return { kind: 'scan', pathId: path.id, range, isPoint, isBelowArray, isExact: range.exact };
+}
+
+/** Ranges of one property that must all hold, as one; elements of an array may satisfy them one by one. */
+function narrowed(terms: readonly Access[]): Access[] {
+  const byPath = new Map<string, ScanAccess>();
+  const rest: Access[] = [];
+  for (const term of terms) {
+    if (term.kind !== 'scan' || term.isBelowArray) {
+      rest.push(term);
+      continue;
+    }
+    const key = term.pathId.toString('latin1');
+    const known = byPath.get(key);
+    if (known === undefined) {
+      byPath.set(key, term);
+      continue;
+    }
+    const range = intersectRanges(indexRange(known), indexRange(term));
+    if (isEmptyRange(range)) return [NOTHING];
+    // No bound falls inside a point: what a point has in common with another range is the point.
+    byPath.set(key, { ...known, range, isPoint: known.isPoint || term.isPoint, isExact: range.exact });
+  }
+  return [...rest, ...byPath.values()];
+}
+
+function indexRange({ range, isExact }: ScanAccess): IndexRange {
+  return { ...range, exact: isExact };
+}
+
+/** How ORDER BY is served. */
+export interface OrderPlan {
+  readonly key: OrderKey;
+  readonly pathId: Buffer;
+  /** Entries of the ordering property that can satisfy the condition. */
+  readonly range: ValueRange;
+  /** Whether items without the property belong to the result. */
+  readonly includesMissing: boolean;
+  /** What remains of the condition when only entries in `range` are read. */
+  readonly rest: Access;
+}
+
+/**
+ * @throws DatabaseError `BadRequest` when no index can serve the order: several terms, something that is no
+ * property, or a property that the policy excludes.
+ */
+export function planOrder(compiled: CompiledQuery, access: Access, indexes: IndexCoverage): OrderPlan {
+  const [key, second] = compiled.order;
+  assert(key !== undefined, 'only ordered queries have an order to plan');
+  if (second !== undefined) {
+    const message =
+      'The order by query does not have a corresponding composite index that it can be served from.';
+    throw new DatabaseError('BadRequest', message);
+  }
+  if (key.path === undefined || key.path.length === 0) {
+    const location = { start: 0, end: compiled.text.length };
+    throw queryError('SC2206', 'An ORDER BY item must be a path to a property of the document.', location);
+  }
+  const { id, segments } = indexedPath(key.path);
+  const coverage = indexes.coverage(segments);
+  if (!coverage.indexed) {
+    throw new DatabaseError(
+      'BadRequest',
+      'The index path corresponding to the specified order-by item is excluded.',
+    );
+  }
+  const terms = access.kind === 'and' ? access.terms : [access];
+  const own = terms.find((term): term is ScanAccess => term.kind === 'scan' && term.pathId.equals(id));
+  if (own === undefined) {
+    return { key, pathId: id, range: allRange(), includesMissing: coverage.explicit, rest: access };
+  }
+  const others = terms.filter((term) => term !== own);
+  const rest = intersection(access.isExact ? others : [...others, UNKNOWN]);
+  return { key, pathId: id, range: own.range, includesMissing: coverage.explicit, rest };
+}
