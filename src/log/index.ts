@@ -1,2 +1,18 @@
 /** The durable ordered log: its interface and its engines. */
-export { FencedError, type Log, LogDamagedError, type Lsn, type PartitionNumber } from './log.ts';
+export { type FileLog, type FileLogOptions, type LogRetention, openFileLog } from './file-log.ts';
+export {
+  FencedError,
+  type Log,
+  LogDamagedError,
+  LogLockedError,
+  LogVersionError,
+  type Lsn,
+  type PartitionNumber,
+} from './log.ts';
+export {
+  createMemoryLog,
+  type MemoryLog,
+  type MemoryLogOptions,
+  type MemoryMedium,
+  type UnsyncedFate,
+} from './memory-log.ts';

@@ -25,6 +25,28 @@ export class LogDamagedError extends Error {
   override name = 'LogDamagedError';
 }
 
+/** The log was written by a newer version of this program, which this one cannot read. Nothing was changed. */
+export class LogVersionError extends Error {
+  override name = 'LogVersionError';
+  readonly found: number;
+  readonly supported: number;
+
+  constructor(name: string, found: number, supported: number) {
+    super(`${name} has format ${found}; this version of Orrery reads formats up to ${supported}`);
+    this.found = found;
+    this.supported = supported;
+  }
+}
+
+/** Somebody else has the log open; two writers would destroy it. */
+export class LogLockedError extends Error {
+  override name = 'LogLockedError';
+
+  constructor(directory: string) {
+    super(`the log in ${directory} is open already, here or in another process`);
+  }
+}
+
 /**
  * A durable, totally ordered log for each partition. Only this module makes anything durable.
  *

@@ -10,7 +10,7 @@ export interface Disk {
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>;
   /** Names (not paths) in the folder, sorted; empty when there is no such folder. */
   list(directory: string): Promise<string[]>;
-  /** Makes the folder and its parents; no error when it exists. */
+  /** Makes the folder and its parents, durably; no error when it exists. */
   makeDirectory(directory: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; no error when it is missing. */

@@ -37,15 +37,17 @@ async function lockByOpen(path: string): Promise<(() => Promise<void>) | undefin
   }
 }
 
-async function lockByName(path: string): Promise<(() => Promise<void>) | undefined> {
-  const handle = await fs.open(path, 'a');
+async function lockByName(file: string): Promise<(() => Promise<void>) | undefined> {
+  const handle = await fs.open(file, 'a');
   const { dev, ino } = await handle.stat({ bigint: true }).finally(() => handle.close());
   const name = `orrery-lock-${createHash('sha256').update(`${dev}:${ino}`).digest('hex')}`;
   const server = createServer((socket) => socket.destroy());
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : abstractName(name), resolve);
+      const path = process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : abstractName(name);
+      // Not exclusive, it would be shared among the workers of a cluster.
+      server.listen({ path, exclusive: true }, resolve);
     });
   } catch (error) {
     if (isCode(error, 'EADDRINUSE')) return undefined;

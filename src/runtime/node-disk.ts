@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { assert } from '../base/index.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { lockFile } from './file-lock.ts';
@@ -19,7 +20,12 @@ export function createNodeDisk(): Disk {
       }
     },
     makeDirectory: async (directory) => {
-      await fs.promises.mkdir(directory, { recursive: true });
+      const first = await fs.promises.mkdir(directory, { recursive: true });
+      // A folder is a name in its parent, and as easily lost.
+      for (let path = resolve(directory); first !== undefined; path = dirname(path)) {
+        await syncDirectory(dirname(path));
+        if (path === resolve(first)) break;
+      }
     },
     rename: (from, to) => fs.promises.rename(from, to),
     remove: (path) => fs.promises.rm(path, { force: true }),

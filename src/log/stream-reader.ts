@@ -1,0 +1,249 @@
+import { crc32 } from 'node:zlib';
+import { WeightedCache } from '../base/index.ts';
+import {
+  FRAME_HEADER_BYTES,
+  FrameKind,
+  frameEnd,
+  isFrameSound,
+  kindAt,
+  lsnAt,
+  partitionAt,
+} from './frame.ts';
+import { LogDamagedError, type Lsn } from './log.ts';
+import { type PartitionState, POINT_DISTANCE } from './partition-table.ts';
+import { lastPointAt, listedPoints, type Points, type SealedSegment } from './sealed-segment.ts';
+import type { SegmentFiles } from './segment-files.ts';
+import { damage, segmentName } from './segment-header.ts';
+import type { StreamWriter } from './stream-writer.ts';
+import type { TailCache } from './tail-cache.ts';
+
+const READ_BYTES_MIN = 16 << 10;
+const READ_BYTES_MAX = 1 << 20;
+/** Reading over this many foreign bytes costs less than a second read. */
+const GAP_BYTES_MAX = 32 << 10;
+const POINTS_CACHE_BYTES = 8 << 20;
+
+/** A segment as readers see it, whether full or still being written. */
+interface Place {
+  readonly segment: number;
+  readonly seed: number;
+  readonly points: Points;
+  /** Last entry of the partition in this segment that is durable. */
+  readonly lastLsn: Lsn;
+  readonly dataEnd: number;
+}
+
+/** Bytes of a segment from `start` on, and whether they come from the disk and so must be checked. */
+interface Chunk {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly isChecked: boolean;
+}
+
+/** One call of `read`: what was found so far. */
+interface Harvest {
+  readonly state: PartitionState;
+  readonly bytesMax: number;
+  readonly entries: Uint8Array[];
+  bytes: number;
+  next: Lsn;
+}
+
+/** Finds the entries of one partition among those of all others. */
+export class StreamReader {
+  readonly #files: SegmentFiles;
+  readonly #cache: TailCache;
+  readonly #segments: Pick<StreamWriter, 'sealed' | 'active'>;
+  readonly #points = new WeightedCache<number, Buffer>(POINTS_CACHE_BYTES);
+
+  constructor(parts: {
+    files: SegmentFiles;
+    cache: TailCache;
+    segments: Pick<StreamWriter, 'sealed' | 'active'>;
+  }) {
+    this.#files = parts.files;
+    this.#cache = parts.cache;
+    this.#segments = parts.segments;
+  }
+
+  /** The durable entries of `state` from `fromLsn` on; views of larger buffers. See Log.read. */
+  async read(state: PartitionState, fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]> {
+    const tail = state.tail;
+    const harvest: Harvest = { state, bytesMax, entries: [], bytes: 0, next: fromLsn };
+    while (harvest.next <= tail && isHungry(harvest)) {
+      try {
+        await this.#readOn(harvest, tail);
+      } catch (error) {
+        // Trimmed while we read, files and all; what was found before that is still right.
+        if (harvest.next >= state.head) throw error;
+        if (harvest.entries.length === 0) throw new RangeError(`entry ${harvest.next} is trimmed`);
+        break;
+      }
+    }
+    return harvest.entries;
+  }
+
+  /** Lets go of what is kept for a segment that is deleted. */
+  forget(segment: number): void {
+    this.#points.delete(segment);
+  }
+
+  #activePlace(state: PartitionState, lsn: Lsn): Place | undefined {
+    const { header, end } = this.#segments.active;
+    if (state.points === undefined || lsn < (state.points[0] ?? 0)) return undefined;
+    const points = listedPoints(state.points);
+    return { segment: header.number, seed: header.seed, points, lastLsn: state.tail, dataEnd: end };
+  }
+
+  async #sealedPlace(state: PartitionState, lsn: Lsn): Promise<Place | undefined> {
+    const { sealed } = this.#segments;
+    for (let index = sealed.length - 1; index >= 0; index--) {
+      const segment = sealed[index];
+      const row = segment?.rowOf(state.number) ?? -1;
+      if (segment === undefined || row < 0 || segment.firstLsn(row) > lsn) continue;
+      if (segment.lastLsn(row) < lsn) return undefined;
+      const points = segment.pointsOf(row, segment.points ?? (await this.#loadPoints(segment)));
+      const { number, extent, header } = segment;
+      const lastLsn = segment.lastLsn(row);
+      return { segment: number, seed: header.seed, points, lastLsn, dataEnd: extent.dataEnd };
+    }
+    return undefined;
+  }
+
+  async #loadPoints(segment: SealedSegment): Promise<Buffer> {
+    const cached = this.#points.get(segment.number);
+    if (cached !== undefined) return cached;
+    const bytes = await this.#files.read(segment.number, segment.pointsStart, segment.pointsBytes);
+    if (bytes.length !== segment.pointsBytes || crc32(bytes) !== segment.pointsCrc) {
+      throw damage(segmentName(segment.number), segment.pointsStart, 'its footer does not check out');
+    }
+    this.#points.set(segment.number, bytes, bytes.length);
+    return bytes;
+  }
+
+  async #readOn(harvest: Harvest, tail: Lsn): Promise<void> {
+    const { state, next } = harvest;
+    const place = this.#activePlace(state, next) ?? (await this.#sealedPlace(state, next));
+    if (place === undefined) {
+      throw new LogDamagedError(`no log segment holds entry ${next} of partition ${state.number}`);
+    }
+    await this.#readFrom(place, harvest, Math.min(tail, place.lastLsn));
+  }
+
+  /** Takes what `place` holds, as far as the harvest wants it. */
+  async #readFrom(place: Place, harvest: Harvest, last: Lsn): Promise<void> {
+    const cursor = new Cursor(place.points, lastPointAt(place.points, harvest.next));
+    let needed = 0;
+    for (;;) {
+      const length = Math.max(needed, chunkLength(place, cursor.point, harvest.bytesMax - harvest.bytes));
+      const chunk = await this.#chunk(place, cursor.offset, length);
+      needed = takeEntries(place, cursor, chunk, harvest, last);
+      if (needed === DONE) return;
+      const isWhole = chunk.isChecked || chunk.buffer.length < length;
+      // A frame that is cut off is read again from its start; one that is cut off there, and not for
+      // want of asking, is not what it says it is.
+      const isStuck = cursor.offset === chunk.start && (needed <= length || isWhole);
+      if (needed === DAMAGED || isStuck) throw firstDamage(place, chunk, harvest.next);
+    }
+  }
+
+  async #chunk(place: Place, start: number, length: number): Promise<Chunk> {
+    const cached = this.#cache.find(place.segment, start);
+    if (cached !== undefined) return { buffer: cached, start, isChecked: true };
+    const bytes = Math.min(length, place.dataEnd - start);
+    return { buffer: await this.#files.read(place.segment, start, bytes), start, isChecked: false };
+  }
+}
+
+function isHungry(harvest: Harvest): boolean {
+  return harvest.entries.length === 0 || harvest.bytes < harvest.bytesMax;
+}
+
+/** How much to read from a point on: up to the budget, but not over long stretches of other partitions' entries. */
+function chunkLength({ points }: Place, first: number, budget: number): number {
+  const limit = Math.min(Math.max(budget, READ_BYTES_MIN), READ_BYTES_MAX);
+  const start = points.offset(first);
+  let end = start + POINT_DISTANCE;
+  for (let index = first + 1; index < points.count && end - start < limit; index++) {
+    if (points.offset(index) - end > GAP_BYTES_MAX) break;
+    end = points.offset(index) + POINT_DISTANCE;
+  }
+  // The last entry begins before `end` and usually goes a little further.
+  return end - start + POINT_DISTANCE;
+}
+
+/** A position among the frames of a segment, led by the points of one partition. */
+class Cursor {
+  readonly #points: Points;
+  point: number;
+  offset = 0;
+  #windowEnd = 0;
+
+  constructor(points: Points, point: number) {
+    this.#points = points;
+    this.point = point;
+    this.#moveTo(point);
+  }
+
+  /**
+   * Goes to the frame at `offset`, or to the next point if that comes first: between two points all entries
+   * of the partition begin less than POINT_DISTANCE after the first one. False when there is no further one.
+   */
+  advance(offset: number): boolean {
+    this.offset = offset;
+    return offset < this.#windowEnd || this.#moveTo(this.point + 1);
+  }
+
+  #moveTo(point: number): boolean {
+    if (point >= this.#points.count) return false;
+    this.point = point;
+    this.offset = this.#points.offset(point);
+    this.#windowEnd = this.offset + POINT_DISTANCE;
+    return true;
+  }
+}
+
+const DONE = 0;
+const DAMAGED = -1;
+
+/**
+ * Walks the frames of a chunk and moves the partition's entries to the harvest. Returns DONE, DAMAGED, or
+ * how many bytes from the cursor on it takes to go on.
+ */
+function takeEntries(place: Place, cursor: Cursor, chunk: Chunk, harvest: Harvest, last: Lsn): number {
+  const { buffer, start } = chunk;
+  const partition = harvest.state.number;
+  while (harvest.next <= last && isHungry(harvest)) {
+    const position = cursor.offset - start;
+    if (position + FRAME_HEADER_BYTES > buffer.length) return FRAME_HEADER_BYTES;
+    const end = frameEnd(buffer, position);
+    if (end === undefined) return DAMAGED;
+    if (kindAt(buffer, position) === FrameKind.entry && partitionAt(buffer, position) === partition) {
+      const lsn = lsnAt(buffer, position);
+      if (lsn > harvest.next) return DAMAGED;
+      if (lsn === harvest.next) {
+        if (end > buffer.length) return end - position;
+        if (!chunk.isChecked && !isFrameSound(buffer, position, end, place.seed)) return DAMAGED;
+        const entry = buffer.subarray(position + FRAME_HEADER_BYTES, end);
+        harvest.entries.push(entry);
+        harvest.bytes += entry.length;
+        harvest.next++;
+        if (harvest.next > last) return DONE;
+      }
+    }
+    if (!cursor.advance(start + end)) return DAMAGED;
+  }
+  return DONE;
+}
+
+/** Names the first frame of a chunk that does not check out. */
+function firstDamage(place: Place, chunk: Chunk, lsn: Lsn): Error {
+  let position = 0;
+  for (;;) {
+    const end = frameEnd(chunk.buffer, position);
+    if (end === undefined || end > chunk.buffer.length) break;
+    if (!isFrameSound(chunk.buffer, position, end, place.seed)) break;
+    position = end;
+  }
+  return damage(segmentName(place.segment), chunk.start + position, `entry ${lsn} cannot be read`);
+}

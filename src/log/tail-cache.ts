@@ -1,0 +1,59 @@
+const ARENA_BYTES = 2 << 20;
+
+interface Arena {
+  readonly segment: number;
+  /** Offset in the segment of the first byte. */
+  readonly start: number;
+  readonly buffer: Buffer;
+  used: number;
+}
+
+/**
+ * The newest bytes of the stream. Groups are put together in it, written to disk from it, and read from it
+ * by whoever follows the tail, so it costs no copy. Memory goes back when the last reader lets go of its
+ * views, in pieces of 2 MiB.
+ */
+export class TailCache {
+  readonly #bytesMax: number;
+  readonly #arenas: Arena[] = [];
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Space to put `bytes` together that will stand at `offset` of `segment`. */
+  reserve(segment: number, offset: number, bytes: number): Buffer {
+    let arena = this.#arenas.at(-1);
+    const follows = arena !== undefined && arena.segment === segment && arena.start + arena.used === offset;
+    if (arena === undefined || !follows || arena.used + bytes > arena.buffer.length) {
+      const size = Math.max(bytes, Math.min(ARENA_BYTES, this.#bytesMax >> 2));
+      arena = { segment, start: offset, buffer: Buffer.allocUnsafeSlow(size), used: 0 };
+      this.#arenas.push(arena);
+      this.#bytes += size;
+      this.#evict();
+    }
+    arena.used += bytes;
+    return arena.buffer.subarray(arena.used - bytes, arena.used);
+  }
+
+  /** All cached bytes from `offset` of `segment` on; undefined when the byte there is not cached. */
+  find(segment: number, offset: number): Buffer | undefined {
+    // From the newest back: whoever reads from here reads near the tail.
+    for (let index = this.#arenas.length - 1; index >= 0; index--) {
+      const arena = this.#arenas[index];
+      if (arena === undefined || arena.segment < segment) return undefined;
+      const from = offset - arena.start;
+      if (arena.segment === segment && from >= 0 && from < arena.used) {
+        return arena.buffer.subarray(from, arena.used);
+      }
+    }
+    return undefined;
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#bytesMax && this.#arenas.length > 1) {
+      this.#bytes -= this.#arenas.shift()?.buffer.length ?? 0;
+    }
+  }
+}
