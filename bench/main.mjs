@@ -1,6 +1,6 @@
 // What the server costs: `npm run bench` in the root measures everything once; see README.md beside this file.
 import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -62,6 +62,11 @@ async function main() {
     ...(values.quick ? { containers: 200 } : {}),
   };
   const results = { machine: describeMachine(), startedAt: new Date().toISOString() };
+  if (results.machine.loadBefore > 0.5) {
+    process.stderr.write(
+      'the machine is busy with other work: figures below will be worse than the server is\n',
+    );
+  }
   for (const part of parts) {
     process.stderr.write(`${part} …\n`);
     results[part] = await PARTS[part](settings, results);
@@ -91,6 +96,7 @@ function describeMachine() {
     cpus: cpus().length,
     cpu: cpu?.model,
     memoryGb: Math.round(totalmem() / 2 ** 30),
+    loadBefore: loadavg()[0],
   };
 }
 

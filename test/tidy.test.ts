@@ -130,7 +130,7 @@ function readImports(path: string, code: string): Import[] {
 const sources = listFiles('src', /\.ts$/).map(readSource);
 const tests = listFiles('test', /\.ts$/).map(readSource);
 const byPath = new Map([...sources, ...tests].map((file) => [file.path, file]));
-const product = sources.filter((file) => !file.path.endsWith('.test.ts'));
+const product = sources.filter((file) => !/\.(test|bench)\.ts$/.test(file.path));
 
 function moduleOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1];
