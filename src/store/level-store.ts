@@ -20,12 +20,17 @@ import {
   type StoreWrite,
 } from './store.ts';
 import { StoreLife } from './store-life.ts';
+import { fromStored, toStored } from './stored-value.ts';
 import { WriteGroups } from './write-groups.ts';
 import { lastMark, markKey, markValue, RESERVED } from './write-marks.ts';
 
 const MIB = 1024 * 1024;
 /** Bytes that one call into the engine may gather for a cursor; its default is the size of a few items. */
 const CURSOR_BYTES = MIB;
+/** Size of a table file. Smaller ones make shorter compactions and a finer measure of what is mapped. */
+const TABLE_BYTES = 4 * MIB;
+/** Files that the engine counts as open beside the tables. */
+const OTHER_FILES = 10;
 const FORMAT_KEY = Buffer.concat([RESERVED, Buffer.from('format')]);
 const ENCODINGS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
@@ -46,6 +51,12 @@ export interface LevelStoreOptions {
   readonly writeBufferBytes?: number;
   /** Uncompressed blocks kept for reads. Default 32 MiB. */
   readonly cacheBytes?: number;
+  /**
+   * Table files that are mapped into memory at a time; beyond it a read has to open one first (some 50 µs).
+   * Such pages count as the process's memory, though the system can take them away. Default (and least)
+   * 256 MiB, so that three regions in one process stay below 1 GiB.
+   */
+  readonly mappedBytes?: number;
 }
 
 /**
@@ -57,7 +68,8 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
     ...ENCODINGS,
     writeBufferSize: options.writeBufferBytes ?? 16 * MIB,
     cacheSize: options.cacheBytes ?? 32 * MIB,
-    maxFileSize: 16 * MIB,
+    maxFileSize: TABLE_BYTES,
+    maxOpenFiles: OTHER_FILES + Math.floor((options.mappedBytes ?? 256 * MIB) / TABLE_BYTES),
   });
   try {
     await level.open();
@@ -144,7 +156,7 @@ class LevelStore implements Store {
   get(key: Uint8Array): Buffer | undefined {
     this.#life.check();
     try {
-      return this.#level.getSync(key) as Buffer | undefined;
+      return fromStoredIfAny(this.#level.getSync(key));
     } catch (error) {
       throw this.#life.fail(error);
     }
@@ -209,7 +221,7 @@ class LevelStore implements Store {
       for (const writes of group) {
         for (const { key, value } of writes) {
           if (value === undefined) batch.del(key);
-          else batch.put(key, value);
+          else batch.put(key, toStored(value));
         }
       }
       const n = this.#batches + 1;
@@ -231,12 +243,16 @@ async function readMany(
   life.enter();
   try {
     // The engine reads the list before it returns the promise and does not change it.
-    return (await level.getMany(keys as Uint8Array[], options)) as (Buffer | undefined)[];
+    return (await level.getMany(keys as Uint8Array[], options)).map(fromStoredIfAny);
   } catch (error) {
     throw life.fail(error);
   } finally {
     life.leave();
   }
+}
+
+function fromStoredIfAny(stored: Uint8Array | undefined): Buffer | undefined {
+  return stored === undefined ? undefined : fromStored(stored as Buffer);
 }
 
 class LevelSnapshot implements StoreSnapshot {
@@ -257,7 +273,7 @@ class LevelSnapshot implements StoreSnapshot {
   get(key: Uint8Array): Buffer | undefined {
     this.#check();
     try {
-      return this.#level.getSync(key, this.#options) as Buffer | undefined;
+      return fromStoredIfAny(this.#level.getSync(key, this.#options));
     } catch (error) {
       throw this.#life.fail(error);
     }
@@ -333,6 +349,7 @@ class LevelCursor implements StoreCursor {
       if (more.length === 0) break;
       for (const pair of more) pairs.push(pair);
     }
+    for (const pair of pairs) pair[1] = fromStored(pair[1]);
     return pairs;
   }
 
