@@ -122,7 +122,7 @@ class AccountResources implements Resources {
 
   async replaceContainer(path: ContainerPath, body: JsonObject, ifMatch?: string): Promise<JsonObject> {
     const old = this.#containers.container(path);
-    const definition = normalizeContainer(body);
+    const definition = normalizeContainer(body, { previous: old.definition });
     checkReplacement(old.definition, definition);
     refuseUnsupported(definition);
     if (JSON.stringify(definition.indexingPolicy) !== JSON.stringify(old.definition.indexingPolicy)) {

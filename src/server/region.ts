@@ -2,7 +2,7 @@
  * One region's node: its partitions over one log and one store, its engine, its replication. Everything that
  * touches the world is handed in, so the simulator opens exactly this.
  */
-import type { AccountState, ContainerRecord, Directory } from '../account/index.ts';
+import type { AccountChange, AccountState, ContainerRecord, Directory } from '../account/index.ts';
 import type { PartitionStatus, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { HybridClock, type Origin } from '../causality/index.ts';
@@ -145,7 +145,7 @@ class RegionNode implements Region {
   async open(): Promise<void> {
     const { directory, network, listenAddresses } = this.#options;
     for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
-    this.#removals.push(directory.onChange((state, previous) => this.#accountChanged(state, previous)));
+    this.#removals.push(directory.onChange((...args) => this.#accountChanged(...args)));
     this.#forwardListener = await serveForwarding(
       network,
       listenAddresses.forwarding,
@@ -181,17 +181,15 @@ class RegionNode implements Region {
     });
   }
 
-  #accountChanged(state: AccountState, previous: AccountState): void {
+  #accountChanged(state: AccountState, previous: AccountState, change: AccountChange): void {
     if (state.epoch !== previous.epoch) {
       this.#book.membershipChanged(state);
       this.#replication?.membersChanged();
     }
-    if (state.containers === previous.containers) return;
-    for (const [rid, record] of Object.entries(state.containers)) {
-      if (previous.containers[rid] === undefined) void this.#attempt(this.#parts.open(record));
-    }
-    for (const [rid, record] of Object.entries(previous.containers)) {
-      if (state.containers[rid] === undefined) void this.#attempt(this.#dropContainer(record));
+    for (const record of change.containers?.put ?? []) void this.#attempt(this.#parts.open(record));
+    for (const rid of change.containers?.removed ?? []) {
+      const record = previous.containers[rid];
+      if (record !== undefined) void this.#attempt(this.#dropContainer(record));
     }
   }
 
