@@ -24,7 +24,7 @@ export type HttpRefusal = 400 | 408 | 413 | 431;
 
 export interface HttpListener {
   readonly port: number;
-  /** Takes no new connections, finishes requests in flight, then resolves. Idle keep-alive connections are closed. */
+  /** Takes no new connections, closes idle ones, finishes requests in flight, then resolves. */
   close(): Promise<void>;
 }
 

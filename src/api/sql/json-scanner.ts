@@ -23,7 +23,7 @@ export class JsonScanner {
     this.#expect(CLOSE_ARRAY);
   }
 
-  /** Calls `visit` with each member's name and text. @throws DatabaseError `BadRequest` when this is no object. */
+  /** Calls `visit` with each member's name and text. @throws DatabaseError `BadRequest` as `elements`. */
   members(visit: (name: string, value: Buffer) => void): void {
     this.#expect(OPEN_OBJECT);
     if (this.#accept(CLOSE_OBJECT)) return;
