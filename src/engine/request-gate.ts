@@ -99,8 +99,18 @@ export function regionsThatLead(
   return [...homes, ...others].map((region) => region.name).filter((name) => name !== self);
 }
 
-export function originsOf(state: AccountState): Origin[] {
-  return [...state.regions.map((region) => region.origin), ...state.retiredOrigins].sort((a, b) => a - b);
+/** States are immutable, and every answer needs the origins of the present one. */
+const knownOrigins = new WeakMap<AccountState, readonly Origin[]>();
+
+/** Every origin that ever was, in rising order: a session token lists them all. */
+function originsOf(state: AccountState): readonly Origin[] {
+  let origins = knownOrigins.get(state);
+  if (origins === undefined) {
+    const all = [...state.regions.map((region) => region.origin), ...state.retiredOrigins];
+    origins = all.sort((a, b) => a - b);
+    knownOrigins.set(state, origins);
+  }
+  return origins;
 }
 
 export function headOf(

@@ -75,29 +75,46 @@ function writePostings(
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
-  const oldTerms = old === undefined ? [] : termsOf(old, indexer);
-  const newTerms = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
-  const sameNumber = old !== undefined && now !== undefined && old.incarnation === now.incarnation;
-  const kept = sameNumber ? intersection(oldTerms, newTerms) : undefined;
-  for (const term of oldTerms) {
-    if (old === undefined || kept?.has(term.toString('latin1'))) continue;
-    writes.push({ key: indexPosting(partition, term, old.incarnation), value: undefined });
+  let gone: readonly Buffer[] = old === undefined ? [] : termsOf(old, indexer);
+  let fresh: readonly Buffer[] = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
+  if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
+    [gone, fresh] = differingTerms(gone, fresh);
   }
-  for (const term of newTerms) {
-    if (now === undefined || kept?.has(term.toString('latin1'))) continue;
-    writes.push({ key: indexPosting(partition, term, now.incarnation), value: NOTHING });
+  if (old !== undefined) {
+    for (const term of gone)
+      writes.push({ key: indexPosting(partition, term, old.incarnation), value: undefined });
+  }
+  if (now !== undefined) {
+    for (const term of fresh)
+      writes.push({ key: indexPosting(partition, term, now.incarnation), value: NOTHING });
   }
 }
 
-function intersection(a: readonly Buffer[], b: readonly Buffer[]): Set<string> {
-  const inA = new Set<string>();
-  for (const term of a) inA.add(term.toString('latin1'));
-  const both = new Set<string>();
-  for (const term of b) {
-    const text = term.toString('latin1');
-    if (inA.has(text)) both.add(text);
+/**
+ * The terms that only one of two versions of an item has. Most properties of a replaced item stay as they were,
+ * and then their terms stand at the same places; only what is left after pairing those off is looked up.
+ */
+function differingTerms(old: readonly Buffer[], now: readonly Buffer[]): [Buffer[], Buffer[]] {
+  const oldLeft: Buffer[] = [];
+  const nowLeft: Buffer[] = [];
+  const longer = Math.max(old.length, now.length);
+  for (let place = 0; place < longer; place++) {
+    const a = old[place];
+    const b = now[place];
+    if (a !== undefined && b !== undefined && a.equals(b)) continue;
+    if (a !== undefined) oldLeft.push(a);
+    if (b !== undefined) nowLeft.push(b);
   }
-  return both;
+  const inOld = new Set(oldLeft.map(textOf));
+  const inNow = new Set(nowLeft.map(textOf));
+  return [
+    oldLeft.filter((term) => !inNow.has(textOf(term))),
+    nowLeft.filter((term) => !inOld.has(textOf(term))),
+  ];
+}
+
+function textOf(term: Buffer): string {
+  return term.toString('latin1');
 }
 
 export function termsOf(put: StoredPut, indexer: Indexer): Buffer[] {
