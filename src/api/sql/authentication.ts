@@ -130,7 +130,8 @@ export class Authentication {
     throw new DatabaseError(
       'Unauthorized',
       "The input authorization token can't serve the request. " +
-        'Please check that the expected payload is built as per the protocol, and check the key being used. ' +
+        'Please check that the expected payload is built as per the protocol, ' +
+        'and check the key being used. ' +
         'Server used the following payload to sign: ' +
         `'${payloads[0]}'`,
     );
