@@ -93,7 +93,7 @@ async function closedLoop(job, meter) {
         connections[index].send(next());
       };
       const connection = new Connection(job.port, answered, reject);
-      connection.ready.then(step);
+      void connection.ready.then(step);
       return connection;
     });
     schedule(job, meter, () => {
@@ -127,7 +127,7 @@ async function openLoop(job, meter) {
         },
         reject,
       );
-      connection.ready.then(() => free.push(index));
+      void connection.ready.then(() => free.push(index));
       return { connection, state };
     });
     let nextAt = performance.now() + 100;
