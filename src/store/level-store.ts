@@ -28,7 +28,7 @@ const MIB = 1024 * 1024;
 /** Bytes that one call into the engine may gather for a cursor; its default is the size of a few items. */
 const CURSOR_BYTES = MIB;
 /** Size of a table file. Smaller ones make shorter compactions and a finer measure of what is mapped. */
-const TABLE_BYTES = 4 * MIB;
+const TABLE_BYTES = 3 * MIB;
 /** Files that the engine counts as open beside the tables. */
 const OTHER_FILES = 10;
 const FORMAT_KEY = Buffer.concat([RESERVED, Buffer.from('format')]);
@@ -54,7 +54,7 @@ export interface LevelStoreOptions {
   /**
    * Table files that are mapped into memory at a time; beyond it a read has to open one first (some 50 µs).
    * Such pages count as the process's memory, though the system can take them away. Default (and least)
-   * 256 MiB, so that three regions in one process stay below 1 GiB.
+   * 192 MiB, so that three regions in one process stay below 1 GiB.
    */
   readonly mappedBytes?: number;
 }
@@ -69,7 +69,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
     writeBufferSize: options.writeBufferBytes ?? 16 * MIB,
     cacheSize: options.cacheBytes ?? 32 * MIB,
     maxFileSize: TABLE_BYTES,
-    maxOpenFiles: OTHER_FILES + Math.floor((options.mappedBytes ?? 256 * MIB) / TABLE_BYTES),
+    maxOpenFiles: OTHER_FILES + Math.floor((options.mappedBytes ?? 192 * MIB) / TABLE_BYTES),
   });
   try {
     await level.open();
