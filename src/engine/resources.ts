@@ -6,7 +6,7 @@ import type {
   Directory,
   OfferRecord,
 } from '../account/index.ts';
-import { isJsonObject, type JsonObject } from '../base/index.ts';
+import type { JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   checkReplacement,
@@ -199,8 +199,7 @@ class AccountResources implements Resources {
         'The rid in the body of the offer does not match the rid in the path.',
       );
     }
-    const content = isJsonObject(body.content) ? body.content : {};
-    const throughput = throughputOfOffer(content);
+    const throughput = throughputOfOffer(body);
     const timeMs = this.#runtime.nowMs();
     return this.#offerBody(
       await this.#directory.execute({ kind: 'replaceOffer', rid: offer.rid, throughput, timeMs }),

@@ -5,6 +5,7 @@
 import type { Directory, RegionEndpoint } from '../account/index.ts';
 import type { RegionStatus } from '../api/fault/index.ts';
 import { type AccountKeys, type ClientOrigin, createSqlApi, type SqlApi } from '../api/sql/index.ts';
+import { AssertionError } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type Log, openFileLog } from '../log/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
@@ -89,7 +90,10 @@ export class LocalRegion {
       runtime,
       keys: () => keys,
       endpoints,
-      onFault: (error) => this.#options.log(`region ${this.name}: ${describe(error)}`),
+      onFault: (error) => {
+        this.#options.log(`region ${this.name}: ${describe(error)}`);
+        if (error instanceof AssertionError) this.#options.onFatal(error);
+      },
     });
     this.#isAdmitted = false;
     this.#open = { region, log, store, api };
