@@ -1,4 +1,4 @@
-import { parseSessionTokens, type VersionVector } from '../../src/causality/index.ts';
+import { VersionVector } from '../../src/causality/index.ts';
 import type { ErrorCode } from '../../src/errors/index.ts';
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
@@ -52,9 +52,17 @@ export function isRefusal(code: ErrorCode): boolean {
   return REFUSALS.has(code);
 }
 
-/** The demand of a session-token header on one range. */
+/** The demand of a session token on one range; read here with a parser of our own, so that the product's cannot hide. */
 export function demandOf(token: string, rangeId: string): VersionVector | undefined {
-  return parseSessionTokens(token, [rangeId]);
+  for (const part of token.split(',')) {
+    const [range, position = ''] = part.split(':');
+    if (range !== rangeId) continue;
+    const locals = position.split('#').slice(2);
+    return new VersionVector(
+      locals.map((local): [number, number] => [Number(local.split('=')[0]), Number(local.split('=')[1])]),
+    );
+  }
+  return undefined;
 }
 
 export interface HistoryJudgement {

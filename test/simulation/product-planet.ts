@@ -7,6 +7,7 @@ import {
 import type { ItemAnswer } from '../../src/engine/index.ts';
 import {
   createMemoryLog,
+  type Log,
   type MemoryLog,
   type MemoryMedium,
   type UnsyncedFate,
@@ -33,13 +34,17 @@ const SYNC_MS_MAX = 10;
 const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000 };
 const PATH = { database: 'd', container: 'c' };
 
+/** Replaces what a region is opened over: for planting faults there. */
+export interface ProductPlanetOptions {
+  readonly wrapLog?: (log: Log) => Log;
+  readonly wrapStore?: (store: Store) => Store;
+}
+
 /** The product itself: real regions over simulated machines, links and media. */
-export async function makeProductPlanet({
-  runtime,
-  network,
-  random,
-  swarm,
-}: PlanetContext): Promise<PlanetUnderTest> {
+export async function makeProductPlanet(
+  { runtime, network, random, swarm }: PlanetContext,
+  { wrapLog = (log) => log, wrapStore = (store) => store }: ProductPlanetOptions = {},
+): Promise<PlanetUnderTest> {
   // The directory lives on a machine of its own that never fails: its engines have their own tests.
   const machine = runtime.forRegion('directory');
   const directory = await openEmbeddedDirectory({
@@ -67,8 +72,8 @@ export async function makeProductPlanet({
       const region = await openRegion({
         runtime: opening,
         network: network.forRegion(opening),
-        log,
-        store,
+        log: wrapLog(log),
+        store: wrapStore(store),
         directory,
         region: name,
         listenAddresses: addressesOf(name),

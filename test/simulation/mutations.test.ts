@@ -1,0 +1,192 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type * as Causality from '../../src/causality/index.ts';
+import type { Log } from '../../src/log/index.ts';
+import type * as Merge from '../../src/merge/index.ts';
+import type { ItemOperation, ItemState } from '../../src/merge/index.ts';
+import type { Store } from '../../src/store/index.ts';
+import type { ProductPlanetOptions } from './product-planet.ts';
+import type { Violation } from './violations.ts';
+
+/*
+ * The product with one fault planted in it, over the same seeds as ever: a simulation that lets it pass is blind
+ * to that kind of fault. Faults are planted in the faces of modules, so that the product's code stays as it is.
+ */
+
+const SEEDS_MAX = 60;
+
+afterEach(() => {
+  vi.resetModules();
+  vi.doUnmock('../../src/merge/index.ts');
+  vi.doUnmock('../../src/causality/index.ts');
+});
+
+/** Runs seeds until one fails; its first violation. */
+async function firstViolation(options: ProductPlanetOptions = {}): Promise<Violation | undefined> {
+  vi.resetModules();
+  const { simulate } = await import('./simulation.ts');
+  const { makeProductPlanet } = await import('./product-planet.ts');
+  for (let seed = 0; seed < SEEDS_MAX; seed++) {
+    const result = await simulate({ seed, makePlanet: (context) => makeProductPlanet(context, options) });
+    const [violation] = result.violations;
+    if (violation !== undefined) {
+      console.log(`  seed ${seed}: ${violation.invariant}: ${violation.message.split('\n')[0]}`);
+      return violation;
+    }
+  }
+  return undefined;
+}
+
+async function expectFound(options?: ProductPlanetOptions): Promise<void> {
+  expect(await firstViolation(options), `${SEEDS_MAX} seeds did not find it`).toBeDefined();
+}
+
+test('nothing planted, nothing found', async () => {
+  expect(await firstViolation()).toBeUndefined();
+});
+
+function plantInMerge(change: (merge: typeof Merge) => Partial<typeof Merge>): void {
+  vi.doMock('../../src/merge/index.ts', async (original) => {
+    const merge = await original<typeof Merge>();
+    return { ...merge, ...change(merge) };
+  });
+}
+
+function plantInCausality(change: (causality: typeof Causality) => Partial<typeof Causality>): void {
+  vi.doMock('../../src/causality/index.ts', async (original) => {
+    const causality = await original<typeof Causality>();
+    return { ...causality, ...change(causality) };
+  });
+}
+
+describe('in merge', () => {
+  test('the winner is decided on arrival', async () => {
+    plantInMerge(({ applyOperation }) => ({
+      applyOperation: (state: ItemState, operation: ItemOperation) => {
+        const next = applyOperation(state, operation);
+        return { siblings: next.siblings.slice(0, 1), dead: next.dead };
+      },
+    }));
+    await expectFound();
+  });
+
+  test('losers are dropped before they are stable', async () => {
+    plantInMerge(({ collect }) => ({
+      collect: (state, isStable) =>
+        collect({ siblings: state.siblings.slice(0, 1), dead: state.dead }, isStable),
+    }));
+    await expectFound();
+  });
+
+  test('a delete ends what its origin saw, and nothing else', async () => {
+    plantInMerge(({ applyOperation }) => ({
+      applyOperation: (state, operation) =>
+        applyOperation(state, operation.kind === 'delete' ? { ...operation, incarnations: [] } : operation),
+    }));
+    await expectFound();
+  });
+
+  test('a put of a dead incarnation is ignored altogether', async () => {
+    plantInMerge(({ applyOperation }) => ({
+      applyOperation: (state, operation) => {
+        const isDead =
+          operation.kind === 'put' && state.dead.some((mark) => mark.incarnation === operation.incarnation);
+        return isDead ? state : applyOperation(state, operation);
+      },
+    }));
+    await expectFound();
+  });
+
+  test('marks of the dead are dropped, stable or not', async () => {
+    plantInMerge(({ collect }) => ({
+      collect: (state, isStable) => collect({ siblings: state.siblings, dead: [] }, isStable),
+    }));
+    await expectFound();
+  });
+
+  test('winners are found by whole seconds, then by arrival', async () => {
+    plantInMerge(({ applyOperation }) => ({
+      applyOperation: (state, operation) => {
+        const { siblings, dead } = applyOperation(state, operation);
+        const second = (time: number) => Math.floor(time / 4_096_000);
+        return {
+          siblings: [...siblings].sort((a, b) => second(b.time) - second(a.time) || a.dot.n - b.dot.n),
+          dead,
+        };
+      },
+    }));
+    await expectFound();
+  });
+
+  test('a restart forgets losers and marks', async () => {
+    plantInMerge(({ decodeItemState }) => ({
+      decodeItemState: (reader, visibleBody) => {
+        const { siblings } = decodeItemState(reader, visibleBody);
+        return { siblings: siblings.slice(0, 1), dead: [] };
+      },
+    }));
+    await expectFound();
+  });
+});
+
+describe('in causality', () => {
+  test('stable is what all members reported, whatever is still under way', async () => {
+    plantInCausality(({ StabilityTracker, VersionVector }) => {
+      const limitless = new VersionVector([1, 2, 3, 4, 5].map((origin) => [origin, 1e9]));
+      return {
+        StabilityTracker: class extends StabilityTracker {
+          override stable(applied: Causality.VersionVector) {
+            return super.stable(limitless).meet(applied);
+          }
+        },
+      };
+    });
+    await expectFound();
+  });
+
+  test('the hybrid clock ignores what it receives', async () => {
+    plantInCausality(({ HybridClock }) => ({
+      HybridClock: class extends HybridClock {
+        override observe(): boolean {
+          return true;
+        }
+      },
+    }));
+    await expectFound();
+  });
+
+  test('session tokens are ignored', async () => {
+    plantInCausality(() => ({ parseSessionTokens: () => undefined }));
+    await expectFound();
+  });
+});
+
+describe('below', () => {
+  test('the log acknowledges before it is durable', async () => {
+    const wrapLog = (log: Log): Log =>
+      wrapped(log, {
+        append: (partition, expectedTail, entries) => {
+          void log.append(partition, expectedTail, entries);
+          return Promise.resolve(expectedTail + entries.length);
+        },
+      });
+    await expectFound({ wrapLog });
+  });
+
+  test('the store keeps its position and loses an item', async () => {
+    let writes = 0;
+    const wrapStore = (store: Store): Store =>
+      wrapped(store, { write: (list) => store.write(++writes % 5 === 0 ? list.slice(1) : list) });
+    await expectFound({ wrapStore });
+  });
+});
+
+/** `subject` with some methods replaced; the others still run on the object itself, private fields and all. */
+function wrapped<T extends object>(subject: T, replaced: Partial<T>): T {
+  return new Proxy(subject, {
+    get: (_, name) => {
+      if (name in replaced) return Reflect.get(replaced, name);
+      const value: unknown = Reflect.get(subject, name, subject);
+      return typeof value === 'function' ? value.bind(subject) : value;
+    },
+  });
+}
