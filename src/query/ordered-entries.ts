@@ -119,7 +119,7 @@ export class IndexEntries implements OrderedEntries {
     const { value } = first;
     const numbers: ItemNumber[] = [];
     let posting: Posting | undefined = first;
-    while (posting !== undefined && posting.value.equals(value)) {
+    while (posting?.value.equals(value) === true) {
       numbers.push(posting.number);
       posting = await this.#nextPosting(count);
     }
@@ -128,8 +128,8 @@ export class IndexEntries implements OrderedEntries {
     const sorted = sortKeyed(await readKeys(numbers), isDescending);
     const group = sorted.map(({ number }, rank) => ({ number, value, rank }));
     const position = start.order;
-    const isResumed = position !== undefined && position.value.equals(value);
-    this.#group = isResumed ? dropConsumed(group, start.after, position.rank) : group;
+    this.#group =
+      position?.value.equals(value) === true ? dropConsumed(group, start.after, position.rank) : group;
   }
 
   close(): Promise<void> {

@@ -123,7 +123,9 @@ class QueryParser {
     const items: SelectItem[] = [];
     do {
       const expression = this.#expressions.parse();
-      items.push({ expression, alias: this.#parseAlias() });
+      // Behind AS every word is a plain name; it never has to be told apart from a clause again.
+      const alias = tokens.acceptKeyword('AS') ? tokens.expectName() : this.#parseAlias();
+      items.push({ expression, alias });
     } while (tokens.acceptSymbol(','));
     return { kind: 'list', items };
   }

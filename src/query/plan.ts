@@ -18,6 +18,7 @@ import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOW
 import type { Frame } from './binder.ts';
 import type { CompiledQuery, OrderKey } from './compiled-query.ts';
 import { type Comparison, type Condition, type IndexedPath, indexedPath } from './condition.ts';
+import type { DocumentPath } from './document-path.ts';
 import type { ValueRange } from './source.ts';
 import { queryError } from './syntax-error.ts';
 import type { Value } from './values.ts';
@@ -141,10 +142,10 @@ export interface OrderPlan {
 }
 
 /**
- * @throws DatabaseError `BadRequest` when no index can serve the order: several terms, something that is no
- * property, or a property that the policy excludes.
+ * The one property by which an index can order.
+ * @throws DatabaseError `BadRequest` when there are several terms, or something that is no property.
  */
-export function planOrder(compiled: CompiledQuery, access: Access, indexes: IndexCoverage): OrderPlan {
+export function checkOrder(compiled: CompiledQuery): { key: OrderKey; path: DocumentPath } {
   const [key, second] = compiled.order;
   assert(key !== undefined, 'only ordered queries have an order to plan');
   if (second !== undefined) {
@@ -156,7 +157,13 @@ export function planOrder(compiled: CompiledQuery, access: Access, indexes: Inde
     const location = { start: 0, end: compiled.text.length };
     throw queryError('SC2206', 'An ORDER BY item must be a path to a property of the document.', location);
   }
-  const { id, segments } = indexedPath(key.path);
+  return { key, path: key.path };
+}
+
+/** @throws DatabaseError `BadRequest` when no index can serve the order; see `checkOrder`. */
+export function planOrder(compiled: CompiledQuery, access: Access, indexes: IndexCoverage): OrderPlan {
+  const { key, path } = checkOrder(compiled);
+  const { id, segments } = indexedPath(path);
   const coverage = indexes.coverage(segments);
   if (!coverage.indexed) {
     throw new DatabaseError(

@@ -1,0 +1,52 @@
+import { bench, describe } from 'vitest';
+import type { JsonObject } from '../base/index.ts';
+import { compileIndexingPolicy } from '../index/index.ts';
+import { compileQuery, compileTree } from './compiled-query.ts';
+import { executePage } from './execute.ts';
+import { parseQuery } from './parser.ts';
+import type { QuerySource } from './source.ts';
+
+const TEXT =
+  'SELECT TOP 10 c.id, c.address.city AS city FROM c WHERE (c.kind = "user" OR c.kind IN ("admin", "root")) ' +
+  'AND NOT IS_DEFINED(c.gone) AND c.age BETWEEN @low AND @high AND STARTSWITH(c.name, "A") ORDER BY c.age DESC';
+
+const indexer = compileIndexingPolicy({
+  indexingMode: 'consistent',
+  automatic: true,
+  includedPaths: [{ path: '/*' }],
+  excludedPaths: [],
+});
+
+const item: JsonObject = { id: '1', kind: 'user', padding: 'x'.repeat(900) };
+const text = Buffer.from(JSON.stringify(item));
+const postings = Array.from({ length: 50 }, (_, number) => ({ value: Buffer.from('v'), number }));
+
+/** Costs nothing by itself, so that what is measured is the query. */
+const source: QuerySource = {
+  scanIndex: () => ({ next: () => Promise.resolve(postings), close: () => Promise.resolve() }),
+  scanNumbers: () => ({ next: () => Promise.resolve([]), close: () => Promise.resolve() }),
+  load: (numbers) => Promise.resolve(numbers.map((number) => ({ number, text, epk: '' }))),
+  close: () => Promise.resolve(),
+};
+
+describe(`a query of ${TEXT.length} characters`, () => {
+  bench('parse and compile', () => {
+    compileTree(TEXT, parseQuery(TEXT));
+  });
+  bench('from the cache', () => {
+    compileQuery(TEXT);
+  });
+});
+
+describe('50 whole items by an equality', () => {
+  const options = {
+    parameters: [{ name: '@kind', value: 'user' }],
+    source,
+    indexer,
+    itemCountMax: 100,
+    bytesMax: 4e6,
+  };
+  bench('page', async () => {
+    await executePage(compileQuery('SELECT * FROM c WHERE c.kind = @kind'), options);
+  });
+});
