@@ -24,10 +24,13 @@ export const DATA_START = 4096;
 const MAGIC = Buffer.from('ORRERYLG', 'latin1');
 const CRC_OFFSET = 12;
 
-export function encodeSegmentHeader(header: Pick<SegmentHeader, 'number' | 'mark' | 'logId'>): Buffer {
+/** `format` is another one only in tests of what happens then. */
+export function encodeSegmentHeader(
+  header: Pick<SegmentHeader, 'number' | 'mark' | 'logId'> & { readonly format?: number },
+): Buffer {
   const bytes = Buffer.alloc(DATA_START);
   MAGIC.copy(bytes);
-  bytes.writeUInt32BE(SEGMENT_FORMAT, 8);
+  bytes.writeUInt32BE(header.format ?? SEGMENT_FORMAT, 8);
   bytes.writeUIntBE(header.number, 16, 6);
   header.mark.copy(bytes, 22);
   header.logId.copy(bytes, 30);
