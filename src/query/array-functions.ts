@@ -1,8 +1,10 @@
 import { isJsonObject, type Json } from '../base/index.ts';
-import { type BuiltInFunction, builtIn } from './built-in-function.ts';
+import { ARRAY_LENGTH_MAX, type BuiltInFunction, builtIn } from './built-in-function.ts';
 import { deepEqual, type Value } from './values.ts';
 
-/** Whether every member of `part` is in `whole`, at every depth; elements of arrays must equal one another. */
+/**
+ * Whether every member of `part` is in `whole`, at every depth; elements of arrays must equal one another.
+ */
 function includesMembers(whole: Json, part: Json): boolean {
   if (!isJsonObject(whole) || !isJsonObject(part)) return deepEqual(whole, part);
   return Object.keys(part).every(
@@ -18,7 +20,10 @@ function contains(...operands: Value[]): Value {
 }
 
 function concat(...operands: Value[]): Value {
-  return operands.every((operand) => Array.isArray(operand)) ? operands.flat(1) : undefined;
+  if (!operands.every((operand) => Array.isArray(operand))) return undefined;
+  let length = 0;
+  for (const operand of operands) length += operand.length;
+  return length > ARRAY_LENGTH_MAX ? undefined : operands.flat(1);
 }
 
 function slice(...operands: Value[]): Value {

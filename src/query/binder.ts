@@ -56,7 +56,9 @@ export class Binder {
     if (slot === undefined)
       throw queryError('SC2001', `Identifier '${name}' could not be resolved.`, node.location);
     if (this.#place === 'group') {
-      const message = `Property reference '${name}' is invalid in the select list because it is not contained in an aggregate function or in the GROUP BY clause.`;
+      const message =
+        `Property reference '${name}' is invalid in the select list because it is not contained in ` +
+        'an aggregate function or in the GROUP BY clause.';
       throw queryError('SC2102', message, node.location);
     }
     return slot;

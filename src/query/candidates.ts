@@ -9,7 +9,7 @@ import {
   PointNumbers,
   sortDistinct,
 } from './number-stream.ts';
-import type { ItemNumber, QuerySource } from './source.ts';
+import type { ItemNumber, NumberCursor, QuerySource } from './source.ts';
 
 /**
  * From an access to the numbers worth loading, always in rising order: rows come in the order of insertion
@@ -24,7 +24,10 @@ export interface Candidates {
   readonly isExact: boolean;
   /** Every candidate lies in the range of partition keys asked for. */
   readonly isConfined: boolean;
-  /** Tells how many of the numbers read last were loaded, and how many of those were kept; may change the rest. */
+  /**
+   * Tells how many of the numbers read last were loaded, and how many of those were kept; may change the
+   * rest.
+   */
   observe?(loaded: number, kept: number): void;
 }
 
@@ -56,7 +59,7 @@ const MERGE_MAX = 16;
 
 type Restriction =
   | { readonly kind: 'access'; readonly access: Access }
-  | { readonly kind: 'epk'; readonly epkRange: EpkRange };
+  | { readonly kind: 'epk'; readonly keys: KeyNumbers };
 
 export interface Gathered {
   readonly numbers: Float64Array;
@@ -95,9 +98,9 @@ function filteredStream(scope: CandidateScope): NumberStream {
 }
 
 /**
- * For conditions with many postings: reads items in order and watches how many are kept. When most are, a page
- * is full before gathering would have ended. When few are, it gathers after all, beyond what it has read; and
- * when that is too much, it reads on.
+ * For conditions with many postings: reads items in order and watches how many are kept. When most are, a
+ * page is full before gathering would have ended. When few are, it gathers after all, beyond what it has
+ * read; and when that is too much, it reads on.
  */
 class SampledCandidates implements Candidates, NumberStream {
   readonly isConfined = true;
@@ -202,7 +205,20 @@ export async function gatherCandidates(scope: CandidateScope, limit: number): Pr
   const restrictions: Restriction[] = (access.kind === 'and' ? access.terms : [access])
     .filter((term) => term.kind !== 'everything')
     .map((term) => ({ kind: 'access', access: term }));
-  if (epkRange !== undefined) restrictions.push({ kind: 'epk', epkRange });
+  const keys = epkRange && new KeyNumbers(scope, epkRange);
+  if (keys !== undefined) restrictions.push({ kind: 'epk', keys });
+  try {
+    return await gatherRestrictions(scope, restrictions, limit);
+  } finally {
+    await keys?.close();
+  }
+}
+
+async function gatherRestrictions(
+  scope: CandidateScope,
+  restrictions: readonly Restriction[],
+  limit: number,
+): Promise<Gathered | undefined> {
   const results = new Map<Restriction, Gathered>();
   for (const round of [...GATHER_ROUNDS.filter((each) => each < limit), limit]) {
     await gatherMissing(scope, restrictions, results, round);
@@ -219,7 +235,8 @@ export async function gatherCandidates(scope: CandidateScope, limit: number): Pr
     restrictions.every((each) => each.kind !== kind || results.has(each));
   return {
     numbers: numbers ?? new Float64Array(0),
-    isExact: access.isExact && isAll('access') && [...results.values()].every((result) => result.isExact),
+    isExact:
+      scope.access.isExact && isAll('access') && [...results.values()].every((result) => result.isExact),
     isConfined: isAll('epk'),
   };
 }
@@ -234,26 +251,39 @@ async function gatherMissing(
     if (results.has(restriction) || limit <= 0) continue;
     const found =
       restriction.kind === 'epk'
-        ? await gatherKeys(scope, restriction.epkRange, limit)
+        ? await restriction.keys.gather(limit)
         : await gatherAccess(scope, restriction.access, limit);
     if (found !== undefined) results.set(restriction, found);
   }
 }
 
-async function gatherKeys(
-  scope: CandidateScope,
-  epkRange: EpkRange,
-  limit: number,
-): Promise<Gathered | undefined> {
-  const { source, after, meter } = scope;
-  const cursor = source.scanNumbers({ epkRange, ...(after < 0 ? {} : { after }) });
-  try {
-    const numbers = await cursor.next(limit + 1);
+/** Numbers of a range of partition keys; what was read for one limit is not read again for the next. */
+class KeyNumbers {
+  readonly #scope: CandidateScope;
+  readonly #epkRange: EpkRange;
+  readonly #numbers: ItemNumber[] = [];
+  #cursor: NumberCursor | undefined;
+
+  constructor(scope: CandidateScope, epkRange: EpkRange) {
+    this.#scope = scope;
+    this.#epkRange = epkRange;
+  }
+
+  /** Undefined when there are more than `limit`. */
+  async gather(limit: number): Promise<Gathered | undefined> {
+    const { source, after, meter } = this.#scope;
+    this.#cursor ??= source.scanNumbers({ epkRange: this.#epkRange, ...(after < 0 ? {} : { after }) });
+    const want = limit - this.#numbers.length + 1;
+    if (want <= 0) return undefined;
+    const numbers = await this.#cursor.next(want);
     meter.postings += numbers.length;
-    if (numbers.length > limit) return undefined;
-    return { numbers: Float64Array.from(numbers), isExact: true, isConfined: true };
-  } finally {
-    await cursor.close();
+    for (const number of numbers) this.#numbers.push(number);
+    if (this.#numbers.length > limit) return undefined;
+    return { numbers: Float64Array.from(this.#numbers), isExact: true, isConfined: true };
+  }
+
+  async close(): Promise<void> {
+    await this.#cursor?.close();
   }
 }
 

@@ -64,7 +64,9 @@ describe('what a client has to do', () => {
       'SELECT * FROM c ORDER BY c.a',
       {
         ...ORDERED,
-        rewrittenQuery: `SELECT c._rid, [{"item": c.a}] AS orderByItems, c AS payload FROM c WHERE (${FILTER}) ORDER BY c.a ASC`,
+        rewrittenQuery:
+          'SELECT c._rid, [{"item": c.a}] AS orderByItems, c AS payload FROM c ' +
+          `WHERE (${FILTER}) ORDER BY c.a ASC`,
       },
     ],
     [
@@ -138,7 +140,8 @@ describe('what a client has to do', () => {
         groupByAliases: ['$1', 'top', '$2'],
         groupByAliasToAggregateType: { $1: 'Count', top: 'Max', $2: 'MakeSet' },
         rewrittenQuery:
-          'SELECT {"$1": {"item": COUNT(1)}, "top": {"item": MAX(c.a), "item2": {"max": MAX(c.a), "count": COUNT(c.a)}}, ' +
+          'SELECT {"$1": {"item": COUNT(1)}, ' +
+          '"top": {"item": MAX(c.a), "item2": {"max": MAX(c.a), "count": COUNT(c.a)}}, ' +
           '"$2": {"item": MAKESET(c.b)}} AS payload FROM c WHERE c.pk = "x"',
       },
     ],

@@ -19,9 +19,10 @@ import type { QuerySpec } from './source.ts';
 import type { CallNode, Expression, OrderItem, SelectItem } from './syntax.ts';
 
 /**
- * The plan by which a client spreads a query over ranges and puts the answers together: what it has to do, the
- * text that each range is to run instead (empty: the original), and the ranges. Everything in it can be executed
- * here. The text of a filter stands in the rewritten query in place of what the client fills in when it goes on.
+ * The plan by which a client spreads a query over ranges and puts the answers together: what it has to do,
+ * the text that each range is to run instead (empty: the original), and the ranges. Everything in it can be
+ * executed here. The text of a filter stands in the rewritten query in place of what the client fills in
+ * when it goes on.
  * @throws DatabaseError `BadRequest` for a query that cannot be executed, or not by parts.
  */
 export function planForClient(spec: QuerySpec, definition: PartitionKeyDefinition): JsonObject {
@@ -128,7 +129,10 @@ function whereText(where: Expression | undefined): string {
   return where === undefined ? '' : ` WHERE ${printExpression(where)}`;
 }
 
-/** OFFSET and LIMIT for one range: rows to be left out are chosen among those of all ranges, so none is here. */
+/**
+ * OFFSET and LIMIT for one range: rows to be left out are chosen among those of all ranges, so none is
+ * here.
+ */
 function windowText({ compiled, window, isSinglePoint }: PlannedQuery): string {
   if (compiled.tree.offset === undefined) return '';
   const { skip, take } = window;
@@ -159,7 +163,9 @@ function rewriteOrder(query: PlannedQuery, orderBy: readonly OrderItem[]): JsonO
   };
 }
 
-/** The name of the item in the query; the set's first is the alias, and `root` is only another name for it. */
+/**
+ * The name of the item in the query; the set's first is the alias, and `root` is only another name for it.
+ */
 function rowAlias({ tree }: CompiledQuery): string {
   const [alias] = itemAliases(tree);
   assert(alias !== undefined, 'an ordered query reads items');

@@ -1,4 +1,4 @@
-import { WeightedCache } from '../base/index.ts';
+import { type Json, WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { type AggregateCall, Binder, type Evaluator, type Frame } from './binder.ts';
@@ -38,7 +38,10 @@ export interface CompiledQuery {
   readonly order: readonly OrderKey[];
 }
 
-/** Sum of the lengths of the texts that are kept compiled, in UTF-16 units; a tree is about 20 bytes per unit. */
+/**
+ * Sum of the lengths of the texts that are kept compiled, in UTF-16 units; a tree is about 20 bytes per
+ * unit.
+ */
 const CACHE_WEIGHT_MAX = 2_000_000;
 
 const cache = new WeightedCache<string, CompiledQuery>(CACHE_WEIGHT_MAX);
@@ -136,15 +139,31 @@ export function callsAggregate(expression: Expression): boolean {
   return partsOf(expression).some(callsAggregate);
 }
 
-/** A frame for one execution, with the parameters in the compiled order; one that was not given is undefined. */
+/**
+ * A frame for one execution, with the parameters in the compiled order; one that was not given is
+ * undefined.
+ */
 export function frameFor(compiled: CompiledQuery, parameters: QuerySpec['parameters']): Frame {
   const values = new Map<string, Value>();
-  for (const { name, value } of parameters) values.set(name, value);
+  for (const { name, value } of parameters) {
+    if (isDeeperThan(value, PARAMETER_DEPTH_MAX)) {
+      throw new DatabaseError('BadRequest', `The value of the parameter '${name}' is nested too deeply.`);
+    }
+    values.set(name, value);
+  }
   return {
     slots: [undefined],
     parameters: compiled.parameterNames.map((name) => values.get(name)),
     aggregates: [],
   };
+}
+
+/** Values are compared and written by recursion; items are bounded where they come in. */
+const PARAMETER_DEPTH_MAX = 256;
+
+function isDeeperThan(value: Json, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((part) => isDeeperThan(part, depth - 1));
 }
 
 /** Rows to leave out at the start, and the most to give after them. */
@@ -156,7 +175,10 @@ export interface Window {
 
 const COUNT_MAX = 2_147_483_647;
 
-/** What TOP, OFFSET and LIMIT ask for. @throws DatabaseError `BadRequest` when a parameter is no usable count. */
+/**
+ * What TOP, OFFSET and LIMIT ask for. @throws DatabaseError `BadRequest` when a parameter is no usable
+ * count.
+ */
 export function windowOf(compiled: CompiledQuery, frame: Frame): Window {
   const { top, offset, limit } = compiled.tree;
   return {

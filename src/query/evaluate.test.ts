@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../base/index.ts';
+import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { functionNames } from './function-table.ts';
 import { evaluateOverResources } from './resource-query.ts';
 
 const ITEM: JsonObject = JSON.parse(`{
   "id": "1", "n": 5, "zero": 0, "neg": -2.5, "s": "Abc", "e": "", "t": true, "f": false, "nul": null,
-  "a": [1, "x", null, [2], {"k": 1, "m": 2}], "empty": [], "o": {"k": 1, "p": {"q": "deep"}}, "oo": {"p": {"q": "deep"}, "k": 1},
+  "a": [1, "x", null, [2], {"k": 1, "m": 2}], "empty": [],
+  "o": {"k": 1, "p": {"q": "deep"}}, "oo": {"p": {"q": "deep"}, "k": 1},
   "odd name": 7, "value": "v", "order": 3, "emoji": "\u{1f600}", "wide": "～", "length": 9
 }`) as JsonObject;
 
@@ -348,6 +349,21 @@ describe('refusals', () => {
     const body = { errors: [{ ...error, message: "Identifier 'd' could not be resolved." }] };
     expect(() => evaluate('d.n')).toThrow(JSON.stringify(body));
   });
+});
+
+test('results that would fill the memory are no results', () => {
+  const text = 'x'.repeat(5_000_000);
+  expect(evaluate('LENGTH(CONCAT(@t, @t, @t, @t))', { '@t': text })).toBe('undefined');
+  expect(evaluate('LENGTH(CONCAT(@t, @t, @t))', { '@t': text })).toBe('15000000');
+  expect(evaluate('LENGTH(@t || @t || @t || @t)', { '@t': text })).toBe('undefined');
+  expect(evaluate('LENGTH(REPLACE(@t, "x", @t))', { '@t': text })).toBe('undefined');
+  const array = Array.from({ length: 600_000 }, () => 0);
+  expect(evaluate('ARRAY_LENGTH(ARRAY_CONCAT(@a, @a))', { '@a': array })).toBe('undefined');
+  const many = `[${Array.from({ length: 120 }, () => '@t').join(',')}]`;
+  expect(() => evaluate(many, { '@t': text })).toThrow('too large');
+  let deep: Json = 1;
+  for (let i = 0; i < 10_000; i++) deep = [deep];
+  expect(() => evaluate('@p = @p', { '@p': deep })).toThrow('nested too deeply');
 });
 
 test('every function survives every combination of odd arguments', () => {

@@ -1,6 +1,6 @@
 import { assert, type Json, unreachable } from '../base/index.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
-import { type BuiltInFunction, finite } from './built-in-function.ts';
+import { type BuiltInFunction, finite, joined } from './built-in-function.ts';
 import { findFunction } from './function-table.ts';
 import { compileLike, type LikePattern, matchesLike } from './like-pattern.ts';
 import {
@@ -41,7 +41,10 @@ export function compileExpression(expression: Expression, binder: Binder): Evalu
   return () => value;
 }
 
-/** As `compileExpression`, for conditions; false and undefined need not be told apart, so terms may be skipped. */
+/**
+ * As `compileExpression`, for conditions; false and undefined need not be told apart, so terms may be
+ * skipped.
+ */
 export function compilePredicate(expression: Expression, binder: Binder): Predicate {
   if (expression.kind === 'logical') {
     const terms = expression.terms.map((term) => compilePredicate(term, binder));
@@ -237,7 +240,7 @@ function compileBinary(operator: BinaryOperator, left: Evaluator, right: Evaluat
       return (frame) => {
         const x = left(frame);
         const y = right(frame);
-        return typeof x === 'string' && typeof y === 'string' ? x + y : undefined;
+        return typeof x === 'string' && typeof y === 'string' ? joined([x, y]) : undefined;
       };
   }
 }
@@ -313,7 +316,7 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
     const wanted =
       found.operandsMin === found.operandsMax
         ? `${found.operandsMin}`
-        : `${found.operandsMin} to ${Number.isFinite(found.operandsMax) ? found.operandsMax : 'any number of'}`;
+        : `${found.operandsMin} to ${Number.isFinite(found.operandsMax) ? found.operandsMax : 'any'}`;
     throw queryError('SC2050', `The ${node.name} function requires ${wanted} argument(s).`, node.location);
   }
   return callOf(

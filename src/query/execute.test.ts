@@ -165,10 +165,11 @@ function randomSource(seed: number): (below: number) => number {
 }
 
 const LONG = 'long'.repeat(60);
+// biome-ignore format: a list
 const SCALARS: readonly Json[] = [
-  null, true, false, 0, 1, 2, 2.5, -1, -0, 1e300, '', 'a', 'ab', 'abc', 'b', 'A', 'é', '～', '\u{1f600}', '\ud83d',
-  LONG, `${LONG}1`, `${LONG}2`, '\u0000', 'a\u0000b',
-]; // biome-ignore format: a list
+  null, true, false, 0, 1, 2, 2.5, -1, -0, 1e300, '', 'a', 'ab', 'abc', 'b', 'A', 'é', '～', '\u{1f600}',
+  '\ud83d', LONG, `${LONG}1`, `${LONG}2`, '\u0000', 'a\u0000b',
+];
 
 function randomValue(random: (below: number) => number, depth = 2): Json {
   const choice = random(depth > 0 ? 14 : 10);
@@ -208,7 +209,7 @@ function randomCondition(random: (below: number) => number, depth: number): stri
     () => `STARTSWITH(${path()}, ${one(['"a"', '""', '"long"', JSON.stringify(LONG), '1', '"\\ud83d"'])})`,
     () => `${path()} LIKE ${one(['"a%"', '"%b"', '"a_"', '"long%1"', '"ab"'])}`,
     () =>
-      `${one(['IS_DEFINED', 'IS_NULL', 'IS_STRING', 'IS_NUMBER', 'IS_BOOL', 'IS_ARRAY', 'IS_OBJECT', 'IS_PRIMITIVE'])}(${path()})`,
+      `IS_${one(['DEFINED', 'NULL', 'STRING', 'NUMBER', 'BOOL', 'ARRAY', 'OBJECT', 'PRIMITIVE'])}(${path()})`,
     () => `NOT ${path()}`,
     () => path(),
     () => `ARRAY_CONTAINS(c.tags, ${scalar()})`,
@@ -224,7 +225,7 @@ describe('any plan gives the rows of a full scan', () => {
     const objects = randomItems(random, 40 + random(60));
     const plain = new ArraySource(objects, NO_POLICY);
     const indexed = [DEFAULT_POLICY, EXPLICIT_POLICY].map((policy) => new ArraySource(objects, policy));
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 17; i++) {
       const query = `SELECT * FROM c WHERE ${randomCondition(random, 2)}`;
       const epkRange = random(3) === 0 ? { min: String(random(4)), max: '3' } : undefined;
       const options = { itemCountMax: 1 + random(30), ...(epkRange === undefined ? {} : { epkRange }) };
@@ -251,7 +252,8 @@ describe('any plan gives the rows of a full scan', () => {
         const where = random(3) === 0 ? 'true' : randomCondition(random, 1);
         const direction = random(2) === 0 ? 'ASC' : 'DESC';
         const query = `SELECT * FROM c WHERE ${where} ORDER BY ${path} ${direction}`;
-        const filter = `SELECT * FROM c WHERE (${where})${isExplicit ? '' : ` AND IS_DEFINED(${path})`} ORDER BY ${path} ${direction}`;
+        const defined = isExplicit ? '' : ` AND IS_DEFINED(${path})`;
+        const filter = `SELECT * FROM c WHERE (${where})${defined} ORDER BY ${path} ${direction}`;
         // The list's ties keep their order; the index reverses them too when it runs backwards.
         const list = direction === 'ASC' ? objects : [...objects].reverse();
         const expected = evaluateOverResources({ query: filter, parameters: [] }, list);

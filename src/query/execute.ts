@@ -66,7 +66,9 @@ async function executePlain(execution: Execution, access: Access, start: Continu
   }
 }
 
-/** Leaves out rows of OFFSET without loading them, where each number is sure to be a row. False at the end. */
+/**
+ * Leaves out rows of OFFSET without loading them, where each number is sure to be a row. False at the end.
+ */
 async function skipUnread(
   execution: Execution,
   { numbers, isExact, isConfined }: Candidates,

@@ -67,7 +67,10 @@ export class PageRows {
     this.#bytesMax = limits.bytesMax;
   }
 
-  /** Takes the row, or leaves it out when the window does; false when there is no room: then it is not consumed. */
+  /**
+   * Takes the row, or leaves it out when the window does; false when there is no room: then it is not
+   * consumed.
+   */
   offer(row: Buffer | string): boolean {
     if (this.skip > 0) {
       this.skip--;
@@ -165,8 +168,8 @@ export class Execution {
   }
 
   /**
-   * Puts the item's row on the page if it has one: `kept`, or `dropped` when it is none; `refused` when the page
-   * has no room, and then the item is not consumed.
+   * Puts the item's row on the page if it has one: `kept`, or `dropped` when it is none; `refused` when the
+   * page has no room, and then the item is not consumed.
    */
   offer(
     item: SourceItem | undefined,

@@ -22,8 +22,8 @@ export const QUERY_LENGTH_MAX = 524_288;
  * Other words of the grammar (RANK, ARRAY, FIRST, ESCAPE …) mean something only where they stand.
  */
 const KEYWORDS = new Set(
-  `SELECT DISTINCT TOP VALUE FROM JOIN IN AS WHERE GROUP ORDER BY ASC DESC OFFSET LIMIT AND OR NOT BETWEEN LIKE
-  EXISTS TRUE FALSE NULL UNDEFINED`.split(/\s+/),
+  `SELECT DISTINCT TOP VALUE FROM JOIN IN AS WHERE GROUP ORDER BY ASC DESC OFFSET LIMIT AND OR NOT BETWEEN
+  LIKE EXISTS TRUE FALSE NULL UNDEFINED`.split(/\s+/),
 );
 const KEYWORD_LENGTH_MAX = 9;
 
@@ -144,7 +144,8 @@ function readNumber(text: string, start: number): Token {
   NUMBER.lastIndex = start;
   const digits = NUMBER.exec(text)?.[0] ?? '';
   const end = start + digits.length;
-  // `1abc` is a slip, not a number with a neighbour; a number beyond the doubles has no value to compare with.
+  // `1abc` is a slip, not a number with a neighbour; a number beyond the doubles has no value to compare
+  // with.
   if ((classAt(text, end) & (LETTER | DIGIT)) !== 0 || !Number.isFinite(Number(digits))) {
     throw syntaxError(text.slice(start, wordEnd(text, end)), { start, end: wordEnd(text, end) });
   }

@@ -9,7 +9,9 @@ export interface OrderedEntry {
   readonly number: ItemNumber;
   /** Encoded sort value. */
   readonly value: Buffer;
-  /** Place among the entries with the same encoded value, where that does not tell the whole value; else 0. */
+  /**
+   * Place among the entries with the same encoded value, where that does not tell the whole value; else 0.
+   */
   readonly rank: number;
   /** When it was loaded on the way. */
   readonly item?: SourceItem;
@@ -35,7 +37,10 @@ export function sortKeyed(items: KeyedItem[], isDescending: boolean): KeyedItem[
   return items.sort((a, b) => sign * (compareForOrder(a.key, b.key) || a.number - b.number));
 }
 
-/** Whether strings that differ can have this encoded value; arrays and objects are equal to each other anyway. */
+/**
+ * Whether strings that differ can have this encoded value; arrays and objects are equal to each other
+ * anyway.
+ */
 function isCutString(value: Buffer): boolean {
   return value.length > 1 && !isExact(value);
 }
@@ -60,7 +65,10 @@ export interface IndexOrder {
   readonly meter: { postings: number };
 }
 
-/** Reads the index in its own order. Strings that are too long for it stand side by side there and are sorted here. */
+/**
+ * Reads the index in its own order. Strings that are too long for it stand side by side there and are
+ * sorted here.
+ */
 export class IndexEntries implements OrderedEntries {
   readonly #order: IndexOrder;
   readonly #cursor: PostingCursor;
@@ -137,7 +145,9 @@ export class IndexEntries implements OrderedEntries {
   }
 }
 
-/** Few items, read and sorted in memory; stands for the same order as IndexEntries, so pages may alternate. */
+/**
+ * Few items, read and sorted in memory; stands for the same order as IndexEntries, so pages may alternate.
+ */
 export class SortedEntries implements OrderedEntries {
   readonly #entries: readonly OrderedEntry[];
   #place = 0;

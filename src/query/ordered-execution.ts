@@ -15,7 +15,10 @@ import type { ItemNumber } from './source.ts';
 const SORT_MAX = 1_024;
 /** Bytes of texts that are kept from reading keys to giving rows. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
-/** Items loaded before asking whether other indexes could tell which of them are worth loading, and the share to be kept if not. */
+/**
+ * Items loaded before asking whether other indexes could tell which of them are worth loading, and the
+ * share to be kept if not.
+ */
 const SAMPLE_SIZE = 256;
 const SAMPLE_KEPT_SHARE = 16;
 
@@ -90,7 +93,10 @@ async function sortedEntries(
   return new SortedEntries(items, plan.key.isDescending, start);
 }
 
-/** The items with their sort values; unless all are `isKept`, those alone that belong to the result, with some of the texts. */
+/**
+ * The items with their sort values; unless all are `isKept`, those alone that belong to the result, with
+ * some of the texts.
+ */
 async function readItems(
   execution: Execution,
   { key, includesMissing }: OrderPlan,

@@ -2,6 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { DatabaseError } from '../errors/index.ts';
 import { parseQuery } from './parser.ts';
 import { printQuery } from './printer.ts';
+import { evaluateOverResources } from './resource-query.ts';
+
+const ITEMS = [
+  { a: 1, b: 'x', tags: [1, 2] },
+  { a: [1], b: null, value: { order: 1 } },
+];
 
 /** A tree without the places in the text, which printing changes. */
 function shape(text: string): unknown {
@@ -35,6 +41,8 @@ function isQuery(text: string): boolean {
 }
 
 const EXAMPLES = [
+  'SELECT c.__proto__, {"__proto__": 1, constructor: c.a}.constructor AS x FROM c WHERE c["__proto__"] = null',
+  'SELECT c.a + 1 AS b, LOWER(c.b) x, COUNT(1) FROM c WHERE c.a > 0 AND CONTAINS(c.b, "x")',
   'SELECT * FROM c',
   'select * from c where c.a = 1',
   'SELECT TOP 5 c.a, c.b AS x, c["y z"] q FROM Families f WHERE f.a.b[0]["c"] != -1.5e3',
@@ -42,7 +50,8 @@ const EXAMPLES = [
   'SELECT DISTINCT VALUE {a: [1, "x", {}], "b": c.x ?? null} FROM c',
   'SELECT c.a FROM c JOIN t IN c.tags JOIN (SELECT VALUE u FROM u IN c.us) AS u WHERE t.x = u',
   'SELECT VALUE COUNT(1) FROM c.children[2].toys AS t GROUP BY t.a, t.b',
-  'SELECT * FROM c WHERE c.a IN (1, "b", @c) AND NOT (c.b BETWEEN 1 AND 2 + 3) OR c.d NOT LIKE "x!%%" ESCAPE "!"',
+  'SELECT * FROM c WHERE c.a IN (1, "b", @c) AND NOT (c.b BETWEEN 1 AND 2 + 3)',
+  'SELECT * FROM c WHERE c.a NOT IN (1) OR c.d NOT LIKE "x!%%" ESCAPE "!"',
   'SELECT * FROM c WHERE EXISTS(SELECT VALUE t FROM t IN c.tags WHERE t = 1) AND ARRAY(SELECT c.x) != []',
   'SELECT ALL(SELECT VALUE 1), FIRST(SELECT VALUE 1), LAST(SELECT VALUE 1), (SELECT VALUE 2) FROM c',
   'SELECT udf.tax(c.price, 1) AS t FROM c',
@@ -207,10 +216,11 @@ function catchError(text: string): DatabaseError {
   throw new DatabaseError('InternalServerError', `${text.slice(0, 100)} was parsed`);
 }
 
-test('no scrambled text does anything but parse or fail as a bad request', () => {
+test('no scrambled text does anything but run or fail as a bad request', () => {
   const words = EXAMPLES.join(' ').split(/\b/);
   let parsed = 0;
-  for (let seed = 1; seed <= 5_000; seed++) {
+  let executed = 0;
+  for (let seed = 1; seed <= 10_000; seed++) {
     const random = randomSource(seed);
     const example = EXAMPLES[random(EXAMPLES.length)] ?? '';
     const parts = example.split(/\b/);
@@ -219,7 +229,18 @@ test('no scrambled text does anything but parse or fail as a bad request', () =>
       if (random(2) === 0) parts.splice(at, 1);
       else parts.splice(at, random(2), words[random(words.length)] ?? '', String.fromCharCode(random(300)));
     }
-    if (isQuery(parts.join(''))) parsed++;
+    const text = parts.join('');
+    if (!isQuery(text)) continue;
+    parsed++;
+    try {
+      evaluateOverResources({ query: text, parameters: [{ name: '@n', value: 1 }] }, ITEMS);
+      executed++;
+    } catch (error) {
+      expect(error, text).toBeInstanceOf(DatabaseError);
+      expect((error as DatabaseError).code).toBe('BadRequest');
+    }
   }
   expect(parsed).toBeGreaterThan(100);
+  expect(executed).toBeGreaterThan(50);
+  expect(Object.keys(Object.prototype)).toEqual([]);
 });

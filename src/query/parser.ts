@@ -18,7 +18,10 @@ const SUBQUERY_DEPTH_MAX = 32;
 const JOINS_MAX = 10;
 const COUNT_MAX = 2_147_483_647;
 
-/** The tree of a whole query. @throws DatabaseError `BadRequest` with the documented body (SC1001, SC2060 …). */
+/**
+ * The tree of a whole query. @throws DatabaseError `BadRequest` with the documented body (SC1001, SC2060
+ * …).
+ */
 export function parseQuery(text: string): Query {
   const parser = new QueryParser(text);
   return parser.parseWhole();
@@ -93,7 +96,10 @@ class QueryParser {
     };
   }
 
-  /** Whether the word before `ahead` stands for itself, as in `ORDER BY rank.x`, and does not announce a function. */
+  /**
+   * Whether the word before `ahead` stands for itself, as in `ORDER BY rank.x`, and does not announce a
+   * function.
+   */
   #isNameAlone(ahead: number): boolean {
     return this.#tokens.peek(ahead).kind !== 'identifier';
   }

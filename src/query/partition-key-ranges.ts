@@ -38,8 +38,8 @@ const FULL_RANGE: PlanRange = { min: '', max: 'FF', isMinInclusive: true, isMaxI
 const FIRST_RANGE: PlanRange = { min: '', max: '', isMinInclusive: true, isMaxInclusive: true };
 
 /**
- * Where the partition keys of all rows lie: sorted and disjoint. Only equalities narrow, since keys are spread
- * by hash. Rows outside cannot satisfy the condition; rows inside may or may not.
+ * Where the partition keys of all rows lie: sorted and disjoint. Only equalities narrow, since keys are
+ * spread by hash. Rows outside cannot satisfy the condition; rows inside may or may not.
  */
 export function partitionKeyRanges(
   compiled: CompiledQuery,

@@ -137,12 +137,16 @@ function print(expression: Expression, strengthMin: number): string {
     case 'array':
       return `[${printList(expression.elements)}]`;
     case 'object':
-      return `{${expression.members.map(({ name, value }) => `${quote(name)}: ${print(value, 0)}`).join(', ')}}`;
+      return `{${expression.members.map(printObjectMember).join(', ')}}`;
     case 'subquery':
       return `${expression.form === 'scalar' ? '' : expression.form}(${printQuery(expression.query)})`;
     default:
       return unreachable(expression);
   }
+}
+
+function printObjectMember({ name, value }: { name: string; value: Expression }): string {
+  return `${quote(name)}: ${print(value, 0)}`;
 }
 
 function printObject(object: Expression): string {

@@ -3,6 +3,7 @@ import type { Binder, Evaluator, Frame } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { compileExpression } from './evaluate.ts';
 import type { Expression, SelectItem, Selection } from './syntax.ts';
+import type { Value } from './values.ts';
 
 /** Makes the JSON text of an output row; undefined when the row has no value and is left out. */
 export interface Projection {
@@ -24,10 +25,19 @@ export function compileProjection(
   }
   if (selection.kind === 'value') {
     const evaluate = compileExpression(selection.expression, binder);
-    // JSON.stringify(undefined) is undefined: the row that has no value is no row.
-    return { isWholeItem: false, project: (frame) => JSON.stringify(evaluate(frame)) };
+    return { isWholeItem: false, project: (frame) => valueText(evaluate(frame)) };
   }
   return { isWholeItem: false, project: compileList(selection.items, aliases, binder) };
+}
+
+/** Undefined for undefined: a row that has no value is no row, a member that has none is left out. */
+function valueText(value: Value): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    // Arrays can hold one large parameter many times without being large themselves; their text cannot.
+    throw new DatabaseError('BadRequest', 'A row of the result is too large.', { cause });
+  }
 }
 
 function isItem(expression: Expression, aliases: ReadonlySet<string>): boolean {
@@ -57,7 +67,7 @@ function compileList(
 
 /** The stored text of an item says the same as its parsed form, without the work. */
 function memberText(frame: Frame, evaluate: Evaluator, itemText: Buffer | undefined): string | undefined {
-  return itemText === undefined ? JSON.stringify(evaluate(frame)) : itemText.toString('utf8');
+  return itemText === undefined ? valueText(evaluate(frame)) : itemText.toString('utf8');
 }
 
 /** Alias, else the last member of the path, else `$1`, `$2` … by position among those without a name. */

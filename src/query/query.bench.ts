@@ -7,8 +7,9 @@ import { parseQuery } from './parser.ts';
 import type { QuerySource } from './source.ts';
 
 const TEXT =
-  'SELECT TOP 10 c.id, c.address.city AS city FROM c WHERE (c.kind = "user" OR c.kind IN ("admin", "root")) ' +
-  'AND NOT IS_DEFINED(c.gone) AND c.age BETWEEN @low AND @high AND STARTSWITH(c.name, "A") ORDER BY c.age DESC';
+  'SELECT TOP 10 c.id, c.address.city AS city FROM c WHERE (c.kind = "user" OR c.kind IN ("admin", ' +
+  '"root")) AND NOT IS_DEFINED(c.gone) AND c.age BETWEEN @low AND @high ' +
+  'AND STARTSWITH(c.name, "A") ORDER BY c.age DESC';
 
 const indexer = compileIndexingPolicy({
   indexingMode: 'consistent',

@@ -17,7 +17,8 @@ import { compareForOrder, type Value } from './values.ts';
 
 /**
  * Runs a whole query over a short list that is in memory: databases, containers, offers and the like.
- * Orders by any expressions, ties and unordered rows stay as they were given. The result is JSON text per row.
+ * Orders by any expressions, ties and unordered rows stay as they were given. The result is JSON text per
+ * row.
  * @throws DatabaseError `BadRequest` as `compileQuery`, and for counts that are none.
  */
 export function evaluateOverResources(spec: QuerySpec, resources: readonly JsonObject[]): string[] {
@@ -81,7 +82,8 @@ function sortRows(compiled: CompiledQuery, frame: Frame, rows: Value[]): void {
 const conditions = new WeightedCache<string, Predicate>(200_000);
 
 /**
- * Whether an item satisfies the condition of a partial update, `FROM c WHERE …`; one without WHERE always holds.
+ * Whether an item satisfies the condition of a partial update, `FROM c WHERE …`; one without WHERE always
+ * holds.
  * @throws DatabaseError `BadRequest` when the text is no condition.
  */
 export function matchesCondition(text: string, item: JsonObject): boolean {

@@ -25,7 +25,9 @@ export interface Posting {
 }
 
 export interface PostingCursor {
-  /** Up to `count` further postings, ordered by (value, number), or exactly reversed; fewer only at the end. */
+  /**
+   * Up to `count` further postings, ordered by (value, number), or exactly reversed; fewer only at the end.
+   */
   next(count: number): Promise<Posting[]>;
   close(): Promise<void>;
 }

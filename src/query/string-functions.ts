@@ -1,4 +1,4 @@
-import { type BuiltInFunction, builtIn } from './built-in-function.ts';
+import { type BuiltInFunction, builtIn, joined, TEXT_LENGTH_MAX } from './built-in-function.ts';
 import type { Value } from './values.ts';
 
 /** Longest text that REPLICATE makes, in UTF-16 units. */
@@ -19,7 +19,7 @@ function ofTwoStrings(evaluate: (text: string, part: string) => Value): BuiltInF
 }
 
 function concat(...operands: Value[]): Value {
-  return operands.every((operand) => typeof operand === 'string') ? operands.join('') : undefined;
+  return operands.every((operand) => typeof operand === 'string') ? joined(operands) : undefined;
 }
 
 function isWholeNumber(value: Value): value is number {
@@ -51,7 +51,10 @@ function substring(text: Value, start: Value, length: Value): Value {
 function replaceAll(text: Value, find: Value, replacement: Value): Value {
   if (typeof text !== 'string' || typeof find !== 'string' || typeof replacement !== 'string')
     return undefined;
-  return find === '' ? text : text.split(find).join(replacement);
+  if (find === '') return text;
+  const parts = text.split(find);
+  const length = text.length + (parts.length - 1) * (replacement.length - find.length);
+  return length > TEXT_LENGTH_MAX ? undefined : parts.join(replacement);
 }
 
 function replicate(text: Value, times: Value): Value {

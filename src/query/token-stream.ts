@@ -34,7 +34,10 @@ export class TokenStream {
     return token.kind === 'keyword' && token.text === keyword;
   }
 
-  /** Whether an identifier with this spelling in any case follows: for words that are only sometimes special. */
+  /**
+   * Whether an identifier with this spelling in any case follows: for words that are only sometimes
+   * special.
+   */
   isWord(upperCase: string, ahead = 0): boolean {
     const token = this.peek(ahead);
     return (

@@ -9,7 +9,9 @@ function typeCheck(holds: (value: Value) => boolean): BuiltInFunction {
 // 2^63 itself is the first integer that 64 bits with a sign cannot hold.
 const INTEGER_LIMIT = 2 ** 63;
 
-/** Type checks answer false, never undefined, for a missing argument; the rest choose among their arguments. */
+/**
+ * Type checks answer false, never undefined, for a missing argument; the rest choose among their arguments.
+ */
 export const TYPE_FUNCTIONS: Readonly<Record<string, BuiltInFunction>> = {
   IS_ARRAY: typeCheck((value) => Array.isArray(value)),
   IS_BOOL: typeCheck((value) => typeof value === 'boolean'),

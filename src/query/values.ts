@@ -79,8 +79,9 @@ export function compareRelational(a: Value, b: Value): number | undefined {
 }
 
 /**
- * The total order of ORDER BY, MIN and MAX: undefined < null < false < true < number < string < array < object.
- * The language leaves arrays among each other, and objects among each other, without an order: they compare as equal.
+ * The total order of ORDER BY, MIN and MAX: undefined < null < false < true < number < string < array <
+ * object. The language leaves arrays among each other, and objects among each other, without an order: they
+ * compare as equal.
  */
 export function compareForOrder(a: Value, b: Value): number {
   const difference = typeRank(a) - typeRank(b);
@@ -97,7 +98,8 @@ export function canonicalText(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
   const names = Object.keys(value).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonicalText(value[name] as Json)}`).join(',')}}`;
+  const members = names.map((name) => `${JSON.stringify(name)}:${canonicalText(value[name] as Json)}`);
+  return `{${members.join(',')}}`;
 }
 
 /** An object that takes any member name, `__proto__` too, as plain data. */
