@@ -369,8 +369,8 @@ function compareNumbers(a: number, b: number): number {
 }
 
 function sourceItem(number: ItemNumber, value: Buffer): SourceItem {
-  const { key, text } = decodeDocument(value);
-  return { number, text, epk: epkOf(key) };
+  const { key, put } = decodeDocument(value, number);
+  return { number, text: asBuffer(put.body), epk: epkOf(key) };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -191,23 +191,27 @@ export class Partition implements ReplicatedPartition {
    * Shows `decide` the visible item and does what it says, atomically; resolves when durable.
    * When `decide` throws, the error reaches the caller only after the state that it was based on is durable.
    */
-  async write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
+  write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
     const before = this.lookup(key);
     let intent: Intent;
     try {
       intent = decide(before?.visible);
     } catch (error) {
-      await this.settled(before?.lsn ?? 0);
-      throw error;
+      return this.#refuse(error, before?.lsn ?? 0);
     }
     const { operation, terms } = this.#stamp(before, intent);
     const expectedTail = this.#applied.lsn;
     const put = this.#apply(key, before, operation, terms);
-    const lsn = await this.#options.log.append(this.number, expectedTail, [
-      encodeEntry({ itemKey: key, operation }),
-    ]);
-    this.#advanceDurable(lsn);
-    return { lsn, put };
+    const entry = encodeEntry({ itemKey: key, operation });
+    return this.#options.log.append(this.number, expectedTail, [entry]).then((lsn) => {
+      this.#advanceDurable(lsn);
+      return { lsn, put };
+    });
+  }
+
+  async #refuse(error: unknown, basedOn: Lsn): Promise<never> {
+    await this.settled(basedOn);
+    throw error;
   }
 
   #stamp(

@@ -1,6 +1,14 @@
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
 import { type HybridTime, VersionVector } from '../causality/index.ts';
 import type { Lsn } from '../log/index.ts';
+import {
+  decodeItemState,
+  encodeItemState,
+  type Incarnation,
+  type ItemState,
+  isSettled,
+  type StoredPut,
+} from '../merge/index.ts';
 import type { ItemKey } from './item-key.ts';
 
 /**
@@ -54,14 +62,53 @@ export function decodePosition(bytes: Uint8Array): Position {
   };
 }
 
-/** A visible item: its key, then its text. */
-export function encodeDocument(key: ItemKey, text: Uint8Array): Buffer {
-  return new ByteWriter(key.length + text.length + 8).string(key).raw(text).finish();
+/** A visible item: its key, the write that it is, its text. */
+export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
+  const writer = new ByteWriter(key.length + put.body.length + 48).string(key);
+  writer
+    .uint(put.dot.origin * 2 + (put.priority === undefined ? 0 : 1))
+    .uint(put.dot.n)
+    .f64(put.time);
+  if (put.priority !== undefined) writer.f64(put.priority);
+  return writer.raw(put.body).finish();
 }
 
-export function decodeDocument(bytes: Buffer): { key: ItemKey; text: Buffer } {
+/** `incarnation`: the number in the record's key. The body is a view. */
+export function decodeDocument(bytes: Buffer, incarnation: Incarnation): { key: ItemKey; put: StoredPut } {
   const reader = new ByteReader(bytes);
-  return { key: reader.string(), text: reader.rest() };
+  const key = reader.string();
+  const originAndFlag = reader.uint();
+  const dot = { origin: Math.floor(originAndFlag / 2), n: reader.uint() };
+  const time = reader.f64();
+  const priority = originAndFlag % 2 === 1 ? reader.f64() : undefined;
+  return { key, put: { dot, time, incarnation, priority, body: reader.rest() } };
+}
+
+const STATE_SETTLED = 1;
+const STATE_WHOLE = 2;
+
+/**
+ * What an item's key leads to. Nearly every item is settled: then the document holds everything, and this is only
+ * its number, which stays the same for as long as the item is replaced and not recreated.
+ */
+export function encodeState(state: ItemState): Buffer {
+  const [only] = state.siblings;
+  if (isSettled(state) && only !== undefined)
+    return new ByteWriter(12).u8(STATE_SETTLED).uint(only.incarnation).finish();
+  const writer = new ByteWriter(128).u8(STATE_WHOLE);
+  encodeItemState(writer, state, { withoutVisibleBody: true });
+  return writer.finish();
+}
+
+const ELSEWHERE = Buffer.alloc(0);
+
+/** Of a settled item only the number is known here. The visible body of an unsettled one is empty: see the document. */
+export function decodeState(record: Buffer): Incarnation | ItemState {
+  const reader = new ByteReader(record);
+  if (reader.u8() === STATE_SETTLED) return reader.uint();
+  // The flag that merge's codec sets when the visible body is left out.
+  const hasVisible = (record[1] ?? 0) & 2;
+  return decodeItemState(reader, hasVisible === 0 ? undefined : ELSEWHERE);
 }
 
 export function encodeVector(vector: VersionVector): Buffer {

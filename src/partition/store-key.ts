@@ -6,8 +6,8 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *
  *   m                           position: see PositionRecord
  *   c <lsn>                     the vector at that LSN, now and then: where a reader may start
- *   d <number>                  the visible item: its key and its JSON text
- *   k <item key>                merge state of the item, without the visible body
+ *   d <number>                  the visible item: its key, the write that it is, its JSON text
+ *   k <item key>                the item's number, or its merge state without the visible body
  *   u <item key>                the item's merge state is unsettled: collection has work here
  *   p <epk> 00 <number>         items by partition key
  *   x <path id> <value> <number>  index postings

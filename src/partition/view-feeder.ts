@@ -13,8 +13,8 @@ import { checkpointKey, positionKey } from './store-key.ts';
 import { writeViews } from './view-writes.ts';
 
 /** A batch is due when so many items wait, or when the first has waited so long. */
-const BATCH_ITEMS = 128;
-const BATCH_DELAY_MS = 50;
+const BATCH_ITEMS = 1024;
+const BATCH_DELAY_MS = 200;
 /** Items turned into store writes before the event loop gets its turn. */
 const SLICE_ITEMS = 32;
 

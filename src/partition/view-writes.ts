@@ -1,12 +1,11 @@
 import type { Json, JsonObject } from '../base/index.ts';
-import { ByteWriter } from '../base/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import { encodeItemState, isSettled, type StoredPut } from '../merge/index.ts';
+import { isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreWrite } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
-import { encodeDocument } from './record.ts';
+import { encodeDocument, encodeState } from './record.ts';
 import { documentKey, indexPosting, partitionKeyPosting, stateKey, unsettledKey } from './store-key.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -38,7 +37,7 @@ export function writeViews(
     writes.push({ key: partitionKeyPosting(partition, epk, old.incarnation), value: undefined });
   }
   if (now !== undefined) {
-    writes.push({ key: documentKey(partition, now.incarnation), value: encodeDocument(after.key, now.body) });
+    writes.push({ key: documentKey(partition, now.incarnation), value: encodeDocument(after.key, now) });
     if (old === undefined || moved) {
       writes.push({ key: partitionKeyPosting(partition, epk, now.incarnation), value: NOTHING });
     }
@@ -52,16 +51,18 @@ function writeState(
   after: HeldItem,
   writes: StoreWrite[],
 ): void {
-  const key = stateKey(partition, after.key);
-  if (isGone(after)) {
-    writes.push({ key, value: undefined });
-  } else {
-    const writer = new ByteWriter(64);
-    encodeItemState(writer, after.state, { withoutVisibleBody: true });
-    writes.push({ key, value: writer.finish() });
-  }
   const wasUnsettled = before !== undefined && isUnsettled(before);
   const nowUnsettled = isUnsettled(after);
+  const isSame =
+    !wasUnsettled &&
+    !nowUnsettled &&
+    before?.visible !== undefined &&
+    before.visible.incarnation === after.visible?.incarnation;
+  // A replaced item keeps its number, which is all that a settled record says.
+  if (!isSame) {
+    const value = isGone(after) ? undefined : encodeState(after.state);
+    writes.push({ key: stateKey(partition, after.key), value });
+  }
   if (wasUnsettled !== nowUnsettled) {
     writes.push({ key: unsettledKey(partition, after.key), value: nowUnsettled ? NOTHING : undefined });
   }
