@@ -1,6 +1,11 @@
-import type { Dot, Origin } from '../causality/index.ts';
-import type { PartitionNumber } from '../log/index.ts';
-import { type PartitionTable, peekEntry, type ReplicatedPartition } from '../partition/index.ts';
+import { type Dot, ORIGIN_MAX, type Origin } from '../causality/index.ts';
+import { LogDamagedError, type PartitionNumber } from '../log/index.ts';
+import {
+  type EntryHead,
+  type PartitionTable,
+  peekEntry,
+  type ReplicatedPartition,
+} from '../partition/index.ts';
 import { type Batch, CausalBuffer } from './causal-buffer.ts';
 import type { Section } from './wire.ts';
 
@@ -58,7 +63,7 @@ export class Intake {
     lane?.catchUp();
     let unneededBytes = 0;
     for (const bytes of entries) {
-      const head = lane === undefined ? undefined : peekEntry(bytes);
+      const head = lane === undefined ? undefined : readHead(bytes);
       if (lane === undefined || head === undefined || !lane.offer(bytes, head, owner))
         unneededBytes += bytes.length;
     }
@@ -122,6 +127,19 @@ export class Intake {
   }
 }
 
+/** What another region sent must not trip our asserts, whatever it is. */
+function readHead(bytes: Uint8Array): EntryHead {
+  let head: EntryHead;
+  try {
+    head = peekEntry(bytes);
+  } catch (cause) {
+    throw new LogDamagedError('a region sent something that is no entry', { cause });
+  }
+  const { origin, n } = head.dot;
+  if (origin < 1 || origin > ORIGIN_MAX || n < 1) throw new LogDamagedError(`no write can be ${origin}.${n}`);
+  return head;
+}
+
 class PartitionLane {
   readonly buffer: CausalBuffer<EntryOwner>;
   readonly #partition: ReplicatedPartition;
@@ -137,7 +155,7 @@ class PartitionLane {
     this.buffer = new CausalBuffer(partition.vector);
   }
 
-  offer(bytes: Uint8Array, head: ReturnType<typeof peekEntry>, owner: EntryOwner): boolean {
+  offer(bytes: Uint8Array, head: EntryHead, owner: EntryOwner): boolean {
     const waitingBefore = this.buffer.waitingCount;
     const isNeeded = this.buffer.offer(bytes, head, owner, this.#options.nowMs());
     if (this.buffer.waitingCount > waitingBefore) this.#options.onWaiting(this.#partition.number, head.dot);

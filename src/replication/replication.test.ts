@@ -224,6 +224,7 @@ class Planet {
   readonly #options: PlanetOptions;
   readonly failures: unknown[] = [];
   retired: Origin[] = [];
+  readonly removed = new Set<string>();
   frames = 0;
   frameBytes = 0;
 
@@ -271,7 +272,8 @@ class Planet {
   }
 
   members(): Member[] {
-    return [...this.regions.values()].map(({ name, origin }) => ({ region: name, origin, address: name }));
+    const members = [...this.regions.values()].filter(({ name }) => !this.removed.has(name));
+    return members.map(({ name, origin }) => ({ region: name, origin, address: name }));
   }
 
   async startRegion(region: RegionUnderTest): Promise<void> {
@@ -616,6 +618,18 @@ describe('bounds', () => {
     await planet.until(() => planet.isConverged(), 60_000);
   });
 
+  test('what a full window waits for is let in beside it', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 5 });
+    await planet.run(3_000);
+    // The link from A to C lives, but hardly an entry passes; B has all of A's and builds on them.
+    planet.links.add({ kind: 'throttle', from: 'A', to: 'C', entriesPerSecond: 0.01 });
+    for (let n = 0; n < 50; n++) planet.write('A', 1, 2_000);
+    await planet.until(has(planet, 'B', 1, 50));
+    for (let n = 0; n < 500; n++) planet.write('B', 1, 2_000);
+    await planet.until(has(planet, 'B', 2, 500));
+    expect(await planet.until(() => planet.isEqual())).toBeLessThan(1_600);
+  });
+
   test('thousands of idle partitions cost no traffic', async () => {
     const planet = await Planet.start({ names: ABC, partitions: 3_000 });
     await planet.run(3_000);
@@ -654,6 +668,33 @@ describe('trouble', () => {
     expect(planet.partition('C').vector.toString()).toBe('3:100');
     planet.links.remove(isolation);
     expect(await planet.until(() => planet.isConverged())).toBeLessThan(3_000);
+  });
+
+  test('a puller that comes again has given up its session before, heard or not', async () => {
+    const planet = await Planet.start({ names: ['A', 'B'] });
+    for (let n = 0; n < 100; n++) planet.write('A');
+    await planet.until(() => planet.isConverged());
+    const cut = planet.links.add({ kind: 'cut', from: 'B', to: 'A', direction: 'one' });
+    planet.crash('B');
+    planet.links.remove(cut);
+    await planet.restart('B');
+    await planet.until(() => planet.replication('B').status().peers[0]?.isConnected === true, 500);
+    expect(planet.replication('A').status().peers[0]).toMatchObject({ isPulling: true, entriesSent: 0 });
+  });
+
+  test('a region that is a member no more gets nothing further', async () => {
+    const planet = await Planet.start({ names: ABC });
+    await planet.run(1_000);
+    planet.removed.add('C');
+    for (const name of ['A', 'B']) planet.replication(name).membersChanged();
+    planet.write('A');
+    await planet.run(5_000);
+    expect(planet.partition('B').tail()).toBe(1);
+    expect(planet.partition('C').tail()).toBe(0);
+    expect(planet.replication('A').reports(1).has(3)).toBe(false);
+    planet.removed.delete('C');
+    for (const name of ['A', 'B']) planet.replication(name).membersChanged();
+    await planet.until(() => planet.isConverged(), 3_000);
   });
 
   test('regions of different accounts and strangers are refused', async () => {
