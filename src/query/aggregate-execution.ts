@@ -103,7 +103,7 @@ async function countExactly(execution: Execution, scope: CandidateScope): Promis
   if (access.kind === 'everything' || access.kind === 'nothing') {
     return countAll(execution, (await chooseCandidates(scope)).numbers);
   }
-  const gathered = await gatherCandidates(scope, COUNT_GATHER_MAX);
+  const gathered = await gatherCandidates({ ...scope, postingsPerLoad: COUNT_GATHER_MAX }, COUNT_GATHER_MAX);
   if (gathered === undefined || !gathered.isExact || !gathered.isConfined) return undefined;
   return countAll(execution, listed(gathered).numbers);
 }

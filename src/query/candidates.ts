@@ -41,13 +41,18 @@ export interface CandidateScope {
   readonly after: ItemNumber;
   /** Counts postings and numbers read from indexes. */
   readonly meter: { postings: number };
+  /** Postings worth reading to be spared the loading of one item. */
+  readonly postingsPerLoad?: number;
 }
 
 /** Postings read from each term in the first rounds; the last round goes to the limit. */
 const GATHER_ROUNDS: readonly number[] = [256, 2_048, 20_000];
 export const GATHER_MAX = 20_000;
-/** Reading so many postings costs about as much as loading and filtering one item. */
-const POSTINGS_PER_LOAD = 8;
+/**
+ * Reading a posting costs about a fifth of loading and filtering an item, and whether the reading comes to an
+ * end in time is not known before.
+ */
+const POSTINGS_PER_LOAD = 2;
 /** Gathered without a second thought, before any item is read. */
 const GATHER_CHEAPLY_MAX = 2_048;
 /** Items read before deciding whether gathering would pay, and the share of them that must be kept if not. */
@@ -207,6 +212,7 @@ export async function gatherCandidates(scope: CandidateScope, limit: number): Pr
     .map((term) => ({ kind: 'access', access: term }));
   const keys = epkRange && new KeyNumbers(scope, epkRange);
   if (keys !== undefined) restrictions.push({ kind: 'epk', keys });
+  restrictions.sort((a, b) => likelihood(a) - likelihood(b));
   try {
     return await gatherRestrictions(scope, restrictions, limit);
   } finally {
@@ -220,41 +226,54 @@ async function gatherRestrictions(
   limit: number,
 ): Promise<Gathered | undefined> {
   const results = new Map<Restriction, Gathered>();
+  const worth = scope.postingsPerLoad ?? POSTINGS_PER_LOAD;
+  let least = Number.POSITIVE_INFINITY;
+  const gatherMissing = async (round: number) => {
+    for (const restriction of restrictions) {
+      // Once one is known, another saves at most the loading of that one's items.
+      const affordable = Math.min(round, least * worth);
+      if (results.has(restriction) || affordable < 1) continue;
+      const found =
+        restriction.kind === 'epk'
+          ? await restriction.keys.gather(affordable)
+          : await gatherAccess(scope, restriction.access, affordable);
+      if (found === undefined) continue;
+      results.set(restriction, found);
+      least = Math.min(least, found.numbers.length);
+    }
+  };
   for (const round of [...GATHER_ROUNDS.filter((each) => each < limit), limit]) {
-    await gatherMissing(scope, restrictions, results, round);
-    if (results.size > 0) break;
+    await gatherMissing(round);
+    if (results.size === 0) continue;
+    // Those that came before the smallest one was known may be worth more than this round gave them.
+    if (least * worth > round && round < limit) await gatherMissing(limit);
+    return combine(scope, restrictions, results);
   }
-  if (results.size === 0) return undefined;
-  const least = Math.min(...[...results.values()].map((result) => result.numbers.length));
-  await gatherMissing(scope, restrictions, results, Math.min(limit, least * POSTINGS_PER_LOAD));
+  return undefined;
+}
+
+function combine(
+  { access }: CandidateScope,
+  restrictions: readonly Restriction[],
+  results: ReadonlyMap<Restriction, Gathered>,
+): Gathered {
   let numbers: Float64Array | undefined;
   for (const result of results.values()) {
     numbers = numbers === undefined ? result.numbers : intersectSorted(numbers, result.numbers);
   }
-  const isAll = (kind: Restriction['kind']) =>
+  const hasAll = (kind: Restriction['kind']) =>
     restrictions.every((each) => each.kind !== kind || results.has(each));
   return {
     numbers: numbers ?? new Float64Array(0),
-    isExact:
-      scope.access.isExact && isAll('access') && [...results.values()].every((result) => result.isExact),
-    isConfined: isAll('epk'),
+    isExact: access.isExact && hasAll('access') && [...results.values()].every((result) => result.isExact),
+    isConfined: hasAll('epk'),
   };
 }
 
-async function gatherMissing(
-  scope: CandidateScope,
-  restrictions: readonly Restriction[],
-  results: Map<Restriction, Gathered>,
-  limit: number,
-): Promise<void> {
-  for (const restriction of restrictions) {
-    if (results.has(restriction) || limit <= 0) continue;
-    const found =
-      restriction.kind === 'epk'
-        ? await restriction.keys.gather(limit)
-        : await gatherAccess(scope, restriction.access, limit);
-    if (found !== undefined) results.set(restriction, found);
-  }
+/** Points are read first: they are the most likely to be small. */
+function likelihood(restriction: Restriction): number {
+  if (restriction.kind === 'epk') return 1;
+  return restriction.access.kind === 'scan' && restriction.access.isPoint ? 0 : 2;
 }
 
 /** Numbers of a range of partition keys; what was read for one limit is not read again for the next. */
