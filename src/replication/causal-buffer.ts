@@ -46,7 +46,10 @@ export class CausalBuffer<Owner> {
     return this.#waitingBytes;
   }
 
-  /** Takes an entry from a session. False when it is not needed: the owner has nothing of it in its window then. */
+  /**
+   * Takes an entry from a session. False when it is not needed: the owner has nothing of it in its window
+   * then.
+   */
   offer(bytes: Uint8Array, head: EntryHead, owner: Owner, nowMs: number): boolean {
     if (this.#frontier.covers(head.dot)) return false;
     if (this.#isDeliverable(head)) {
@@ -58,7 +61,10 @@ export class CausalBuffer<Owner> {
     return this.#wait(bytes, head, owner, nowMs);
   }
 
-  /** The partition has `applied` now, its own region's writes included; entries that waited for that become ready. */
+  /**
+   * The partition has `applied` now, its own region's writes included; entries that waited for that
+   * become ready.
+   */
   advance(applied: VersionVector): void {
     if (this.#frontier.coversAll(applied)) return;
     this.#frontier.join(applied);
@@ -138,7 +144,10 @@ export class CausalBuffer<Owner> {
     return true;
   }
 
-  /** Hands out all that became deliverable. Only the lowest n of an origin can be next, so each round is short. */
+  /**
+   * Hands out all that became deliverable. Only the lowest n of an origin can be next, so each round is
+   * short.
+   */
   #drain(): void {
     let isMoving = true;
     while (isMoving) {

@@ -1,9 +1,15 @@
-/** The other side does not keep the protocol, or the network lost frames: this session is over, a new one may begin. */
+/**
+ * The other side does not keep the protocol, or the network lost frames: this session is over, a new one
+ * may begin.
+ */
 export class ProtocolError extends Error {
   override name = 'ProtocolError';
 }
 
-/** How long a missing frame may still arrive, in ticks: a reordering network is late, a cut one never comes. */
+/**
+ * How long a missing frame may still arrive, in ticks: a reordering network is late, a cut one never
+ * comes.
+ */
 const GAP_TICKS = 4;
 const HELD_FRAMES_MAX = 10_000;
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
@@ -27,7 +33,10 @@ export class FrameSequence {
     return this.#heldBytes;
   }
 
-  /** The frames that are next in order, now that `frame` came. @throws ProtocolError when too much is held. */
+  /**
+   * The frames that are next in order, now that `frame` came. @throws ProtocolError when too much is
+   * held.
+   */
   accept(seq: number, frame: Buffer): Buffer[] {
     if (seq <= this.#delivered || this.#held.has(seq)) return [];
     if (seq !== this.#delivered + 1) {

@@ -51,7 +51,10 @@ export class LinkChannel implements Channel {
   readonly #base: Channel;
   readonly #direction: Direction;
   readonly #options: LinkChannelOptions;
-  /** Frames that keep their order: weightless ones, and ones that a throttle may hold up, which the others pass by. */
+  /**
+   * Frames that keep their order: weightless ones, and ones that a throttle may hold up, which the others
+   * pass by.
+   */
   readonly #light: Queued[] = [];
   readonly #heavy: Queued[] = [];
   /** Frames that go when their time comes, whatever the others do. */

@@ -159,7 +159,7 @@ describe('disorder', () => {
 });
 
 describe('cuts', () => {
-  test('frames vanish silently, those under way too, and the channel that lost some closes afterwards', async () => {
+  test('frames vanish silently, also those under way; a channel that lost some closes later', async () => {
     const { connect, links, run, received, closed, accepted } = await world({ latencyMs: () => 20 });
     const channel = await connect('A', 'B');
     let hasClosed = false;

@@ -118,7 +118,7 @@ function stubborn(message: Message, answer: Answer): void {
   else answer.give(building);
 }
 
-test('a source that does not give what is waited for is asked for it, then asked anew for everything', async () => {
+test('a source that holds back what is waited for is asked for it, then anew for everything', async () => {
   const { run, source, vector } = await world(stubborn);
   await run(1_500);
   expect(source.heard).toContainEqual({ kind: 'want', origins: [2, 3] });

@@ -17,7 +17,10 @@ export interface Member {
 
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 1_000;
-/** Ticks without anything new from a session that others wait on, before it is begun anew with every origin wanted. */
+/**
+ * Ticks without anything new from a session that others wait on, before it is begun anew with every
+ * origin wanted.
+ */
 const STALL_TICKS = 8;
 
 export interface PullLinkOptions {
@@ -39,7 +42,8 @@ export interface PullLinkOptions {
 
 /**
  * The pulling end towards one other region: keeps a session going for as long as the region is a member.
- * When one ends, the next begins from the partitions' vectors after a short wait that grows while it is in vain.
+ * When one ends, the next begins from the partitions' vectors after a short wait that grows while it is
+ * in vain.
  */
 export class PullLink {
   readonly #options: PullLinkOptions;

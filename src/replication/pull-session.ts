@@ -15,7 +15,10 @@ import {
 
 /** Ticks between two heartbeats. */
 export const HEARTBEAT_TICKS = 2;
-/** Ticks of silence after which the other side counts as gone. Ticks and not milliseconds: a process that was itself held up for long has not waited, it was absent. */
+/**
+ * Ticks of silence after which the other side counts as gone. Ticks and not milliseconds: a process that
+ * was itself held up for long has not waited, it was absent.
+ */
 export const SILENCE_TICKS = 8;
 /** Ticks for the way there and back on the longest of links. */
 const WELCOME_TICKS = 40;
@@ -144,7 +147,8 @@ export class PullSession {
 
   #meet(welcome: { readonly region: string; readonly origin: Origin }): void {
     const { region, origin } = this.#options.source;
-    // The address may have been handed on, or the region may have begun a new life that we have not heard of yet.
+    // The address may have been handed on, or the region may have begun a new life that we have not heard
+    // of yet.
     if (welcome.region !== region || welcome.origin !== origin) {
       throw new ProtocolError(`expected ${region} (${origin}), met ${welcome.region} (${welcome.origin})`);
     }

@@ -75,8 +75,9 @@ const DETOUR = 1.5;
 const ENDS_MS = 0.5;
 
 /**
- * An estimate of the one-way network latency between two Azure regions, in milliseconds; 0 for one and the same.
- * Case and spaces of the names do not matter. @throws DatabaseError `BadRequest` for a region that is not known.
+ * An estimate of the one-way network latency between two Azure regions, in milliseconds; 0 for one and
+ * the same. Case and spaces of the names do not matter. @throws DatabaseError `BadRequest` for a region
+ * that is not known.
  */
 export function greatCircleLatency(regionA: string, regionB: string): number {
   const [latitudeA, longitudeA] = coordinatesOf(regionA);

@@ -15,10 +15,10 @@ export interface RelayQuestion {
 }
 
 /**
- * Whose entries to ask a source for, in rising order. Each region answers for its own writes; the writes of one
- * that cannot be reached, is gone, or is too slow for what depends on them, are asked of everybody. That makes
- * any connected graph of links enough (trap: causal delivery stalls without relaying), and costs nothing
- * when all links are up.
+ * Whose entries to ask a source for, in rising order. Each region answers for its own writes; the writes
+ * of one that cannot be reached, is gone, or is too slow for what depends on them, are asked of
+ * everybody. That makes any connected graph of links enough (trap: causal delivery stalls without
+ * relaying), and costs nothing when all links are up.
  */
 export function wantedOrigins(question: RelayQuestion): Origin[] {
   const wanted = new Set<Origin>([question.home, ...question.retired, ...question.missed]);

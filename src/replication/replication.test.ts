@@ -404,7 +404,7 @@ const has = (planet: Planet, name: string, origin: Origin, n: number) => (): boo
 // --- what it must do -------------------------------------------------------------------------------------
 
 describe('streams', () => {
-  test('a new entry reaches every region in one network delay, and the origin learns so in another', async () => {
+  test('a new entry reaches all in one network delay, and the origin learns so in another', async () => {
     const planet = await Planet.start({ names: ABC, latencyMs: 100, diskMs: 1 });
     await planet.run(5_000);
     planet.write('A');
@@ -445,7 +445,7 @@ describe('streams', () => {
     expect(planet.replication('A').status().peers[0]?.entriesSent).toBe(10);
   });
 
-  test('partitions that appear later, on either side first, are streamed; dropped ones are forgotten', async () => {
+  test('partitions that appear later are streamed, dropped ones forgotten', async () => {
     const planet = await Planet.start({ names: ['A', 'B'] });
     await planet.run(1_000);
     planet.region('A').table.open(7);

@@ -1,13 +1,14 @@
 /**
  * Replication of one region with all others.
  *
- * Each region pulls from every other one that it can reach, over one channel for all partitions: it says where
- * its partitions are (version vectors), and the other side sends what is missing, from its log, as soon as it
- * is durable there. Entries are received in causal order (causal-buffer.ts). A region asks each source only
- * for the source's own writes, unless somebody's cannot be had from home: those it asks of everybody (relay.ts).
+ * Each region pulls from every other one that it can reach, over one channel for all partitions: it says
+ * where its partitions are (version vectors), and the other side sends what is missing, from its log, as
+ * soon as it is durable there. Entries are received in causal order (causal-buffer.ts). A region asks
+ * each source only for the source's own writes, unless somebody's cannot be had from home: those it asks
+ * of everybody (relay.ts).
  *
- * Whatever a network does to frames (lose, repeat, reorder, delay, stop) costs time only: frames are numbered,
- * a session in doubt is dropped, and the next one starts from the vectors.
+ * Whatever a network does to frames (lose, repeat, reorder, delay, stop) costs time only: frames are
+ * numbered, a session in doubt is dropped, and the next one starts from the vectors.
  *
  *   Replication ── PullLink (one per member) ── PullSession      what we lack
  *        │   └──── Intake ── CausalBuffer (one per partition)
@@ -46,9 +47,15 @@ export interface ReplicationOptions {
   /** Origins whose homes are gone, but whose entries may not be everywhere yet. */
   readonly retired: () => readonly Origin[];
   readonly table: PartitionTable;
-  /** A member is now known to have applied `vector`, durably. The vector changes in place later; clone to keep. */
+  /**
+   * A member is now known to have applied `vector`, durably. The vector changes in place later; clone to
+   * keep.
+   */
   readonly onReport?: (partition: PartitionNumber, origin: Origin, vector: VersionVector) => void;
-  /** A partition could not read its log or receive. Replication goes on trying; the node should look after itself. */
+  /**
+   * A partition could not read its log or receive. Replication goes on trying; the node should look after
+   * itself.
+   */
   readonly onFailure: (error: unknown) => void;
 }
 

@@ -41,7 +41,10 @@ export class SendWindow {
     this.#marks.push({ upto: this.#sent, atMs: nowMs });
   }
 
-  /** `total`: bytes that the puller released since the session began. @throws ProtocolError when it cannot be. */
+  /**
+   * `total`: bytes that the puller released since the session began. @throws ProtocolError when it cannot
+   * be.
+   */
   release(total: number, nowMs: number): void {
     if (total > this.#sent) throw new ProtocolError('more was released than was sent');
     if (total <= this.#released) return;
@@ -60,7 +63,8 @@ export class SendWindow {
   }
 
   /**
-   * Admits another window full beside what is under way: for what the puller needs before it can release that.
+   * Admits another window full beside what is under way: for what the puller needs before it can release
+   * that.
    */
   expand(): void {
     const wanted = this.unreleasedBytes + LIMIT_BYTES_INITIAL * 4;

@@ -97,7 +97,10 @@ export class SourceSession {
     return frames;
   }
 
-  /** Takes a frame from the puller; gives the positions it reported. @throws ProtocolError when this session cannot go on. */
+  /**
+   * Takes a frame from the puller; gives the positions it reported. @throws ProtocolError when this
+   * session cannot go on.
+   */
   handle(frame: Buffer, nowMs: number): readonly PositionRow[] {
     this.#silentTicks = 0;
     const { isEntries, seq } = readFrameHead(frame);

@@ -47,7 +47,10 @@ export type Message =
   | { readonly kind: 'unsubscribe'; readonly partitions: readonly PartitionNumber[] }
   /** Puller: replaces the set of origins whose entries it wants from here. */
   | { readonly kind: 'want'; readonly origins: readonly Origin[] }
-  /** Puller: bytes of entries it holds no longer, since the session began, and positions that changed. All durable. */
+  /**
+   * Puller: bytes of entries it holds no longer, since the session began, and positions that changed. All
+   * durable.
+   */
   | { readonly kind: 'report'; readonly releasedBytes: number; readonly rows: readonly PositionRow[] }
   /** Source: positions of itself and of regions whose entries it relays. */
   | { readonly kind: 'rows'; readonly rows: readonly RelayedRow[] }
@@ -85,7 +88,10 @@ export function readFrameHead(frame: Uint8Array): { readonly isEntries: boolean;
   });
 }
 
-/** How many entries a frame carries: what a throttled link counts. Frames of other protocols count for none. */
+/**
+ * How many entries a frame carries: what a throttled link counts. Frames of other protocols count for
+ * none.
+ */
 export function countEntries(frame: Uint8Array): number {
   if (frame[0] !== LANE_ENTRIES) return 0;
   try {
@@ -259,7 +265,10 @@ export function decodeEntries(frame: Uint8Array): Section[] {
   });
 }
 
-/** What comes from outside must not trip our asserts: whatever is wrong with the bytes ends the session only. */
+/**
+ * What comes from outside must not trip our asserts: whatever is wrong with the bytes ends the session
+ * only.
+ */
 function guard<T>(read: () => T): T {
   try {
     return read();
