@@ -1,5 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
+import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts';
 import type { QuerySource } from '../query/index.ts';
@@ -66,6 +67,8 @@ export class PartitionHost implements PartitionTable {
       clock,
       indexer,
       onDirty: (dirty, bytes) => this.#feeder.markDirty(dirty, bytes),
+      room: () => this.#feeder.room(),
+      onBroken: this.#options.onFailed,
     });
     if (log.head(number) > partition.fed.lsn + 1) {
       throw new LogDamagedError(
@@ -95,6 +98,7 @@ export class PartitionHost implements PartitionTable {
     const partition = this.#partitions.get(number);
     if (partition === undefined) return;
     this.#partitions.delete(number);
+    partition.end(new DatabaseError('OwnerNotFound', 'Owner resource does not exist'));
     partition.cache.clear();
     this.#feeder.forget(partition);
     for (const listener of this.#droppedListeners) listener(number);
@@ -165,12 +169,19 @@ export class PartitionHost implements PartitionTable {
   /** Feeds the store what is left; the log and the store stay open, they are the caller's. */
   async close(): Promise<void> {
     await this.#feeder.drain();
+    this.#endAll();
     await this.#feeder.stop();
     this.#removeLogListener();
   }
 
+  #endAll(): void {
+    const reason = new DatabaseError('ServiceUnavailable', 'The region is stopping.');
+    for (const partition of this.#partitions.values()) partition.end(reason);
+  }
+
   /** Stops at once, as a crash would. */
   async abandon(): Promise<void> {
+    this.#endAll();
     this.#removeLogListener();
     await this.#feeder.stop();
   }

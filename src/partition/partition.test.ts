@@ -36,6 +36,9 @@ class Node {
   log!: Log;
   host!: PartitionHost;
   partition!: Partition;
+  onFailed = (reason: unknown): void => {
+    throw reason;
+  };
 
   private constructor(origin: number, directory: string) {
     this.origin = origin;
@@ -67,9 +70,7 @@ class Node {
       clock,
       cacheBytesMax: 1 << 16,
       dirtyBytesMax: 1 << 20,
-      onFailed: (reason) => {
-        throw reason;
-      },
+      onFailed: (reason) => this.onFailed(reason),
     });
     this.partition = await this.host.open(NUMBER, this.origin, indexer);
   }
@@ -333,5 +334,47 @@ describe('two regions', () => {
     await two.pull(one);
     await two.partition.receive(await one.partition.read(1, 1 << 20));
     expect(two.partition.durableLsn).toBe(1);
+  });
+});
+
+describe('the end of a partition', () => {
+  test('dropping it fails what waits, refuses what comes, and leaves nothing behind', async () => {
+    const node = await Node.open(1);
+    await node.put('a', { v: 1 });
+    await node.host.drain();
+    const { partition } = node;
+    const waiting = partition.covering(new VersionVector([[2, 1]]))?.promise;
+    const failed = expect(waiting).rejects.toThrow('Owner resource does not exist');
+    await node.host.drop(NUMBER);
+    await failed;
+    await expect(node.put('b', { v: 1 })).rejects.toThrow('Owner resource does not exist');
+    await expect(partition.receive([])).rejects.toThrow('Owner resource does not exist');
+    expect(node.host.get(NUMBER)).toBeUndefined();
+    expect(node.log.partitions()).toEqual([]);
+  });
+
+  test('a damaged entry leaves nothing of its batch behind', async () => {
+    const [one, two] = [await Node.open(1), await Node.open(2)];
+    await one.put('a', { v: 1 });
+    await one.put('a', { v: 2 });
+    const [first, second] = await one.partition.read(1, 1 << 20);
+    const damaged = Buffer.from(second ?? []);
+    damaged[0] = 99;
+    await expect(two.partition.receive([first ?? Buffer.alloc(0), damaged])).rejects.toThrow(
+      'unknown format',
+    );
+    expect(two.read('a')).toBeUndefined();
+    await two.pull(one);
+    expect(two.read('a')).toEqual({ id: 'a', v: 2 });
+  });
+
+  test('a log that somebody else appended to ends the node, not only the write', async () => {
+    const node = await Node.open(1);
+    const reasons: unknown[] = [];
+    node.onFailed = (reason) => void reasons.push(reason);
+    await node.put('a', { v: 1 });
+    await node.log.append(NUMBER, 1, [Buffer.from('somebody else')]);
+    await expect(node.put('b', { v: 1 })).rejects.toThrow('append expected');
+    expect(reasons).toHaveLength(1);
   });
 });

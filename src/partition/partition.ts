@@ -23,7 +23,7 @@ import {
   visiblePut,
 } from '../merge/index.ts';
 import type { Store } from '../store/index.ts';
-import { decodeEntry, encodeEntry, peekEntry } from './entry.ts';
+import { decodeEntry, type Entry, encodeEntry, peekEntry } from './entry.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
@@ -82,11 +82,16 @@ export interface PartitionOptions {
   readonly indexer: Indexer;
   /** Called whenever items became dirty, with roughly how many bytes they hold. */
   readonly onDirty: (partition: Partition, bytes: number) => void;
+  /** Resolves when the store has caught up enough for more; undefined when it has. */
+  readonly room: () => Promise<void> | undefined;
+  /** The log refused an append: this partition's memory is worth nothing any more. */
+  readonly onBroken: (reason: unknown) => void;
 }
 
 interface Waiter {
   readonly isDone: () => boolean;
   readonly resolve: () => void;
+  readonly reject: (reason: DatabaseError) => void;
 }
 
 export class Partition implements ReplicatedPartition {
@@ -104,6 +109,7 @@ export class Partition implements ReplicatedPartition {
   /** Items whose merge state is more than one settled write. */
   readonly #unsettled = new Set<ItemKey>();
   #waiters: Waiter[] = [];
+  #ended: DatabaseError | undefined;
   #indexer: Indexer;
 
   constructor(options: PartitionOptions) {
@@ -175,8 +181,9 @@ export class Partition implements ReplicatedPartition {
 
   #wait(isDone: () => boolean): { promise: Promise<void>; cancel: () => void } {
     let cancel: () => void = () => undefined;
-    const promise = new Promise<void>((resolve) => {
-      const waiter = { isDone, resolve };
+    if (this.#ended !== undefined) return { promise: Promise.reject(this.#ended), cancel };
+    const promise = new Promise<void>((resolve, reject) => {
+      const waiter = { isDone, resolve, reject };
       this.#waiters.push(waiter);
       cancel = () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -192,6 +199,7 @@ export class Partition implements ReplicatedPartition {
    * When `decide` throws, the error reaches the caller only after the state that it was based on is durable.
    */
   write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const before = this.lookup(key);
     let intent: Intent;
     try {
@@ -202,11 +210,8 @@ export class Partition implements ReplicatedPartition {
     const { operation, terms } = this.#stamp(before, intent);
     const expectedTail = this.#applied.lsn;
     const put = this.#apply(key, before, operation, terms);
-    const entry = encodeEntry({ itemKey: key, operation });
-    return this.#options.log.append(this.number, expectedTail, [entry]).then((lsn) => {
-      this.#advanceDurable(lsn);
-      return { lsn, put };
-    });
+    const appended = this.#append(expectedTail, [encodeEntry({ itemKey: key, operation })]);
+    return appended.then((lsn) => ({ lsn, put }));
   }
 
   async #refuse(error: unknown, basedOn: Lsn): Promise<never> {
@@ -233,23 +238,63 @@ export class Partition implements ReplicatedPartition {
 
   /** Entries of other regions; see ReplicatedPartition. */
   async receive(entries: readonly Uint8Array[]): Promise<void> {
-    const expectedTail = this.#applied.lsn;
-    const fresh: Uint8Array[] = [];
-    for (const bytes of entries) {
-      const { dot, context } = peekEntry(bytes);
-      if (this.#applied.vector.covers(dot)) continue;
-      assert(dot.n === this.#applied.vector.get(dot.origin) + 1, 'entries of one origin arrive in order');
-      assert(this.#applied.vector.coversAll(context), 'causal delivery: what an entry saw is here before it');
-      const { itemKey, operation } = decodeEntry(bytes);
-      this.#options.clock.observe(operation.time);
-      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
-      fresh.push(bytes);
-    }
+    await this.#options.room();
+    this.#demandOpen();
+    // Everything is read and checked before anything is applied: a damaged entry must not leave half a batch behind.
+    const fresh = this.#deliverable(entries);
     if (fresh.length === 0) {
       await this.settled(this.#applied.lsn);
       return;
     }
-    this.#advanceDurable(await this.#options.log.append(this.number, expectedTail, fresh));
+    const expectedTail = this.#applied.lsn;
+    for (const { itemKey, operation } of fresh) {
+      this.#options.clock.observe(operation.time);
+      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
+    }
+    await this.#append(
+      expectedTail,
+      fresh.map((entry) => entry.bytes),
+    );
+  }
+
+  /** Those entries that are new here, decoded, in order. */
+  #deliverable(entries: readonly Uint8Array[]): (Entry & { readonly bytes: Uint8Array })[] {
+    const seen = this.#applied.vector.clone();
+    const fresh: (Entry & { readonly bytes: Uint8Array })[] = [];
+    for (const bytes of entries) {
+      const { dot, context } = peekEntry(bytes);
+      if (seen.covers(dot)) continue;
+      assert(dot.n === seen.get(dot.origin) + 1, 'entries of one origin arrive in order');
+      assert(seen.coversAll(context), 'causal delivery: what an entry saw is here before it');
+      fresh.push({ ...decodeEntry(bytes), bytes });
+      seen.advance(dot.origin, dot.n);
+    }
+    return fresh;
+  }
+
+  async #append(expectedTail: Lsn, entries: readonly Uint8Array[]): Promise<Lsn> {
+    let lsn: Lsn;
+    try {
+      lsn = await this.#options.log.append(this.number, expectedTail, entries);
+    } catch (error) {
+      if (this.#ended !== undefined) throw this.#ended;
+      // Memory is now ahead of a log that will not follow: only opening anew can mend that.
+      this.#options.onBroken(error);
+      throw error;
+    }
+    this.#advanceDurable(lsn);
+    return lsn;
+  }
+
+  /** No operation succeeds from here on, and those that wait fail with `reason`: the partition is dropped or its node stops. */
+  end(reason: DatabaseError): void {
+    this.#ended = reason;
+    for (const waiter of this.#waiters) waiter.reject(reason);
+    this.#waiters = [];
+  }
+
+  #demandOpen(): void {
+    if (this.#ended !== undefined) throw this.#ended;
   }
 
   #apply(
