@@ -93,6 +93,7 @@ async function world(onMessage: (message: Message, answer: Answer) => void) {
     runtime: machine,
     network,
     account: 'test',
+    epoch: () => 1,
     self: { region: 'A', origin: 1 },
     listenAddress: 'A',
     members: () => [{ region: 'B', origin: 2, address: 'B' }],

@@ -27,6 +27,7 @@ export interface PullLinkOptions {
   readonly runtime: Runtime;
   readonly network: Network;
   readonly account: string;
+  readonly epoch: () => number;
   readonly self: { readonly region: string; readonly origin: Origin };
   readonly member: Member;
   readonly table: PartitionTable;
@@ -233,14 +234,14 @@ class Attempt implements EntryOwner {
       channel.close();
       return;
     }
-    const { account, self, member, table } = this.#options;
+    const { account, epoch, self, member, table } = this.#options;
     const positions: PositionRow[] = [];
     for (const number of table.numbers()) {
       const partition = table.get(number);
       if (partition !== undefined) positions.push({ partition: number, vector: partition.vector });
     }
     this.#channel = channel;
-    this.#session = new PullSession({ account, self, source: member, wants }, positions);
+    this.#session = new PullSession({ account, epoch: epoch(), self, source: member, wants }, positions);
     channel.onClose(() => this.end('the channel closed'));
     channel.onFrame((frame) => this.act((session) => this.#handle(session, frame)));
     this.#send(this.#session);

@@ -15,6 +15,7 @@ function open(partitions = 1) {
   const rows = Array.from({ length: partitions }, (_, at) => ({ partition: at + 1, vector }));
   const options = {
     account: 'a',
+    epoch: 1,
     self: { region: 'A', origin: 1 },
     source: { region: 'B', origin: 2 },
     wants: [2],
@@ -40,7 +41,7 @@ describe('opening', () => {
   test('says who it is, what it wants and where its partitions are', () => {
     const { session, sent, hear } = open();
     expect(sent()).toEqual([
-      { kind: 'hello', version: 1, account: 'a', region: 'A', origin: 1, wants: [2] },
+      { kind: 'hello', version: 1, account: 'a', epoch: 1, region: 'A', origin: 1, wants: [2] },
       { kind: 'subscribe', rows: [{ partition: 1, vector }] },
     ]);
     expect(session.isLive).toBe(false);

@@ -29,6 +29,8 @@ export const ROWS_PER_FRAME = 1_000;
 
 export interface PullSessionOptions {
   readonly account: string;
+  /** The membership epoch, as this region knows it. */
+  readonly epoch: number;
   readonly self: { readonly region: string; readonly origin: Origin };
   readonly source: { readonly region: string; readonly origin: Origin };
   readonly wants: readonly Origin[];
@@ -67,11 +69,12 @@ export class PullSession {
   constructor(options: PullSessionOptions, positions: readonly PositionRow[]) {
     this.#options = options;
     this.#wants = options.wants;
-    const { account, self, wants } = options;
+    const { account, epoch, self, wants } = options;
     this.#send({
       kind: 'hello',
       version: PROTOCOL_VERSION,
       account,
+      epoch,
       region: self.region,
       origin: self.origin,
       wants,

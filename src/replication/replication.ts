@@ -39,6 +39,11 @@ export interface ReplicationOptions {
   readonly network: Network;
   /** Id of the account; regions of different accounts do not talk to each other. */
   readonly account: string;
+  /**
+   * The membership epoch. Reports count in the epoch in which they were made (see StabilityTracker), so sessions
+   * end with it, and two regions that know different ones do not talk until both know the later.
+   */
+  readonly epoch: () => number;
   readonly self: { readonly region: string; readonly origin: Origin };
   /** Where to listen for pullers, as `Network.listen` takes it. */
   readonly listenAddress: string;
@@ -114,6 +119,7 @@ export class Replication {
   /** When a member's session was last live, or the member met. */
   readonly #reachedAtMs = new Map<Origin, number>();
   #members: readonly Member[] = [];
+  #epoch: number;
   #listener: NetworkListener | undefined;
   #cancelTick: Cancel | undefined;
   #isClosed = false;
@@ -121,6 +127,7 @@ export class Replication {
   /** Use `startReplication`. */
   constructor(options: ReplicationOptions) {
     this.#options = options;
+    this.#epoch = options.epoch();
     const { table } = options;
     this.#network = new FreezableNetwork(options.network);
     this.#intake = new Intake({
@@ -182,9 +189,10 @@ export class Replication {
 
   // --- peers -------------------------------------------------------------------------------------------
 
-  /** Looks at `members` and `retired` again. */
+  /** Looks at `members`, `retired` and `epoch` again. */
   membersChanged(): void {
     if (this.#isClosed) return;
+    this.#enterEpoch(this.#options.epoch());
     this.#members = this.#options.members().filter((member) => member.region !== this.#options.self.region);
     const current = new Map(this.#members.map((member) => [member.region, member]));
     for (const [region, link] of this.#links) {
@@ -203,13 +211,22 @@ export class Replication {
     this.#updateWants();
   }
 
+  #enterEpoch(epoch: number): void {
+    if (epoch === this.#epoch) return;
+    this.#epoch = epoch;
+    this.#reports.retain(new Set());
+    for (const feed of [...this.#feeds]) feed.end();
+    this.#restartLinks('the membership changed');
+  }
+
   #link(member: Member): void {
     this.#reachedAtMs.set(member.origin, this.#nowMs());
-    const { runtime, account, self, table } = this.#options;
+    const { runtime, account, epoch, self, table } = this.#options;
     const link = new PullLink({
       runtime,
       network: this.#network,
       account,
+      epoch,
       self,
       member,
       table,
@@ -229,11 +246,12 @@ export class Replication {
       channel.close();
       return;
     }
-    const { runtime, account, self, table, onFailure } = this.#options;
+    const { runtime, account, epoch, self, table, onFailure } = this.#options;
     const feed = new Feed({
       runtime,
       channel,
       account,
+      epoch,
       self,
       table,
       isMember: (region, origin) =>

@@ -63,6 +63,7 @@ function open(wants: readonly Origin[] = [2]) {
   const table = new Logs();
   const session = new SourceSession({
     account: 'a',
+    epoch: () => 1,
     self: { region: 'B', origin: 2 },
     table,
     isMember: (region, origin) => region === 'A' && origin === 1,
@@ -74,6 +75,7 @@ function open(wants: readonly Origin[] = [2]) {
     kind: 'hello',
     version: PROTOCOL_VERSION,
     account: 'a',
+    epoch: 1,
     region: 'A',
     origin: 1,
     wants,
@@ -112,7 +114,7 @@ describe('meeting', () => {
     expect(session.takeFrames().map(decodeMessage)).toEqual([{ kind: 'welcome', region: 'B', origin: 2 }]);
   });
 
-  test.each([{ account: 'other' }, { region: 'X' }, { origin: 7 }])(
+  test.each([{ account: 'other' }, { epoch: 2 }, { region: 'X' }, { origin: 7 }])(
     '%o is refused with a reason',
     (stranger) => {
       const { session, hear, hello } = open();

@@ -21,6 +21,8 @@ const ROWS_TICKS = 4;
 
 export interface SourceSessionOptions {
   readonly account: string;
+  /** The membership epoch, as this region knows it. */
+  readonly epoch: () => number;
   readonly self: { readonly region: string; readonly origin: Origin };
   readonly table: PartitionTable;
   readonly isMember: (region: string, origin: Origin) => boolean;
@@ -141,9 +143,10 @@ export class SourceSession {
   }
 
   #meet(hello: Extract<Message, { kind: 'hello' }>): void {
-    const { account, self, isMember } = this.#options;
+    const { account, epoch, self, isMember } = this.#options;
     const { region, origin } = hello;
     if (hello.account !== account) throw this.#refuse(`this is account '${account}'`);
+    if (hello.epoch !== epoch()) throw this.#refuse(`this is membership epoch ${epoch()}`);
     if (!isMember(region, origin)) throw this.#refuse(`${region} (${origin}) is no member of the account`);
     this.#peer = { region, origin };
     this.#wants = new Set(hello.wants);

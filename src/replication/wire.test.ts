@@ -23,7 +23,15 @@ const vector = new VersionVector([
 ]);
 
 const MESSAGES: Message[] = [
-  { kind: 'hello', version: PROTOCOL_VERSION, account: 'a', region: 'West US', origin: 3, wants: [1, 2] },
+  {
+    kind: 'hello',
+    version: PROTOCOL_VERSION,
+    account: 'a',
+    epoch: 7,
+    region: 'West US',
+    origin: 3,
+    wants: [1, 2],
+  },
   { kind: 'welcome', region: 'Nord-Östlich', origin: 1023 },
   { kind: 'refuse', reason: 'no' },
   { kind: 'subscribe', rows: [{ partition: 2 ** 32 - 1, vector }] },

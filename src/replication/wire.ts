@@ -34,6 +34,8 @@ export type Message =
       readonly kind: 'hello';
       readonly version: number;
       readonly account: string;
+      /** Membership epoch of both ends: what they tell each other of their positions counts in it alone. */
+      readonly epoch: number;
       readonly region: string;
       readonly origin: Origin;
       readonly wants: readonly Origin[];
@@ -112,7 +114,8 @@ export function encodeMessage(seq: number, message: Message): Buffer {
 function writeFields(writer: ByteWriter, message: Message): void {
   switch (message.kind) {
     case 'hello':
-      writer.uint(message.version).string(message.account).string(message.region).uint(message.origin);
+      writer.uint(message.version).string(message.account).uint(message.epoch);
+      writer.string(message.region).uint(message.origin);
       writeNumbers(writer, message.wants);
       return;
     case 'welcome':
@@ -177,8 +180,8 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
       // Nothing behind the version can be relied on when it is not ours.
       if (version !== PROTOCOL_VERSION)
         throw new RangeError(`protocol version ${version} is not ${PROTOCOL_VERSION}`);
-      const hello = { version, account: reader.string(), region: reader.string(), origin: reader.uint() };
-      return { kind, ...hello, wants: readNumbers(reader) };
+      const hello = { version, account: reader.string(), epoch: reader.uint(), region: reader.string() };
+      return { kind, ...hello, origin: reader.uint(), wants: readNumbers(reader) };
     }
     case 'welcome':
       return { kind, region: reader.string(), origin: reader.uint() };

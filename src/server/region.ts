@@ -161,6 +161,7 @@ class RegionNode implements Region {
       runtime,
       network,
       account: directory.state.id,
+      epoch: () => directory.state.epoch,
       self: { region, origin: this.origin },
       listenAddress: listenAddresses.replication,
       members: () => {
