@@ -2,9 +2,9 @@ import { assert } from '../base/index.ts';
 import type { Lsn, PartitionNumber } from './log.ts';
 import type { PartitionState } from './partition-table.ts';
 
-export const ENTRY_BYTES_MAX = 16 << 20;
+const ENTRY_BYTES_MAX = 16 << 20;
 /** All entries of one append are one write. */
-export const APPEND_BYTES_MAX = 1 << 30;
+const APPEND_BYTES_MAX = 1 << 30;
 const PARTITION_MAX = 2 ** 32 - 1;
 
 /** Both engines refuse the same arguments; no client's request can lead to them, so they are bugs. */

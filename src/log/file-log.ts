@@ -20,7 +20,7 @@ export interface FileLogOptions {
   /** Made if need be; holds nothing but this log. */
   readonly directory: string;
   readonly runtime: Pick<Runtime, 'soon' | 'uuid'>;
-  /** Largest length of a segment, in which trimming frees space. Default 64 MiB; a larger append gets a larger one. */
+  /** Length of a segment, which is what trimming frees. Default 64 MiB; a larger append gets a larger one. */
   readonly segmentBytes?: number;
   /** Memory for the newest entries, which replication reads again soon. Default 16 MiB. */
   readonly tailCacheBytes?: number;

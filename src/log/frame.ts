@@ -65,7 +65,7 @@ export function writeFrame(
   return end;
 }
 
-/** Where the frame at `offset` ends by its own account, unchecked; undefined when no frame can look like this. */
+/** Where the frame at `offset` ends by its own account, unchecked; undefined when none can look like this. */
 export function frameEnd(buffer: Buffer, offset: number): number | undefined {
   if (offset + FRAME_HEADER_BYTES > buffer.length) return undefined;
   const length = buffer.readUInt32BE(offset + LENGTH_OFFSET);
@@ -91,7 +91,7 @@ export function lsnAt(buffer: Buffer, offset: number): number {
 
 /** What frames of one segment have in common. */
 export interface SegmentMark {
-  /** Random bytes that start every group of the segment, known to nobody outside: payloads cannot imitate a group. */
+  /** Random bytes in every group header, known to nobody outside: no payload can imitate a group. */
   readonly mark: Buffer;
   readonly seed: number;
 }

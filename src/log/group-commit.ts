@@ -121,7 +121,7 @@ export class GroupCommit {
     for (const work of this.#queue.splice(0)) work.reject(reason);
   }
 
-  /** Takes nothing more, and resolves when all that was accepted is durable and `last` too, or the log failed. */
+  /** Takes nothing more; resolves when all that was accepted is durable and `last` too, or the log failed. */
   finish(last: LogRecord): Promise<void> {
     if (this.#finished === undefined) {
       const written = this.#failure === undefined ? this.write(last) : this.failed;

@@ -25,7 +25,7 @@ export class LogDamagedError extends Error {
   override name = 'LogDamagedError';
 }
 
-/** The log was written by a newer version of this program, which this one cannot read. Nothing was changed. */
+/** A newer version of this program wrote the log, and this one cannot read it. Nothing was changed. */
 export class LogVersionError extends Error {
   override name = 'LogVersionError';
   readonly found: number;
@@ -67,15 +67,25 @@ export interface Log {
    */
   append(partition: PartitionNumber, expectedTail: Lsn, entries: readonly Uint8Array[]): Promise<Lsn>;
   /**
-   * Durable entries from `fromLsn` on, in order, up to about `bytesMax` bytes but at least one if there is one;
-   * empty at the tail. Rejects with RangeError when `fromLsn` is below the head, with LogDamagedError on damage.
+   * Durable entries from `fromLsn` on, in order, up to about `bytesMax` bytes but at least one if there is
+   * one; empty at the tail. Rejects with RangeError when `fromLsn` is below the head, with LogDamagedError on
+   * damage. Entries may be views of larger buffers: copy those that live long.
    */
   read(partition: PartitionNumber, fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]>;
-  /** Calls `listener` each time a group became durable, with the partitions that grew. Returns its removal. */
+  /**
+   * Calls `listener` each time a group became durable, with the partitions that grew: after their tails moved
+   * and before the code that awaits the appends goes on. Returns its removal.
+   */
   onDurable(listener: (partitions: readonly PartitionNumber[]) => void): () => void;
-  /** Allows the engine to forget entries up to and including `lsn`; it frees space in whole segments, when all of a segment may go. */
+  /**
+   * Allows the engine to forget entries up to and including `lsn`, the tail at most; resolves when that is
+   * durable. Space is freed in whole segments, when all of a segment may go.
+   */
   trim(partition: PartitionNumber, lsn: Lsn): Promise<void>;
-  /** Forgets a partition and its entries; its number may not be used again. */
+  /**
+   * Forgets a partition and its entries; resolves when that is durable. Its number may not be used again:
+   * appends reject with DatabaseError `PartitionKeyRangeGone` from the call on.
+   */
   drop(partition: PartitionNumber): Promise<void>;
   /** Numbers of all partitions with a log, including empty ones that were appended to once. */
   partitions(): PartitionNumber[];

@@ -14,9 +14,9 @@ export class PartitionState {
   /** Last entry that was accepted; ahead of `tail` while appends are under way. */
   acceptedTail: Lsn = 0;
   isDropping = false;
-  /** The last group since the log was opened that held entries of this partition, as GroupCommit counts them. */
+  /** The last group with entries of this partition, as GroupCommit counts them since the log was opened. */
   lastGroup = 0;
-  /** LSN, offset, LSN, offset, … in the segment that is being written; undefined when it holds no entry of ours. */
+  /** LSN, offset, LSN, offset, … in the segment that is being written; undefined when it holds none of ours. */
   points: number[] | undefined;
 
   constructor(number: PartitionNumber) {

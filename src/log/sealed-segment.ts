@@ -32,7 +32,7 @@ export function listedPoints(list: readonly number[]): Points {
   };
 }
 
-/** A segment that is full: its rows stay in memory (20 bytes for each partition in it), its points on disk. */
+/** A segment that is full: its rows stay in memory (20 bytes a partition), its points on disk. */
 export class SealedSegment {
   readonly header: SegmentHeader;
   readonly extent: SegmentExtent;

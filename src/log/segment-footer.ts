@@ -7,8 +7,8 @@ import { MARK_BYTES } from './frame.ts';
  *
  *   rows, by rising partition:  partition u32 | first lsn u48 | last lsn u48 | byte of its points u32
  *   points, by row:             lsn - first lsn u32 | offset u32
- *   trailer, ends the file:     magic 8 | crc u32 | rows crc u32 | points crc u32 | rows u32 | points bytes u32
- *                               first group u48 | last group u48 | data end u32 | mark 8
+ *   trailer, ends the file:     magic 8 | crc u32 | rows crc u32 | points crc u32 | rows u32
+ *                               points bytes u32 | first group u48 | last group u48 | data end u32 | mark 8
  *
  * A footer is a convenience: when it is missing or torn the segment is scanned and gets a new one.
  */

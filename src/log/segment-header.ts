@@ -16,7 +16,7 @@ export interface SegmentHeader extends SegmentMark {
   readonly logId: Buffer;
 }
 
-export const SEGMENT_FORMAT = 1;
+const SEGMENT_FORMAT = 1;
 export const HEADER_BYTES = 64;
 /** Where the first group stands: on a page that later writes never share with the header. */
 export const DATA_START = 4096;

@@ -53,7 +53,7 @@ export interface ScannedExtent {
   readonly dataEnd: number;
 }
 
-/** Visits the groups of a segment in order, up to the first one that does not check out or does not follow on. */
+/** Visits the groups of a segment in order, up to the first that does not check out or does not follow on. */
 export async function scanGroups(
   window: FileWindow,
   header: SegmentHeader,
@@ -87,7 +87,7 @@ export async function scanGroups(
 }
 
 export interface Remains {
-  /** Where a group stands that was written after the next one; it proves that what is missing was durable once. */
+  /** Where a group stands that was written after the next one: what is missing was durable once. */
   readonly laterGroup: number | undefined;
   /** After the last byte that is not zero; the end of the good groups when there is none. */
   readonly dirtyEnd: number;

@@ -159,7 +159,7 @@ function isHungry(harvest: Harvest): boolean {
   return harvest.entries.length === 0 || harvest.bytes < harvest.bytesMax;
 }
 
-/** How much to read from a point on: up to the budget, but not over long stretches of other partitions' entries. */
+/** How much to read from a point on: up to the budget, but not over long stretches of foreign entries. */
 function chunkLength({ points }: Place, first: number, budget: number): number {
   const limit = Math.min(Math.max(budget, READ_BYTES_MIN), READ_BYTES_MAX);
   const start = points.offset(first);

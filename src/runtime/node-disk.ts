@@ -46,7 +46,7 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Over the callback face of node:fs: a FileHandle adds checks and promises of its own to every call of the log. */
+/** Over the callback face of node:fs: a FileHandle adds checks and promises of its own to every call. */
 class NodeFile implements DiskFile {
   readonly #open: number;
   #isClosed = false;

@@ -1,4 +1,4 @@
-// Appends to a file log without end and reports each acknowledgement on a line of its own, until it is killed.
+// Appends to a file log without end and reports each acknowledgement on a line, until it is killed.
 // Usage: node log-crash-writer.mjs DIRECTORY LIFE
 import { openFileLog } from '../../dist/log/index.js';
 import { createNodeDisk, createNodeRuntime } from '../../dist/runtime/index.js';
