@@ -8,7 +8,7 @@ import type { Log, Lsn, PartitionNumber } from './log.ts';
 import type { LogRecord } from './log-record.ts';
 import { PartitionTable } from './partition-table.ts';
 
-/** What came of the group that was being synced when the power went. Earlier ones are safe, later ones gone. */
+/** What came of the group that was being synced when the power went. Earlier ones are safe, later gone. */
 export type UnsyncedFate =
   /** None of its bytes arrived. */
   | 'lost'

@@ -16,7 +16,7 @@ export class PartitionState {
   isDropping = false;
   /** The last group with entries of this partition, as GroupCommit counts them since the log was opened. */
   lastGroup = 0;
-  /** LSN, offset, LSN, offset, … in the segment that is being written; undefined when it holds none of ours. */
+  /** LSN, offset, LSN, offset, … in the segment that is being written; undefined when none is in it. */
   points: number[] | undefined;
 
   constructor(number: PartitionNumber) {
