@@ -3,7 +3,7 @@
  * what counts is that batches are few and large, that a batch never claims a position that the log does not
  * durably have, and that the event loop is given back between slices of work.
  */
-import { assert } from '../base/index.ts';
+import { assert, WeightedCache } from '../base/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store, StoreWrite } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
@@ -15,6 +15,8 @@ import { writeViews } from './view-writes.ts';
 /** A batch is due when so many items wait, or when the first has waited so long. */
 const BATCH_ITEMS = 1024;
 const BATCH_DELAY_MS = 200;
+/** Items whose index terms are remembered, at some two kilobytes each. */
+const RECENT_TERMS = 2048;
 /** Items turned into store writes before the event loop gets its turn. */
 const SLICE_ITEMS = 32;
 
@@ -35,6 +37,7 @@ interface Feed {
 
 export class ViewFeeder {
   readonly #options: ViewFeederOptions;
+  readonly #recentTerms = new WeightedCache<Uint8Array, readonly Buffer[]>(RECENT_TERMS);
   #waiting = new Set<Partition>();
   #waitingItems = 0;
   #waitingBytes = 0;
@@ -125,7 +128,8 @@ export class ViewFeeder {
       // A position must be durable in the log before the store may claim it.
       await partition.settled(position.lsn);
       for (const { stored, item, terms } of changes) {
-        writeViews(partition.number, { before: stored, after: item, terms }, partition.indexer, writes);
+        const indexing = { indexer: partition.indexer, recent: this.#recentTerms };
+        writeViews(partition.number, { before: stored, after: item, terms }, indexing, writes);
         if (++sliced % SLICE_ITEMS === 0) await this.#turn();
       }
       for (const { lsn, vector } of partition.newCheckpoints()) {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../base/index.ts';
+import type { Json, JsonObject, WeightedCache } from '../base/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import { isSettled, type StoredPut } from '../merge/index.ts';
@@ -18,11 +18,21 @@ export interface ItemChange {
   readonly terms: readonly Buffer[] | undefined;
 }
 
+/** How items become index terms. */
+export interface Indexing {
+  readonly indexer: Indexer;
+  /**
+   * Terms of bodies that were fed not long ago: what is replaced often is parsed once for each version, not
+   * twice. By identity, so a body that memory has dropped is simply not found.
+   */
+  readonly recent: WeightedCache<Uint8Array, readonly Buffer[]>;
+}
+
 /** Appends the store writes that bring the views of one item from `before` to `after`. */
 export function writeViews(
   partition: PartitionNumber,
   change: ItemChange,
-  indexer: Indexer,
+  indexing: Indexing,
   writes: StoreWrite[],
 ): void {
   const { before, after } = change;
@@ -42,7 +52,7 @@ export function writeViews(
       writes.push({ key: partitionKeyPosting(partition, epk, now.incarnation), value: NOTHING });
     }
   }
-  writePostings(partition, change, indexer, writes);
+  writePostings(partition, change, indexing, writes);
 }
 
 function writeState(
@@ -71,13 +81,15 @@ function writeState(
 function writePostings(
   partition: PartitionNumber,
   change: ItemChange,
-  indexer: Indexer,
+  { indexer, recent }: Indexing,
   writes: StoreWrite[],
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
-  let gone: readonly Buffer[] = old === undefined ? [] : termsOf(old, indexer);
+  let gone: readonly Buffer[] = old === undefined ? [] : (recent.get(old.body) ?? termsOf(old, indexer));
   let fresh: readonly Buffer[] = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
+  if (old !== undefined) recent.delete(old.body);
+  if (now !== undefined) recent.set(now.body, fresh, 1);
   if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
     [gone, fresh] = differingTerms(gone, fresh);
   }
