@@ -23,6 +23,8 @@ export type Outcome =
 export interface OperationRecord {
   readonly number: number;
   readonly region: string;
+  /** How often the region had lost its disk by then. */
+  readonly wipes: number;
   readonly request: ClientRequest;
   readonly partition: PartitionNumber;
   readonly key: string;
@@ -68,8 +70,9 @@ export function demandOf(token: string, rangeId: string): VersionVector | undefi
 export interface HistoryJudgement {
   readonly ledger: Ledger;
   readonly violations: Violations;
-  /** Regions whose answers are promises: those that were never wiped. */
   readonly regions: readonly string[];
+  /** How often a region lost its disk, with all that it had promised until then and not passed on. */
+  readonly wipes: (region: string) => number;
   /** Reads that took this long or longer may have been answered by another region. */
   readonly forwardedAfterMs: number;
 }
@@ -79,8 +82,12 @@ export function judgeHistory(records: readonly OperationRecord[], judgement: His
   judgePuts(records, judgement);
   judgeDeletes(records, judgement);
   for (const record of records) {
-    if (record.request.kind === 'read') judgeRead(record, judgement);
+    if (record.request.kind === 'read' && isPromise(record, judgement)) judgeRead(record, judgement);
   }
+}
+
+function isPromise(record: OperationRecord, { wipes }: HistoryJudgement): boolean {
+  return record.wipes === wipes(record.region);
 }
 
 function describe(record: OperationRecord): string {
@@ -122,7 +129,9 @@ function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgem
         'I4 nothing out of thin air, nothing twice',
         `${describe(record)} was refused, yet it happened`,
       );
-    } else if (record.outcome.kind === 'ok') judgeAcknowledgedPut(record, found, judgement);
+    } else if (record.outcome.kind === 'ok' && isPromise(record, judgement)) {
+      judgeAcknowledgedPut(record, found, judgement);
+    }
   }
   for (const value of entries.keys()) {
     violations.report('I4 nothing out of thin air, nothing twice', `nobody wrote ${value}`);
@@ -182,15 +191,13 @@ function judgeAcknowledgedPut(
  * Deletes carry no value, so they are matched by time: each acknowledged one needs an entry of its own that its
  * region wrote between request and answer. Taking requests by their deadlines finds a matching if there is one.
  */
-function judgeDeletes(
-  records: readonly OperationRecord[],
-  { ledger, violations, regions }: HistoryJudgement,
-): void {
+function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
+  const { ledger, violations } = judgement;
   const deletes = records.filter((record) => record.request.kind === 'delete');
   const taken = new Set<LoggedEntry>();
   const acknowledged = deletes.filter((record) => record.outcome?.kind === 'ok');
   for (const record of acknowledged.sort((a, b) => a.tailAfter - b.tailAfter)) {
-    if (!regions.includes(record.region)) continue;
+    if (!isPromise(record, judgement)) continue;
     const { entries } = ledger.log(record.region, record.partition);
     const match = entries
       .slice(record.tailBefore, record.tailAfter)
@@ -238,7 +245,7 @@ function judgeRead(
     if (covering === undefined) return false;
     return log.shown(record.key, Math.max(from, covering), to).some((put) => shownValue(put?.body) === value);
   };
-  if (!regions.includes(record.region) || isShown(record.region, record.tailBefore, record.tailAfter)) return;
+  if (isShown(record.region, record.tailBefore, record.tailAfter)) return;
   const isForwarded = demand !== undefined && record.completedAtMs - record.invokedAtMs >= forwardedAfterMs;
   if (isForwarded && regions.some((region) => isShown(region, 0, Number.POSITIVE_INFINITY))) return;
   const wasThere = ledger

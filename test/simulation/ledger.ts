@@ -50,6 +50,11 @@ export class Ledger {
     return log;
   }
 
+  /** The region's logs are gone, and nobody promised that they would stay. Their entries still mean what they meant. */
+  forget(region: string): void {
+    this.#logs.delete(region);
+  }
+
   /** Every operation of a partition set that any region ever had. */
   universe(partition: PartitionNumber): ReadonlyMap<string, LoggedEntry> {
     return this.#universe.get(partition) ?? new Map();

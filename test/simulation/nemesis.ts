@@ -122,6 +122,8 @@ export class Nemesis {
         return () => {
           for (const name of driver.names) void driver.start(name);
         };
+      case 'wipe':
+        return this.#wipe(one);
       case 'skew':
         driver.setSkew(one, chance.between(-this.#options.swarm.skewMsMax, this.#options.swarm.skewMsMax));
         return () => undefined;
@@ -149,6 +151,14 @@ export class Nemesis {
     };
     set(swarm.linkWhenDegraded);
     return () => set(swarm.link);
+  }
+
+  /** Only while all others are well: losing all disks at once loses data, and nobody promised otherwise. */
+  #wipe(name: string): (() => void) | undefined {
+    const { driver } = this.#options;
+    if (driver.open().length < driver.names.length) return undefined;
+    const wiped = driver.wipe(name);
+    return () => void wiped.then(() => driver.start(name));
   }
 
   #pause(name: string): (() => void) | undefined {

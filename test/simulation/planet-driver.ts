@@ -19,6 +19,9 @@ export const ENDED = Symbol('this life is over');
 interface DrivenRegion {
   life: (RegionLife & { region: RegionUnderTest | undefined; readonly end: () => void }) | undefined;
   lives: number;
+  wipes: number;
+  /** Done when the region may start again with an empty disk. */
+  wiping: Promise<void>;
   skewMs: number;
 }
 
@@ -28,6 +31,8 @@ export interface PlanetDriverOptions {
   readonly network: SimulatedNetwork;
   readonly violations: Violations;
   readonly trace: Trace;
+  /** Called before the region can start again. */
+  readonly onWiped: (region: string) => void;
 }
 
 /** Starts, crashes and restarts regions, and knows which of them live. */
@@ -38,7 +43,13 @@ export class PlanetDriver {
   constructor(options: PlanetDriverOptions & { readonly skewMs: readonly number[] }) {
     this.#options = options;
     for (const [place, name] of options.planet.regions.entries()) {
-      this.#regions.set(name, { life: undefined, lives: 0, skewMs: options.skewMs[place] ?? 0 });
+      this.#regions.set(name, {
+        life: undefined,
+        lives: 0,
+        wipes: 0,
+        wiping: Promise.resolve(),
+        skewMs: options.skewMs[place] ?? 0,
+      });
     }
   }
 
@@ -64,6 +75,7 @@ export class PlanetDriver {
   /** Powers a region on; resolves when it is open or has crashed on the way. Nothing when it has power already. */
   async start(name: string): Promise<void> {
     const driven = this.#of(name);
+    await driven.wiping;
     if (driven.life !== undefined) return;
     const { runtime, planet, violations, trace } = this.#options;
     driven.lives += 1;
@@ -97,6 +109,22 @@ export class PlanetDriver {
     this.#options.network.crash(life.machine);
     this.#options.planet.crash(name);
     life.end();
+  }
+
+  /** Cuts the power and takes the disk away. */
+  async wipe(name: string): Promise<void> {
+    this.crash(name);
+    this.#options.trace.record(`-- ${name} is wiped`);
+    const driven = this.#of(name);
+    driven.wipes += 1;
+    this.#options.onWiped(name);
+    driven.wiping = this.#options.planet.wipe(name);
+    await driven.wiping;
+  }
+
+  /** How often the region lost its disk: what it promised before the last time it promised no more. */
+  wipes(name: string): number {
+    return this.#of(name).wipes;
   }
 
   setSkew(name: string, skewMs: number): void {

@@ -10,10 +10,13 @@ import {
   type Log,
   type MemoryLog,
   type MemoryMedium,
+  openFileLog,
   type UnsyncedFate,
 } from '../../src/log/index.ts';
 import { itemKey, Partition } from '../../src/partition/index.ts';
 import { effectivePartitionKey, normalizeContainer } from '../../src/resource/index.ts';
+import { sleep } from '../../src/runtime/index.ts';
+import { catchUp, needsCatchingUp } from '../../src/server/catching-up.ts';
 import { openRegion, type Region } from '../../src/server/region.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../../src/store/index.ts';
 import type {
@@ -25,11 +28,14 @@ import type {
   RegionUnderTest,
 } from './region-under-test.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
 
 const FATES: readonly UnsyncedFate[] = ['lost', 'torn', 'kept'];
 const SYNC_MS_MAX = 10;
+/** Small, so that segments end, are trimmed and are found again. */
+const SEGMENT_BYTES = 64 << 10;
 /** Small, so that stores lag, caches miss and writers wait. */
 const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000 };
 const PATH = { database: 'd', container: 'c' };
@@ -59,16 +65,22 @@ export async function makeProductPlanet(
   });
   const container = await createContainer(directory, machine.nowMs(), swarm);
   const media = new Map<string, Medium>();
-  for (const name of swarm.regions) media.set(name, new Medium(random.split(name)));
+  /** Regions that serve: they were members from the start, or have caught up since. */
+  const opened = new Map<string, Region>();
+  const caughtUp = new Set<number>();
   const mediumOf = (name: string): Medium => {
-    const medium = media.get(name);
-    if (medium === undefined) throw new RangeError(`there is no region ${name}`);
+    let medium = media.get(name);
+    if (medium === undefined) {
+      const chance = random.split(name);
+      medium = swarm.hasFileLogs ? new DiskMedium(chance) : new LogMedium(chance);
+      media.set(name, medium);
+    }
     return medium;
   };
   return {
     regions: swarm.regions,
     async open(name, opening, onFailed) {
-      const { log, store } = mediumOf(name).mount(opening);
+      const { log, store } = await mediumOf(name).mount(opening);
       const region = await openRegion({
         runtime: opening,
         network: network.forRegion(opening),
@@ -81,12 +93,31 @@ export async function makeProductPlanet(
         memory: MEMORY,
         onFailed,
       });
+      if (needsCatchingUp(directory.state, name) && !caughtUp.has(region.origin)) {
+        const others = () => swarm.regions.filter((other) => other !== name && opened.has(other));
+        // Somebody who was there before must be asked: nobody's answer is not an empty answer.
+        while (others().length === 0) await sleep(opening, 50);
+        await catchUp(
+          opening,
+          () => region.status(),
+          async () => others().map((other) => opened.get(other)?.status()),
+        );
+        caughtUp.add(region.origin);
+      }
+      opened.set(name, region);
       return new ProductRegion(region, container, async () => {
         await log.close();
         await store.close();
       });
     },
-    crash: (name) => mediumOf(name).powerLoss(),
+    crash(name) {
+      opened.delete(name);
+      mediumOf(name).powerLoss();
+    },
+    async wipe(name) {
+      media.delete(name);
+      await directory.execute({ kind: 'renewOrigin', region: name });
+    },
   };
 }
 
@@ -115,17 +146,23 @@ async function createContainer(
 }
 
 /** What a region's machine keeps when the power goes. */
-class Medium {
+interface Medium {
+  mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }>;
+  powerLoss(): void;
+}
+
+/** A log in memory, which loses, tears or keeps the last group as a whole. */
+class LogMedium implements Medium {
   readonly #random: SeededRandom;
-  #log: MemoryMedium | undefined;
   readonly #store = new MemoryStoreState();
+  #log: MemoryMedium | undefined;
   #mounted: MemoryLog | undefined;
 
   constructor(random: SeededRandom) {
     this.#random = random;
   }
 
-  mount(machine: SimulatedMachine): { log: MemoryLog; store: Store } {
+  async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
     const syncMs = this.#random.between(0, SYNC_MS_MAX);
     const medium = this.#log === undefined ? {} : { medium: this.#log };
     const log = createMemoryLog({ runtime: machine, syncMs, ...medium });
@@ -136,6 +173,27 @@ class Medium {
 
   powerLoss(): void {
     this.#mounted?.powerLoss(this.#random.pick(FATES));
+  }
+}
+
+/** The file log, over a disk that keeps what was synced and any part of the rest. */
+class DiskMedium implements Medium {
+  readonly #disk: SimulatedDisk;
+  readonly #store = new MemoryStoreState();
+
+  constructor(random: SeededRandom) {
+    const latency = { readMs: [0, 2], writeMs: [0, 2], syncMs: [0, SYNC_MS_MAX] } as const;
+    this.#disk = new SimulatedDisk({ random: () => random.next(), latency });
+  }
+
+  async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
+    const disk = this.#disk.mount(machine);
+    const log = await openFileLog({ disk, directory: 'log', runtime: machine, segmentBytes: SEGMENT_BYTES });
+    return { log, store: createMemoryStore({ state: this.#store, runtime: machine }) };
+  }
+
+  powerLoss(): void {
+    this.#disk.powerLoss();
   }
 }
 

@@ -72,4 +72,6 @@ export interface PlanetUnderTest {
   ): Promise<RegionUnderTest>;
   /** The region's machine has just lost power: its disk keeps what was synced, and perhaps some of the rest. */
   crash(region: string): void;
+  /** The region, which has no power, gets an empty disk: its next life writes under another origin. */
+  wipe(region: string): Promise<void>;
 }

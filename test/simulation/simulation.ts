@@ -102,8 +102,9 @@ interface World {
 async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const { runtime, network, swarm, violations, random, counts } = world;
   const planet = await makePlanet({ runtime, network, random: random.split('planet'), swarm });
-  const driver = new PlanetDriver({ ...world, planet, skewMs: swarm.skewMs });
   const ledger = new Ledger({ violations, isTimeCausal: isTimeCausal(swarm) });
+  const onWiped = (region: string) => ledger.forget(region);
+  const driver = new PlanetDriver({ ...world, planet, skewMs: swarm.skewMs, onWiped });
   const observer = new Observer({ ...world, driver, ledger });
   const workload = new Workload({ ...world, driver, random: random.split('workload') });
   const nemesis = new Nemesis({ ...world, driver, random: random.split('nemesis') });
@@ -122,6 +123,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       ledger,
       violations,
       regions: driver.names,
+      wipes: (region) => driver.wipes(region),
       forwardedAfterMs: FORWARDED_AFTER_MS,
     });
   }

@@ -12,6 +12,7 @@ export const FAULTS = [
   'pause',
   'crash',
   'powerLoss',
+  'wipe',
   'skew',
   'drift',
 ] as const;
@@ -25,6 +26,8 @@ export type Fault = (typeof FAULTS)[number];
 export interface Swarm {
   readonly regions: readonly string[];
   readonly conflictPath: '/_ts' | '/priority';
+  /** Real log files on a simulated disk, which costs time; else logs in memory. */
+  readonly hasFileLogs: boolean;
   /** Of the container: decides how many physical partitions it has. */
   readonly throughput: number;
   /** Clients in each region. */
@@ -64,6 +67,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
   return {
     regions,
     conflictPath: random.pick(['/_ts', '/priority']),
+    hasFileLogs: random.chance(0.3),
     throughput: random.pick([400, 400, 15_000, 25_000]),
     clients: random.integer(1, 4),
     requests: random.integer(200, 800),

@@ -86,6 +86,8 @@ export function makeToyPlanet({ network, swarm }: PlanetContext, mistake?: Mista
       return node;
     },
     crash: () => undefined,
+    // Membership is beyond a toy: its disks are never lost.
+    wipe: async () => undefined,
   };
 }
 

@@ -101,6 +101,7 @@ export class Workload {
     const record: OperationRecord = {
       number: this.records.length + 1,
       region: life.name,
+      wipes: this.#options.driver.wipes(life.name),
       request,
       partition,
       key,
