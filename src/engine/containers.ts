@@ -3,7 +3,7 @@ import { DatabaseError } from '../errors/index.ts';
 import type { Partition } from '../partition/index.ts';
 import { type ContainerHandle, prepareContainer } from './container-handle.ts';
 import type { ContainerPath } from './engine.ts';
-import type { RegionPartitions } from './region-partitions.ts';
+import { ownerNotFound, type RegionPartitions } from './region-partitions.ts';
 
 /** From the paths that callers name to prepared containers and their partitions. */
 export class Containers {
@@ -32,7 +32,7 @@ export class Containers {
    */
   owner(path: ContainerPath): ContainerHandle {
     const record = this.#directory.findContainer(path.database, path.container);
-    if (record === undefined) throw new DatabaseError('OwnerNotFound', 'Owner resource does not exist');
+    if (record === undefined) throw ownerNotFound();
     return this.handle(record);
   }
 
@@ -58,7 +58,13 @@ export class Containers {
     this.#handles.delete(record.rid);
   }
 
+  /** @throws DatabaseError `OwnerNotFound` when the container is gone. */
   partition(handle: ContainerHandle, record: PartitionRecord): Partition | Promise<Partition> {
-    return this.#partitions.get(record, handle.indexer);
+    return this.#partitions.get(handle.record, record, handle.indexer);
+  }
+
+  /** To be asked again after every wait: @throws DatabaseError `OwnerNotFound` when the container is gone. */
+  requireOpen(record: PartitionRecord, partition: Partition): void {
+    this.#partitions.requireOpen(record, partition);
   }
 }

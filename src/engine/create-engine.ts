@@ -29,7 +29,7 @@ export interface EngineParts {
   readonly engine: Engine;
   /** The same items for requests that other regions forwarded: these are never forwarded again. */
   readonly localItems: Items;
-  /** Opens the partitions of a container that the account has. */
+  /** Opens the partitions of a container, unless the account has it no more. */
   open(record: ContainerRecord): Promise<void>;
   /** Forgets a container that the account has no more, with all its items. */
   drop(record: ContainerRecord): Promise<void>;
@@ -37,7 +37,8 @@ export interface EngineParts {
 
 export function createEngine(options: EngineOptions): EngineParts {
   const { directory, region, host } = options;
-  const partitions = new RegionPartitions(host, options.origin);
+  const isWanted = (record: ContainerRecord) => Object.hasOwn(directory.state.containers, record.rid);
+  const partitions = new RegionPartitions(host, options.origin, isWanted);
   const containers = new Containers(directory, partitions);
   const engine: Engine = {
     get account() {
@@ -50,7 +51,9 @@ export function createEngine(options: EngineOptions): EngineParts {
   return {
     engine,
     localItems: createItems(options, containers, undefined),
-    open: (record) => partitions.openAll(record, containers.handle(record).indexer),
+    open: async (record) => {
+      if (isWanted(record)) await partitions.openAll(record, containers.handle(record).indexer);
+    },
     async drop(record) {
       containers.forget(record);
       await partitions.dropAll(record);

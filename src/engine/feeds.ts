@@ -1,5 +1,6 @@
 /** Lists and queries: pages over one range after the other, each read from one snapshot of its partition. */
 import type { Directory, PartitionRecord } from '../account/index.ts';
+import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Partition } from '../partition/index.ts';
 import {
@@ -36,11 +37,15 @@ const EVERYTHING: EpkRange = { min: '', max: 'FF' };
 const ITEM_COUNT_DEFAULT = 100;
 /** A page's rows have at most so many bytes, and always at least one row. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** Ranges that a page reads at most: each adds its session token to the answer's header. */
+const RANGES_MAX = 64;
 const LIST: QuerySpec = { query: 'SELECT * FROM c', parameters: [] };
 
 /** A page in the making. */
 interface Page {
   readonly rows: (Buffer | string)[];
+  /** Session tokens of the ranges that were read. */
+  readonly tokens: string[];
   bytes: number;
   charge: number;
   retrievedCount: number;
@@ -73,39 +78,41 @@ export class Feeds {
     const compiledMs = runtime.monotonicMs();
     if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
     const resume = parseContinuation(request.continuation, records);
-    const page: Page = { rows: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
+    const page: Page = { rows: [], tokens: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
     const wanted = wantedCount(request.itemCountMax);
-    let inner = resume.inner;
-    for (let place = resume.place; ; place++) {
+    const lastPlace = Math.min(records.length, resume.place + RANGES_MAX) - 1;
+    let { inner } = resume;
+    let answer: FeedAnswer | undefined;
+    for (let place = resume.place; place <= lastPlace; place++) {
       const record = records[place] as PartitionRecord;
       const partition = await containers.partition(handle, record);
-      if (page.rows.length === 0) {
+      if (answer === undefined || page.rows.length === 0) {
         const elsewhere = await this.#reach(handle, record, partition, request, call);
         if (elsewhere !== undefined) return elsewhere;
+      } else if (!isReached(record, partition, request)) {
+        // The next page waits for this range, or goes where it can be read; this one has something to show.
+        return answer;
       }
-      const part = await this.#readRange(
-        { handle, record, partition, compiled, request, confine, inner },
-        wanted,
-        page,
-      );
-      const next = part.continuation;
-      const isLast = place === records.length - 1;
-      if (next !== undefined || isLast || page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX) {
-        const continuation =
-          next !== undefined ? `${record.id}~${next}` : isLast ? undefined : `${records[place + 1]?.id}~`;
-        const metrics =
-          request.wantMetrics === true
-            ? measure(page, { startMs, compiledMs, endMs: runtime.monotonicMs() })
-            : undefined;
-        return {
-          ...headOf(directory.state, handle, record, partition, page.charge),
-          rows: page.rows,
-          continuation,
-          metrics,
-        };
-      }
+      containers.requireOpen(record, partition);
+      const range = { handle, record, partition, compiled, request, confine, inner };
+      const { continuation: next } = await this.#readRange(range, wanted, page);
       inner = undefined;
+      const following = records[place + 1];
+      const head = headOf(directory.state, handle, record, partition, page.charge);
+      page.tokens.push(head.sessionToken);
+      const times = { startMs, compiledMs, endMs: runtime.monotonicMs() };
+      answer = {
+        ...head,
+        // A client has seen all of these ranges, and must not be shown anything older of any.
+        sessionToken: page.tokens.join(','),
+        rows: page.rows,
+        continuation: next === undefined ? following && `${following.id}~` : `${record.id}~${next}`,
+        metrics: request.wantMetrics === true ? measure(page, times) : undefined,
+      };
+      if (next !== undefined || page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX) break;
     }
+    assert(answer !== undefined, 'a request touches at least one range');
+    return answer;
   }
 
   /** Waits for the session token; the other region's answer when only that one can serve it. */
@@ -168,6 +175,12 @@ export class Feeds {
       await source.close();
     }
   }
+}
+
+/** Whether the range has come as far as the request's session token demands. */
+function isReached(record: PartitionRecord, partition: Partition, request: QueryRequest): boolean {
+  const demand = sessionDemand(record, request);
+  return demand === undefined || partition.vector.coversAll(demand);
 }
 
 /** The ranges a request touches, and the part of the key space it is confined to. */

@@ -3,7 +3,14 @@
  * One channel to each region, opened on first use.
  */
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
-import { answerCalls, Caller, type Network, type NetworkListener, type Runtime } from '../runtime/index.ts';
+import {
+  answerCalls,
+  Caller,
+  type Channel,
+  type Network,
+  type NetworkListener,
+  type Runtime,
+} from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
 import type {
   AnswerHead,
@@ -46,31 +53,45 @@ export interface ForwarderOptions {
 
 export function createForwarder({ runtime, network, addressOf, timeoutMs }: ForwarderOptions): Forwarder {
   const callers = new Map<string, Promise<Caller>>();
-  const connect = async (region: string): Promise<Caller> => {
+  let isClosed = false;
+  const connect = (region: string): Promise<Caller> => {
+    const connecting = open(region, () => forget());
+    const forget = () => {
+      if (callers.get(region) === connecting) callers.delete(region);
+    };
+    callers.set(region, connecting);
+    return connecting;
+  };
+  const open = async (region: string, onClosed: () => void): Promise<Caller> => {
     const address = addressOf(region);
     if (address === undefined) throw unavailable(region);
-    return new Caller(runtime, await network.connect(address), () => callers.delete(region));
+    return new Caller(runtime, await network.connect(address), onClosed);
+  };
+  // Who did not answer in time may be gone for good, and the channel need not tell: the next call connects anew.
+  const giveUp = (region: string, connecting: Promise<Caller>): void => {
+    if (callers.get(region) === connecting) callers.delete(region);
+    connecting.then(
+      (caller) => caller.close(),
+      () => undefined,
+    );
   };
   return {
     async call(region, call) {
-      let caller = callers.get(region);
-      if (caller === undefined) {
-        caller = connect(region);
-        callers.set(region, caller);
-      }
+      if (isClosed) throw unavailable(region);
+      const connecting = callers.get(region) ?? connect(region);
       let outcome: Outcome;
       try {
-        outcome = (await (await caller).call(call, timeoutMs)) as Outcome;
+        outcome = (await (await connecting).call(call, timeoutMs)) as Outcome;
       } catch {
-        callers.delete(region);
+        giveUp(region, connecting);
         throw unavailable(region);
       }
       if ('answer' in outcome) return withBuffers(outcome.answer);
       throw rebuild(outcome.error);
     },
     close() {
-      for (const caller of callers.values()) void caller.then((open) => open.close()).catch(() => undefined);
-      callers.clear();
+      isClosed = true;
+      for (const [region, connecting] of [...callers]) giveUp(region, connecting);
     },
   };
 }
@@ -93,16 +114,33 @@ function rebuild(error: Extract<Outcome, { error: unknown }>['error']): Database
   return new AnswerError(error.code, error.message, error.head, details);
 }
 
-/** Answers the calls of other regions from `items`, which must not forward again. */
-export function serveForwarding(network: Network, address: string, items: Items): Promise<NetworkListener> {
-  return network.listen(address, (channel) => {
-    answerCalls(channel, (question) =>
+/**
+ * Answers the calls of other regions from `items`, which must not forward again. Closing the listener ends
+ * its channels too: whoever asked is to find the region's next life, not to go on asking this one.
+ */
+export async function serveForwarding(
+  network: Network,
+  address: string,
+  items: Items,
+): Promise<NetworkListener> {
+  const channels = new Set<Channel>();
+  const listener = await network.listen(address, (channel) => {
+    channels.add(channel);
+    const respond = (question: unknown): Promise<Outcome> =>
       answer(items, question as ForwardedCall).then(
-        (given): Outcome => ({ answer: given }),
-        (error: unknown): Outcome => ({ error: describe(error) }),
-      ),
-    );
+        (given) => ({ answer: given }),
+        (error: unknown) => ({ error: describe(error) }),
+      );
+    answerCalls(channel, respond, () => channels.delete(channel));
   });
+  return {
+    address: listener.address,
+    async close() {
+      for (const channel of channels) channel.close();
+      channels.clear();
+      await listener.close();
+    },
+  };
 }
 
 async function answer(items: Items, call: ForwardedCall): Promise<ItemAnswer | FeedAnswer> {

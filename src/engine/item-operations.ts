@@ -5,7 +5,7 @@
 import type { Directory, PartitionRecord } from '../account/index.ts';
 import { assert, type Json, type JsonObject } from '../base/index.ts';
 import { unixMs, type VersionVector } from '../causality/index.ts';
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError, type ErrorCode } from '../errors/index.ts';
 import {
   type HeldItem,
   type Intent,
@@ -67,6 +67,9 @@ interface Place {
   readonly key: string;
 }
 
+/** Why another region cannot tell what it was asked; `OwnerNotFound`: it has not heard of the container yet. */
+const NO_ANSWER: readonly ErrorCode[] = ['ServiceUnavailable', 'ReadSessionNotAvailable', 'OwnerNotFound'];
+
 export class ItemOperations {
   readonly #options: ItemOperationsOptions;
 
@@ -100,6 +103,7 @@ export class ItemOperations {
     const { runtime, sessionPatienceMs } = this.#options;
     const demand = sessionDemand(place.record, target);
     if (demand === undefined || (await waitFor(runtime, place.partition, demand, sessionPatienceMs))) {
+      this.#options.containers.requireOpen(place.record, place.partition);
       return this.#readFrom(place, target);
     }
     return this.forwardOrRefuse(place, demand, (forwarder, region) =>
@@ -122,9 +126,7 @@ export class ItemOperations {
         try {
           return await ask(forwarder, other);
         } catch (error) {
-          const isElsewhere =
-            error instanceof DatabaseError &&
-            (error.code === 'ServiceUnavailable' || error.code === 'ReadSessionNotAvailable');
+          const isElsewhere = error instanceof DatabaseError && NO_ANSWER.includes(error.code);
           if (!isElsewhere) throw error;
         }
       }
@@ -226,6 +228,7 @@ export class ItemOperations {
       Partition.requireVisible(visible);
       return { kind: 'delete' };
     };
+    this.#options.containers.requireOpen(record, place.partition);
     await place.partition.write(key, isThere).catch((error: unknown) => {
       // Somebody else deleted it first, which is just as well.
       if (!(error instanceof DatabaseError && error.code === 'NotFound')) throw error;
@@ -273,6 +276,7 @@ export class ItemOperations {
     decide: (visible: StoredPut | undefined) => Intent,
   ): Promise<ItemAnswer> {
     const { handle, record, partition } = place;
+    this.#options.containers.requireOpen(record, partition);
     let oldBytes = 0;
     try {
       const outcome = await partition.write(place.key, (visible) => {
@@ -339,10 +343,12 @@ export class ItemOperations {
 }
 
 async function withinPatience(runtime: Runtime, waiting: Promise<void>, patienceMs: number): Promise<void> {
-  const isThere = await Promise.race([
-    waiting.then(() => true),
-    new Promise<false>((resolve) => runtime.after(patienceMs, () => resolve(false))),
-  ]);
+  let cancel: () => void = () => undefined;
+  const tooLate = new Promise<false>((resolve) => {
+    cancel = runtime.after(patienceMs, () => resolve(false));
+  });
+  const isThere = await Promise.race([waiting.then(() => true), tooLate]);
+  cancel();
   if (!isThere) {
     throw new DatabaseError('TooManyRequests', 'The region is catching up with earlier writes.', {
       retryAfterMs: 1000,

@@ -7,7 +7,7 @@ import { type ContainerHandle, partitionFor } from './container-handle.ts';
 import type { Containers } from './containers.ts';
 import type { AnswerHead, FeedScope } from './engine.ts';
 import type { ItemOperations } from './item-operations.ts';
-import { checkWriteRole, headOf } from './request-gate.ts';
+import { checkConsistency, checkIntendedContainer, checkWriteRole, headOf } from './request-gate.ts';
 
 interface DeletionOptions {
   readonly region: string;
@@ -24,6 +24,8 @@ const CHUNK = 100;
 export async function deletePartitionKey(options: DeletionOptions, scope: FeedScope): Promise<AnswerHead> {
   const { directory, containers, region, items } = options;
   const handle = containers.owner(scope.path);
+  checkConsistency(directory.state, scope.consistency);
+  checkIntendedContainer(handle, scope);
   checkWriteRole(directory.state, region);
   const definition = handle.record.definition.partitionKey;
   if (scope.partitionKey === undefined) {
@@ -49,19 +51,24 @@ async function keysOf(
   const keys: ItemKey[] = [];
   const source = await host.openSource(partition);
   const epkRange = partitionKeyRange(handle.record.definition.partitionKey, key);
-  const cursor = source.scanNumbers({ epkRange });
-  for (;;) {
-    const numbers = await cursor.next(CHUNK);
-    for (const item of await source.load(numbers)) {
-      if (item === undefined) continue;
-      const { id } = JSON.parse(item.text.toString('utf8')) as { id: string };
-      keys.push(itemKey(item.epk, id));
+  try {
+    const cursor = source.scanNumbers({ epkRange });
+    try {
+      for (;;) {
+        const numbers = await cursor.next(CHUNK);
+        for (const item of await source.load(numbers)) {
+          if (item === undefined) continue;
+          const { id } = JSON.parse(item.text.toString('utf8')) as { id: string };
+          keys.push(itemKey(item.epk, id));
+        }
+        if (numbers.length < CHUNK) return keys;
+      }
+    } finally {
+      await cursor.close();
     }
-    if (numbers.length < CHUNK) break;
+  } finally {
+    await source.close();
   }
-  await cursor.close();
-  await source.close();
-  return keys;
 }
 
 function* chunks<T>(values: readonly T[]): Generator<readonly T[]> {

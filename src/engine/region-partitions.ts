@@ -1,5 +1,6 @@
 import type { ContainerRecord, PartitionRecord } from '../account/index.ts';
 import type { Origin } from '../causality/index.ts';
+import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { Partition, PartitionHost } from '../partition/index.ts';
@@ -12,23 +13,36 @@ import type { Partition, PartitionHost } from '../partition/index.ts';
 export class RegionPartitions {
   readonly #host: PartitionHost;
   readonly #origin: Origin;
+  readonly #isWanted: (container: ContainerRecord) => boolean;
   readonly #opening = new Map<PartitionNumber, Promise<Partition>>();
 
-  constructor(host: PartitionHost, origin: Origin) {
+  /** `isWanted`: whether the account still has the container. Where it has not, nothing is opened. */
+  constructor(host: PartitionHost, origin: Origin, isWanted: (container: ContainerRecord) => boolean) {
     this.#host = host;
     this.#origin = origin;
+    this.#isWanted = isWanted;
   }
 
   get host(): PartitionHost {
     return this.#host;
   }
 
-  /** The open partition, or a promise of it. */
-  get(record: PartitionRecord, indexer: Indexer): Partition | Promise<Partition> {
-    return this.#host.get(record.number) ?? this.#open(record, indexer);
+  /**
+   * The open partition, or a promise of it.
+   * @throws DatabaseError `OwnerNotFound` when the account has the container no more: a request may have
+   * found it before it was deleted and come here after.
+   */
+  get(container: ContainerRecord, record: PartitionRecord, indexer: Indexer): Partition | Promise<Partition> {
+    return this.#host.get(record.number) ?? this.#open(container, record, indexer);
   }
 
-  #open(record: PartitionRecord, indexer: Indexer): Promise<Partition> {
+  /** @throws DatabaseError `OwnerNotFound` when the partition was dropped since it was opened. */
+  requireOpen(record: PartitionRecord, partition: Partition): void {
+    if (this.#host.get(record.number) !== partition) throw ownerNotFound();
+  }
+
+  #open(container: ContainerRecord, record: PartitionRecord, indexer: Indexer): Promise<Partition> {
+    if (!this.#isWanted(container)) throw ownerNotFound();
     const opening = this.#opening.get(record.number);
     if (opening !== undefined) return opening;
     const opened = this.#host
@@ -38,14 +52,23 @@ export class RegionPartitions {
     return opened;
   }
 
-  async openAll(record: ContainerRecord, indexer: Indexer): Promise<void> {
-    for (const partition of record.partitions) await this.get(partition, indexer);
-  }
-
-  async dropAll(record: ContainerRecord): Promise<void> {
-    for (const partition of record.partitions) {
-      await this.#opening.get(partition.number);
-      await this.#host.drop(partition.number);
+  /** Opens all partitions of a container; stops quietly when it is deleted meanwhile. */
+  async openAll(container: ContainerRecord, indexer: Indexer): Promise<void> {
+    for (const record of container.partitions) {
+      if (!this.#isWanted(container)) return;
+      await this.get(container, record, indexer);
     }
   }
+
+  async dropAll(container: ContainerRecord): Promise<void> {
+    for (const { number } of container.partitions) {
+      // One that fails to open is told to whoever asked for it.
+      await this.#opening.get(number)?.catch(() => undefined);
+      await this.#host.drop(number);
+    }
+  }
+}
+
+export function ownerNotFound(): DatabaseError {
+  return new DatabaseError('OwnerNotFound', 'Owner resource does not exist');
 }

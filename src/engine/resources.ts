@@ -22,7 +22,7 @@ import {
 import type { Runtime } from '../runtime/index.ts';
 import type { Containers } from './containers.ts';
 import type { ContainerPath, Resources } from './engine.ts';
-import type { RegionPartitions } from './region-partitions.ts';
+import { ownerNotFound, type RegionPartitions } from './region-partitions.ts';
 import { refuseUnsupported } from './unsupported-policies.ts';
 
 export interface ResourcesOptions {
@@ -177,7 +177,7 @@ class AccountResources implements Resources {
 
   #owner(database: string): DatabaseRecord {
     const record = this.#directory.findDatabase(database);
-    if (record === undefined) throw new DatabaseError('OwnerNotFound', 'Owner resource does not exist');
+    if (record === undefined) throw ownerNotFound();
     return record;
   }
 

@@ -7,6 +7,9 @@ import { type Runtime, sleep } from '../runtime/index.ts';
 const POLL_MS = 20;
 const PATIENCE_MS = 600_000;
 
+/** How far a region has come. */
+type Progress = Pick<RegionStatus, 'partitions'>;
+
 /**
  * Whether the region's storage life began after the account's: it has to learn what the others know before
  * it may write.
@@ -18,13 +21,15 @@ export function needsCatchingUp(state: AccountState, region: string): boolean {
 
 /**
  * Waits until a region has everything that the others had when it asked: until then its writes could not
- * say what they have seen, and collection elsewhere relies on that they do.
- * @throws DatabaseError `ServiceUnavailable` when it does not get there within ten minutes.
+ * say what they have seen, and collection elsewhere relies on that they do. `isWanted`: false once the region
+ * was stopped meanwhile.
+ * @throws DatabaseError `ServiceUnavailable` when it does not get there within ten minutes, or was stopped.
  */
 export async function catchUp(
   runtime: Runtime,
-  own: () => RegionStatus | undefined,
-  others: () => Promise<readonly (RegionStatus | undefined)[]>,
+  own: () => Progress | undefined,
+  others: () => Promise<readonly (Progress | undefined)[]>,
+  isWanted: () => boolean = () => true,
 ): Promise<void> {
   const goals = new Map<string, VersionVector>();
   for (const status of await others()) {
@@ -36,14 +41,17 @@ export async function catchUp(
     }
   }
   const deadlineMs = runtime.monotonicMs() + PATIENCE_MS;
-  while (!isThere(own(), goals)) {
+  for (;;) {
+    if (!isWanted())
+      throw new DatabaseError('ServiceUnavailable', 'The region was stopped while it caught up.');
+    if (isThere(own(), goals)) return;
     if (runtime.monotonicMs() > deadlineMs)
       throw new DatabaseError('ServiceUnavailable', 'The region does not catch up.');
     await sleep(runtime, POLL_MS);
   }
 }
 
-function isThere(status: RegionStatus | undefined, goals: ReadonlyMap<string, VersionVector>): boolean {
+function isThere(status: Progress | undefined, goals: ReadonlyMap<string, VersionVector>): boolean {
   if (status === undefined) return false;
   const vectors = new Map(
     status.partitions.map(({ container, pkRangeId, vector }) => [

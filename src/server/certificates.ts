@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createDevelopmentCertificates, type Disk } from '../runtime/index.ts';
 
 /** PEM texts for a listener. */
@@ -6,8 +6,6 @@ export interface ServerCertificate {
   readonly key: string;
   readonly cert: string;
 }
-
-const FILES = ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'] as const;
 
 /**
  * The development certificate for `hosts`, kept in `directory` so that a client that trusts `ca.pem` once
@@ -20,21 +18,20 @@ export async function loadCertificate(
 ): Promise<ServerCertificate> {
   await disk.makeDirectory(directory);
   const names = await disk.list(directory);
-  const hasAll = FILES.every((name) => names.includes(name));
   const hasAuthority = names.includes('ca.pem') && names.includes('ca-key.pem');
-  if (hasAll) {
-    const kept = {
-      key: await readText(disk, `${directory}/server-key.pem`),
-      cert: await readText(disk, `${directory}/server.pem`),
-    };
-    if (isUsable(kept.cert, { hosts, nowMs })) return kept;
-  }
   const authority = hasAuthority
     ? {
         key: await readText(disk, `${directory}/ca-key.pem`),
         cert: await readText(disk, `${directory}/ca.pem`),
       }
     : undefined;
+  if (authority !== undefined && names.includes('server.pem') && names.includes('server-key.pem')) {
+    const kept = {
+      key: await readText(disk, `${directory}/server-key.pem`),
+      cert: await readText(disk, `${directory}/server.pem`),
+    };
+    if (isUsable(kept, { authority: authority.cert, hosts, nowMs })) return kept;
+  }
   const made = createDevelopmentCertificates({
     hosts,
     nowMs,
@@ -52,10 +49,20 @@ export async function loadCertificate(
 const RENEW_BEFORE_MS = 7 * 86_400_000;
 
 function isUsable(
-  pem: string,
-  { hosts, nowMs }: { readonly hosts: readonly string[]; readonly nowMs: number },
+  kept: ServerCertificate,
+  wanted: { readonly authority: string; readonly hosts: readonly string[]; readonly nowMs: number },
 ): boolean {
-  const certificate = new X509Certificate(pem);
+  const { authority, hosts, nowMs } = wanted;
+  const issuer = new X509Certificate(authority);
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(kept.cert);
+    // A renewal that was cut short leaves a new certificate with the old key.
+    if (!certificate.checkPrivateKey(createPrivateKey(kept.key))) return false;
+  } catch {
+    return false;
+  }
+  if (!certificate.verify(issuer.publicKey)) return false;
   if (Date.parse(certificate.validTo) - RENEW_BEFORE_MS < nowMs) return false;
   return hosts.every(
     (host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined,

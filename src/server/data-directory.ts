@@ -72,10 +72,13 @@ const FORMAT = 1;
 async function checkFormat(disk: Disk, path: string): Promise<void> {
   const names = await disk.list(path);
   if (!names.includes('format')) {
-    const file = await disk.open(`${path}/format`, 'create');
+    // Whole or not at all: nobody could start over half a one.
+    await disk.remove(`${path}/format.new`);
+    const file = await disk.open(`${path}/format.new`, 'create');
     await file.write(0, [Buffer.from(`${FORMAT}\n`)]);
     await file.sync();
     await file.close();
+    await disk.rename(`${path}/format.new`, `${path}/format`);
     await disk.syncDirectory(path);
     return;
   }
@@ -96,5 +99,5 @@ async function checkFormat(disk: Disk, path: string): Promise<void> {
 /** A file name for a region name: readable, and different for different names. */
 function slug(name: string): string {
   assert(name !== '', 'regions have names');
-  return encodeURIComponent(name.replaceAll(' ', '-'));
+  return encodeURIComponent(name).replaceAll('-', '%2D').replaceAll('%20', '-');
 }

@@ -3,8 +3,9 @@ import type { LinkFault } from '../replication/index.ts';
 
 /** How faults take effect, wherever the regions run. */
 export interface FaultEffects {
-  addLinkFault(fault: LinkFault, id: string): void;
-  removeLinkFault(id: string): void;
+  /** Resolve when the regions that can hear of it have heard. */
+  addLinkFault(fault: LinkFault, id: string): Promise<void>;
+  removeLinkFault(id: string): Promise<void>;
   pause(region: string): void;
   resume(region: string): void;
 }
@@ -23,29 +24,31 @@ export class FaultBook {
     return [...this.#faults].map(([id, fault]) => ({ id, fault }));
   }
 
-  add(fault: Fault): string {
+  /** Gives the fault's id once it is in force. */
+  async add(fault: Fault): Promise<string> {
     this.#lastId += 1;
     const id = `fault-${this.#lastId}`;
     this.#faults.set(id, fault);
     if (fault.kind === 'pause') this.#effects.pause(fault.region);
-    else this.#effects.addLinkFault(fault, id);
+    else await this.#effects.addLinkFault(fault, id);
     return id;
   }
 
-  remove(id: string): boolean {
+  /** False when there is no such fault. */
+  async remove(id: string): Promise<boolean> {
     const fault = this.#faults.get(id);
     if (fault === undefined) return false;
     this.#faults.delete(id);
-    if (fault.kind !== 'pause') this.#effects.removeLinkFault(id);
-    else if (!this.#isPaused(fault.region)) this.#effects.resume(fault.region);
+    if (fault.kind !== 'pause') await this.#effects.removeLinkFault(id);
+    else if (!this.isPaused(fault.region)) this.#effects.resume(fault.region);
     return true;
   }
 
-  clear(): void {
-    for (const id of [...this.#faults.keys()]) this.remove(id);
+  async clear(): Promise<void> {
+    await Promise.all([...this.#faults.keys()].map((id) => this.remove(id)));
   }
 
-  #isPaused(region: string): boolean {
+  isPaused(region: string): boolean {
     return [...this.#faults.values()].some((fault) => fault.kind === 'pause' && fault.region === region);
   }
 }

@@ -3,11 +3,12 @@ import type { Directory } from '../account/index.ts';
 import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { LinkConditions } from '../replication/index.ts';
-import { createLocalNetwork, type HttpHandler, type Network, type Runtime } from '../runtime/index.ts';
-import { catchUp, needsCatchingUp } from './catching-up.ts';
+import { createLocalNetwork, type HttpHandler, type Network } from '../runtime/index.ts';
+import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import { FaultBook } from './fault-book.ts';
 import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
 import { nameOfOrigin } from './origin-name.ts';
+import { patiently } from './start-patience.ts';
 
 export interface LocalPlanetOptions
   extends Omit<
@@ -22,8 +23,8 @@ export interface LocalPlanetOptions
 
 export class LocalPlanet implements Planet {
   readonly regions: readonly string[];
-  readonly #runtime: Runtime;
   readonly #directory: Directory;
+  readonly #admission: AdmissionOptions;
   readonly #links: LinkConditions;
   readonly #members = new Map<string, LocalRegion>();
   readonly #faults: FaultBook;
@@ -31,8 +32,14 @@ export class LocalPlanet implements Planet {
   constructor(options: LocalPlanetOptions) {
     const { runtime, regions, latencyMs } = options;
     this.regions = regions;
-    this.#runtime = runtime;
     this.#directory = options.directory;
+    const latest = (region: string) => this.#member(region).status();
+    this.#admission = {
+      ...options,
+      rootOf: (region) => options.pathsOf(region).root,
+      latest,
+      ask: async (region) => latest(region),
+    };
     this.#links = new LinkConditions({ runtime, latencyMs });
     const base = createLocalNetwork(runtime);
     for (const region of regions) {
@@ -42,8 +49,8 @@ export class LocalPlanet implements Planet {
       );
     }
     this.#faults = new FaultBook({
-      addLinkFault: (fault, id) => void this.#links.add(fault, id),
-      removeLinkFault: (id) => void this.#links.remove(id),
+      addLinkFault: async (fault, id) => void this.#links.add(fault, id),
+      removeLinkFault: async (id) => void this.#links.remove(id),
       pause: (region) => this.#member(region).pause(),
       resume: (region) => this.#member(region).resume(),
     });
@@ -71,15 +78,12 @@ export class LocalPlanet implements Planet {
 
   async #admit(region: string): Promise<void> {
     const member = this.#member(region);
-    const others = this.regions.filter((name) => name !== region);
-    if (needsCatchingUp(this.#directory.state, region)) {
-      await catchUp(
-        this.#runtime,
-        () => member.status(),
-        async () => others.map((name) => this.#member(name).status()),
-      );
-    }
+    const { life } = member;
+    await awaitAdmission(this.#admission, region, () => member.life === life);
+    if (member.life !== life) return;
     member.admit();
+    // Whoever was paused when it went down is paused when it is up again.
+    if (this.#faults.isPaused(region)) member.pause();
   }
 
   /** Answers as one region. */
@@ -112,7 +116,7 @@ export class LocalPlanet implements Planet {
   }
 
   async clearFaults(): Promise<void> {
-    this.#faults.clear();
+    await this.#faults.clear();
   }
 
   async kill(region: string): Promise<void> {
@@ -120,19 +124,18 @@ export class LocalPlanet implements Planet {
   }
 
   async start(region: string): Promise<void> {
-    const member = this.#member(region);
-    if (member.isOpen) throw new DatabaseError('Conflict', `The region '${region}' is running already.`);
-    await member.open();
-    await this.#admit(region);
+    await this.#member(region).open();
+    await patiently(this.#admission.runtime, this.#admit(region));
   }
 
   async wipe(region: string): Promise<void> {
-    await this.#member(region).wipe();
-    await this.#directory.execute({ kind: 'renewOrigin', region });
+    await this.#member(region).wipe(() => this.#directory.execute({ kind: 'renewOrigin', region }));
   }
 
   async collect(region: string): Promise<void> {
-    await this.#member(region).region?.collect();
+    const node = this.#member(region).region;
+    if (node === undefined) throw new DatabaseError('Conflict', `The region '${region}' is not running.`);
+    await node.collect();
   }
 
   async status(region: string): Promise<RegionStatus | undefined> {

@@ -11,6 +11,8 @@ import { type Log, openFileLog } from '../log/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
 import { destroyLevelStore, openLevelStore, type Store, StoreFailedError } from '../store/index.ts';
 import { openRegion, type Region, type RegionAddresses } from './region.ts';
+import { wipeRegion } from './region-files.ts';
+import { Turns } from './turns.ts';
 
 export interface LocalRegionOptions {
   readonly runtime: Runtime;
@@ -38,6 +40,8 @@ interface Open {
   readonly log: Log;
   readonly store: Store;
   readonly api: SqlApi;
+  /** Requests that wait for their answer: how to answer each of them when the region is killed. */
+  readonly waiting: Set<() => void>;
 }
 
 /** Over all regions of a process. */
@@ -47,7 +51,9 @@ const DIRTY_BYTES = 96 << 20;
 export class LocalRegion {
   readonly name: string;
   readonly #options: LocalRegionOptions;
+  readonly #turns = new Turns();
   #open: Open | undefined;
+  #life = 0;
   /** Not while it lacks what the others knew when it began its storage life. */
   #isAdmitted = false;
   #paused: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
@@ -55,10 +61,6 @@ export class LocalRegion {
   constructor(options: LocalRegionOptions) {
     this.name = options.region;
     this.#options = options;
-  }
-
-  get isOpen(): boolean {
-    return this.#open !== undefined;
   }
 
   get isServing(): boolean {
@@ -69,21 +71,60 @@ export class LocalRegion {
     return this.#open?.region;
   }
 
+  /** Changes when the region is killed or closed; not when it recovers by itself. */
+  get life(): number {
+    return this.#life;
+  }
+
   /**
    * Takes part in replication from here on; clients are answered after `admit`.
-   * @throws LogDamagedError and the like: what the person who runs the server must know.
+   * @throws LogDamagedError and the like: what the person who runs the server must know. DatabaseError
+   * `Conflict` when it is open already.
    */
-  async open(): Promise<void> {
-    const { runtime, disk, paths, keys, endpoints } = this.#options;
+  open(): Promise<void> {
+    return this.#turns.take(async () => {
+      if (this.#open !== undefined)
+        throw new DatabaseError('Conflict', `The region '${this.name}' is running already.`);
+      this.#isAdmitted = false;
+      this.#open = await this.#begin();
+    });
+  }
+
+  admit(): void {
+    this.#isAdmitted = true;
+  }
+
+  async #begin(): Promise<Open> {
+    const { runtime, disk, paths } = this.#options;
     const log = await openFileLog({ runtime, disk, directory: paths.log });
-    const store = await this.#openStore();
-    const sharing = this.#options.regionsInProcess;
+    let store: Store | undefined;
+    try {
+      store = await this.#openStore();
+      return await this.#beginOver(log, store);
+    } catch (error) {
+      // Left open, their locks would be in the way of the next attempt.
+      await store?.close();
+      await log.close();
+      throw error;
+    }
+  }
+
+  async #beginOver(log: Log, store: Store): Promise<Open> {
+    const { runtime, keys, endpoints, regionsInProcess } = this.#options;
+    let open: Open | undefined;
+    // What still fails in the objects of a region that was killed concerns nobody.
+    const isOver = () => open !== undefined && this.#open !== open;
     const region = await openRegion({
       ...this.#options,
       log,
       store,
-      memory: { cacheBytesMax: CACHE_BYTES / sharing, dirtyBytesMax: DIRTY_BYTES / sharing },
-      onFailed: (reason) => void this.#failed(reason),
+      memory: {
+        cacheBytesMax: CACHE_BYTES / regionsInProcess,
+        dirtyBytesMax: DIRTY_BYTES / regionsInProcess,
+      },
+      onFailed: (reason) => {
+        if (!isOver()) this.#failed(open, reason);
+      },
     });
     const api = createSqlApi({
       engine: region.engine,
@@ -91,16 +132,13 @@ export class LocalRegion {
       keys: () => keys,
       endpoints,
       onFault: (error) => {
+        if (isOver()) return;
         this.#options.log(`region ${this.name}: ${describe(error)}`);
         if (error instanceof AssertionError) this.#options.onFatal(error);
       },
     });
-    this.#isAdmitted = false;
-    this.#open = { region, log, store, api };
-  }
-
-  admit(): void {
-    this.#isAdmitted = true;
+    open = { region, log, store, api, waiting: new Set() };
+    return open;
   }
 
   /** The store is only a view: one that cannot be opened is thrown away and made again from the log. */
@@ -121,38 +159,57 @@ export class LocalRegion {
   }
 
   /** Closes and opens the region: a failed store recovers so, a failed log cannot. */
-  async #failed(reason: unknown): Promise<void> {
+  #failed(open: Open | undefined, reason: unknown): void {
     this.#options.log(`region ${this.name} failed: ${describe(reason)}`);
     if (!(reason instanceof StoreFailedError)) {
       this.#options.onFatal(reason);
       return;
     }
-    await this.kill();
-    await this.open();
-    this.admit();
+    const recovery = this.#turns.take(async () => {
+      // A failure is often told more than once.
+      if (open === undefined || this.#open !== open) return;
+      await this.#abandon(open);
+      this.#open = await this.#begin();
+    });
+    recovery.catch((error: unknown) => this.#options.onFatal(error));
   }
 
   readonly handle: HttpHandler = (request) => {
     if (this.#paused !== undefined) return this.#paused.ended.then(() => this.handle(request));
     const open = this.#isAdmitted ? this.#open : undefined;
-    return open?.api.handler(request) ?? unavailable(this.name);
+    if (open === undefined) return unavailable(this.name);
+    const answer = open.api.handler(request);
+    return answer instanceof Promise ? this.#unlessKilled(open, answer) : answer;
   };
+
+  /** A killed region answers no more, whatever its objects are still busy with. */
+  #unlessKilled({ waiting }: Open, answer: Promise<HttpResponse>): Promise<HttpResponse> {
+    return new Promise((resolve) => {
+      const giveUp = () => resolve(unavailable(this.name));
+      waiting.add(giveUp);
+      void answer.then((response) => {
+        waiting.delete(giveUp);
+        resolve(response);
+      });
+    });
+  }
 
   readonly refuse = (status: HttpRefusal): HttpResponse =>
     this.#open?.api.refuse(status) ?? unavailable(this.name);
 
   status(): RegionStatus | undefined {
-    return this.#paused === undefined ? this.#open?.region.status() : undefined;
+    if (this.#paused !== undefined || this.#open === undefined) return undefined;
+    return { ...this.#open.region.status(), isServing: this.isServing };
   }
 
   pause(): void {
-    if (this.#paused !== undefined) return;
+    if (this.#paused !== undefined || this.#open === undefined) return;
     let end: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
     this.#paused = { ended, end };
-    this.#open?.region.pause();
+    this.#open.region.pause();
   }
 
   resume(): void {
@@ -162,38 +219,52 @@ export class LocalRegion {
   }
 
   /** Drops the region's objects without flush or goodbye; what its log had made durable is what is left. */
-  async kill(): Promise<void> {
-    const open = this.#take();
-    await open.region.abandon();
-    await open.log.close();
-    await open.store.close();
+  kill(): Promise<void> {
+    return this.#turns.take(async () => {
+      const open = this.#open;
+      if (open === undefined)
+        throw new DatabaseError('Conflict', `The region '${this.name}' is not running.`);
+      this.#life += 1;
+      await this.#abandon(open);
+    });
   }
 
-  async close(): Promise<void> {
-    this.resume();
-    if (this.#open === undefined) return;
-    const open = this.#take();
-    await open.region.close();
-    await open.log.close();
-    await open.store.close();
-  }
-
-  /** Deletes the region's durable state; only while it is down. */
-  async wipe(): Promise<void> {
-    if (this.#open !== undefined) {
-      throw new DatabaseError(
-        'Conflict',
-        `The region '${this.name}' is running; kill it before you wipe it.`,
-      );
-    }
-    await this.#options.disk.removeTree(this.#options.paths.root);
-  }
-
-  #take(): Open {
-    const open = this.#open;
-    if (open === undefined) throw new DatabaseError('Conflict', `The region '${this.name}' is not running.`);
+  async #abandon({ region, log, store, waiting }: Open): Promise<void> {
     this.#open = undefined;
-    return open;
+    // What was paused is gone, and whoever waited for it with it.
+    this.#paused?.end();
+    this.#paused = undefined;
+    for (const giveUp of waiting) giveUp();
+    waiting.clear();
+    await region.abandon();
+    await log.close();
+    await store.close();
+  }
+
+  close(): Promise<void> {
+    this.resume();
+    return this.#turns.take(async () => {
+      const open = this.#open;
+      if (open === undefined) return;
+      this.#life += 1;
+      this.#open = undefined;
+      await open.region.close();
+      await open.log.close();
+      await open.store.close();
+    });
+  }
+
+  /** Deletes the region's durable state; only while it is down. `renew`: gives the region a new origin. */
+  wipe(renew: () => Promise<unknown>): Promise<void> {
+    return this.#turns.take(async () => {
+      if (this.#open !== undefined) {
+        throw new DatabaseError(
+          'Conflict',
+          `The region '${this.name}' is running; kill it before you wipe it.`,
+        );
+      }
+      await wipeRegion(this.#options.disk, this.#options.paths.root, renew);
+    });
   }
 }
 

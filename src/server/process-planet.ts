@@ -6,6 +6,7 @@ import { type Directory, serveDirectory } from '../account/index.ts';
 import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import type { ListedLinkFault } from '../replication/index.ts';
 import {
   Caller,
   type Channel,
@@ -16,10 +17,13 @@ import {
   type Runtime,
   startChild,
 } from '../runtime/index.ts';
-import { catchUp, needsCatchingUp } from './catching-up.ts';
+import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import type { ControlAnswer, ControlQuestion, RegionBirth, RegionPlace } from './control.ts';
 import { FaultBook } from './fault-book.ts';
 import { nameOfOrigin } from './origin-name.ts';
+import { wipeRegion } from './region-files.ts';
+import { patiently } from './start-patience.ts';
+import { Turns } from './turns.ts';
 
 export interface ProcessPlanetOptions {
   readonly runtime: Runtime;
@@ -51,32 +55,54 @@ export class ProcessPlanet implements Planet {
   readonly regions: readonly string[];
   readonly #options: ProcessPlanetOptions;
   readonly #tcp = createTcpNetwork();
+  /** All processes that have not ended, those that still open their regions included. */
+  readonly #children = new Set<Child>();
   readonly #running = new Map<string, RunningChild>();
   readonly #admitted = new Set<string>();
+  readonly #latest = new Map<string, RegionStatus>();
+  /** Per region: what is done to it is done one after the other. */
+  readonly #turns = new Map<string, Turns>();
   /** Ports stay a region's own over its processes. */
   readonly #ports = new Map<string, number>();
   readonly #faults: FaultBook;
+  readonly #admission: AdmissionOptions;
   #directoryListener: NetworkListener | undefined;
   #isClosing = false;
 
   constructor(options: ProcessPlanetOptions) {
     this.#options = options;
     this.regions = options.regions;
+    for (const region of options.regions) this.#turns.set(region, new Turns());
     this.#faults = new FaultBook({
       addLinkFault: (fault, id) => this.#tellAll({ kind: 'add-fault', fault, id }),
       removeLinkFault: (id) => this.#tellAll({ kind: 'remove-fault', id }),
       pause: (region) => this.#running.get(region)?.child.signal('SIGSTOP'),
       resume: (region) => this.#running.get(region)?.child.signal('SIGCONT'),
     });
+    this.#admission = {
+      ...options,
+      rootOf: (region) => this.#rootOf(region),
+      latest: (region) => {
+        void this.status(region);
+        return this.#latest.get(region);
+      },
+      ask: (region) => this.status(region),
+    };
   }
 
   async open(): Promise<void> {
     this.#directoryListener = await this.#tcp.listen('127.0.0.1:0', (channel) => {
       serveDirectory(this.#options.directory, channel);
     });
-    await Promise.all(this.regions.map((region) => this.#launch(region)));
-    await this.#tellPlaces();
+    await Promise.all(this.regions.map((region) => this.#inTurn(region, () => this.#launch(region))));
+    await this.#tellPlaces(this.regions);
     await Promise.all(this.regions.map((region) => this.#admit(region)));
+  }
+
+  #inTurn<T>(region: string, work: () => Promise<T>): Promise<T> {
+    const turns = this.#turns.get(region);
+    assert(turns !== undefined, 'callers check region names');
+    return turns.take(work);
   }
 
   /** Ports of the regions' listeners, in order. */
@@ -86,12 +112,14 @@ export class ProcessPlanet implements Planet {
 
   /** Where the first region listens that runs and answers clients, by failover priority. */
   foremostPort(): number | undefined {
-    const serving = this.regions.find((region) => this.#running.has(region) && this.#admitted.has(region));
+    const serving = this.regions.find(
+      (region) => this.#running.has(region) && this.#admitted.has(region) && !this.#faults.isPaused(region),
+    );
     return serving === undefined ? undefined : this.#ports.get(serving);
   }
 
   async #launch(region: string): Promise<void> {
-    const { runtime, entry, birthOf, portOf } = this.#options;
+    const { entry, birthOf, portOf } = this.#options;
     assert(this.#directoryListener !== undefined, 'the directory is served before regions start');
     const { control, address, listener } = await this.#awaitControl();
     const birth: RegionBirth = {
@@ -100,22 +128,41 @@ export class ProcessPlanet implements Planet {
       controlAddress: address,
     };
     const child = startChild(entry, ['region-process'], JSON.stringify(birth));
-    const channel = await Promise.race([control, child.exited.then(() => undefined)]);
+    this.#children.add(child);
     // Closing a listener ends its channels too, so it stays for as long as the child does.
-    void child.exited.then(() => listener.close());
-    if (channel === undefined)
-      throw new DatabaseError('ServiceUnavailable', `The process of the region '${region}' did not start.`);
-    const caller = new Caller(runtime, channel, () => undefined);
-    void child.exited.then(({ code, signal }) =>
-      this.#exited(region, caller, `code ${code}, signal ${signal}`),
-    );
-    const faults = this.#faults
-      .list()
-      .flatMap(({ id, fault }) => (fault.kind === 'pause' ? [] : [{ id, fault }]));
-    const answer = await ask(caller, { kind: 'open', faults }, OPEN_TIMEOUT_MS);
+    void child.exited.then(() => {
+      this.#children.delete(child);
+      return listener.close();
+    });
+    try {
+      const channel = await Promise.race([control, child.exited.then(() => undefined)]);
+      if (channel === undefined) throw ended(region);
+      await this.#openIn(region, child, channel);
+    } catch (error) {
+      // It may hold the region's log and port, and nobody would ever ask anything of it.
+      child.signal('SIGKILL');
+      await child.exited;
+      throw error instanceof DatabaseError ? error : ended(region);
+    }
+  }
+
+  async #openIn(region: string, child: Child, channel: Channel): Promise<void> {
+    const control = new Caller(this.#options.runtime, channel, () => undefined);
+    const listed = () => this.#faults.list().filter(({ fault }) => fault.kind !== 'pause');
+    const told = listed() as ListedLinkFault[];
+    const answer = await ask(control, { kind: 'open', faults: told }, OPEN_TIMEOUT_MS);
     assert(answer.kind === 'place', 'an opened region tells its place');
     this.#ports.set(region, answer.place.port);
-    this.#running.set(region, { child, control: caller, place: answer.place });
+    this.#running.set(region, { child, control, place: answer.place });
+    void child.exited.then(({ code, signal }) =>
+      this.#exited(region, child, `code ${code}, signal ${signal}`),
+    );
+    // Faults may have come and gone while it opened.
+    const now = listed() as ListedLinkFault[];
+    for (const { id } of told.filter((old) => !now.some((one) => one.id === old.id)))
+      await ask(control, { kind: 'remove-fault', id }, ORDER_TIMEOUT_MS);
+    for (const { id, fault } of now.filter((one) => !told.some((old) => old.id === one.id)))
+      await ask(control, { kind: 'add-fault', id, fault }, ORDER_TIMEOUT_MS);
   }
 
   async #awaitControl() {
@@ -127,47 +174,47 @@ export class ProcessPlanet implements Planet {
     return { control, address: listener.address, listener };
   }
 
-  #exited(region: string, control: Caller, how: string): void {
-    if (this.#running.get(region)?.control !== control) return;
+  #exited(region: string, child: Child, how: string): void {
+    if (this.#running.get(region)?.child !== child) return;
+    this.#forget(region);
+    if (this.#isClosing) return;
+    this.#options.log(`region ${region}: its process ended (${how}); POST /faults/start starts it again`);
+  }
+
+  #forget(region: string): void {
     this.#running.delete(region);
     this.#admitted.delete(region);
-    if (!this.#isClosing) this.#options.log(`region ${region}: its process ended (${how})`);
+    this.#latest.delete(region);
   }
 
-  async #tellPlaces(): Promise<void> {
+  /** Resolves when `awaited` know where everybody listens; the others may be paused and learn it later. */
+  async #tellPlaces(awaited: readonly string[]): Promise<void> {
     const places = [...this.#running.values()].map((running) => running.place);
-    await Promise.all(
-      [...this.#running.values()].map(({ control }) =>
-        ask(control, { kind: 'places', places }, ORDER_TIMEOUT_MS),
-      ),
-    );
+    const telling = [...this.#running].map(([region, { control }]) => {
+      const told = ask(control, { kind: 'places', places }, ORDER_TIMEOUT_MS);
+      return awaited.includes(region) ? told : void told.catch(() => undefined);
+    });
+    await Promise.all(telling);
   }
 
-  #tellAll(question: ControlQuestion): void {
-    // Answers are not waited for: a paused process takes note when it goes on.
-    for (const { control } of this.#running.values())
-      ask(control, question, ORDER_TIMEOUT_MS).catch(() => undefined);
+  /** Resolves when every process has heard that is not paused: those take note when they go on. */
+  async #tellAll(question: ControlQuestion): Promise<void> {
+    const telling = [...this.#running].map(([region, { control }]) => {
+      const told = ask(control, question, STATUS_TIMEOUT_MS).catch(() => undefined);
+      return this.#faults.isPaused(region) ? undefined : told;
+    });
+    await Promise.all(telling);
   }
 
   async #admit(region: string): Promise<void> {
-    const { runtime, directory } = this.#options;
-    const running = this.#runningOf(region);
-    if (needsCatchingUp(directory.state, region)) {
-      const others = this.regions.filter((name) => name !== region);
-      let latest: RegionStatus | undefined;
-      await catchUp(
-        runtime,
-        () => {
-          void this.status(region).then((status) => {
-            latest = status;
-          });
-          return latest;
-        },
-        () => Promise.all(others.map((name) => this.status(name))),
-      );
-    }
-    await ask(running.control, { kind: 'admit' }, ORDER_TIMEOUT_MS);
+    const { child, control } = this.#runningOf(region);
+    const isWanted = () => this.#running.get(region)?.child === child;
+    await awaitAdmission(this.#admission, region, isWanted);
+    await ask(control, { kind: 'admit' }, ORDER_TIMEOUT_MS);
+    if (!isWanted()) return;
     this.#admitted.add(region);
+    // Whoever was paused when it went down is paused when it is up again.
+    if (this.#faults.isPaused(region)) child.signal('SIGSTOP');
   }
 
   nameOf(origin: number): string {
@@ -187,32 +234,42 @@ export class ProcessPlanet implements Planet {
   }
 
   async clearFaults(): Promise<void> {
-    this.#faults.clear();
+    await this.#faults.clear();
   }
 
-  async kill(region: string): Promise<void> {
-    const { child } = this.#runningOf(region);
-    child.signal('SIGKILL');
-    await child.exited;
-    this.#running.delete(region);
-    this.#admitted.delete(region);
+  kill(region: string): Promise<void> {
+    return this.#inTurn(region, async () => {
+      const { child } = this.#runningOf(region);
+      // Forgotten first: what follows is no surprise that anybody has to be told of.
+      this.#forget(region);
+      child.signal('SIGKILL');
+      await child.exited;
+    });
   }
 
   async start(region: string): Promise<void> {
-    if (this.#running.has(region))
-      throw new DatabaseError('Conflict', `The region '${region}' is running already.`);
-    await this.#launch(region);
-    await this.#tellPlaces();
-    await this.#admit(region);
+    await this.#inTurn(region, async () => {
+      if (this.#running.has(region))
+        throw new DatabaseError('Conflict', `The region '${region}' is running already.`);
+      await this.#launch(region);
+      await this.#tellPlaces([region]);
+    });
+    await patiently(this.#options.runtime, this.#admit(region));
   }
 
-  async wipe(region: string): Promise<void> {
-    if (this.#running.has(region)) {
-      throw new DatabaseError('Conflict', `The region '${region}' is running; kill it before you wipe it.`);
-    }
-    const { disk, directory, birthOf, portOf } = this.#options;
-    await disk.removeTree(birthOf(region, portOf(region)).paths.root);
-    await directory.execute({ kind: 'renewOrigin', region });
+  wipe(region: string): Promise<void> {
+    return this.#inTurn(region, async () => {
+      if (this.#running.has(region)) {
+        throw new DatabaseError('Conflict', `The region '${region}' is running; kill it before you wipe it.`);
+      }
+      const { disk, directory } = this.#options;
+      await wipeRegion(disk, this.#rootOf(region), () => directory.execute({ kind: 'renewOrigin', region }));
+    });
+  }
+
+  #rootOf(region: string): string {
+    const { birthOf, portOf } = this.#options;
+    return birthOf(region, portOf(region)).paths.root;
   }
 
   async collect(region: string): Promise<void> {
@@ -221,10 +278,12 @@ export class ProcessPlanet implements Planet {
 
   async status(region: string): Promise<RegionStatus | undefined> {
     const running = this.#running.get(region);
-    if (running === undefined) return undefined;
+    if (running === undefined || this.#faults.isPaused(region)) return undefined;
     try {
       const answer = await ask(running.control, { kind: 'status' }, STATUS_TIMEOUT_MS);
-      return answer.kind === 'status' ? answer.status : undefined;
+      if (answer.kind !== 'status' || this.#running.get(region) !== running) return undefined;
+      this.#latest.set(region, answer.status);
+      return answer.status;
     } catch {
       return undefined;
     }
@@ -232,12 +291,17 @@ export class ProcessPlanet implements Planet {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#faults.clear();
+    // A paused process could not close.
+    await this.#faults.clear();
     await Promise.all(
-      [...this.#running.values()].map(async ({ control, child }) => {
-        await ask(control, { kind: 'close' }, ORDER_TIMEOUT_MS).catch(() => undefined);
+      [...this.#running.values()].map(({ control }) =>
+        ask(control, { kind: 'close' }, ORDER_TIMEOUT_MS).catch(() => undefined),
+      ),
+    );
+    await Promise.all(
+      [...this.#children].map((child) => {
         child.signal('SIGKILL');
-        await child.exited;
+        return child.exited;
       }),
     );
     await this.#directoryListener?.close();
@@ -248,6 +312,13 @@ export class ProcessPlanet implements Planet {
     if (running === undefined) throw new DatabaseError('Conflict', `The region '${region}' is not running.`);
     return running;
   }
+}
+
+function ended(region: string): DatabaseError {
+  return new DatabaseError(
+    'ServiceUnavailable',
+    `The process of the region '${region}' ended before it was ready.`,
+  );
 }
 
 /** @throws DatabaseError when the child says that it failed, NoAnswerError when it says nothing. */

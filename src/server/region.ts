@@ -53,6 +53,9 @@ const SESSION_PATIENCE_MS = 1000;
 const FORWARD_TIMEOUT_MS = 2000;
 const ROOM_PATIENCE_MS = 5000;
 
+/** What a region says of itself; whether it answers clients is for those to say who let them in. */
+export type NodeStatus = Omit<RegionStatus, 'isServing'>;
+
 export interface Region {
   readonly name: string;
   readonly origin: Origin;
@@ -60,7 +63,7 @@ export interface Region {
   readonly partitions: PartitionTable;
   /** Where it really listens, with ports filled in. */
   readonly addresses: RegionAddresses;
-  status(): RegionStatus;
+  status(): NodeStatus;
   /** Drops merge state that nobody can need any more, by what is known now. */
   collect(): Promise<void>;
   /** Stops and resumes taking part in replication. */
@@ -144,15 +147,35 @@ class RegionNode implements Region {
 
   async open(): Promise<void> {
     const { directory, network, listenAddresses } = this.#options;
-    for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
-    this.#removals.push(directory.onChange((...args) => this.#accountChanged(...args)));
-    this.#forwardListener = await serveForwarding(
-      network,
-      listenAddresses.forwarding,
-      this.#parts.localItems,
-    );
-    this.#replication = await this.#startReplication();
+    try {
+      // First, so that no container is missed that comes or goes while the others are opened.
+      this.#removals.push(directory.onChange((...args) => this.#accountChanged(...args)));
+      await this.#dropForgotten();
+      for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
+      this.#forwardListener = await serveForwarding(
+        network,
+        listenAddresses.forwarding,
+        this.#parts.localItems,
+      );
+      this.#replication = await this.#startReplication();
+    } catch (error) {
+      await this.abandon();
+      throw error;
+    }
     this.#scheduleCollection();
+  }
+
+  /** Containers may have been deleted while this region was down. */
+  async #dropForgotten(): Promise<void> {
+    const { directory, log } = this.#options;
+    const { containers, next } = directory.state;
+    const present = new Set<number>();
+    for (const { partitions } of Object.values(containers)) {
+      for (const { number } of partitions) present.add(number);
+    }
+    for (const number of log.partitions()) {
+      if (!present.has(number) && number < next.partition) await log.drop(number);
+    }
   }
 
   #startReplication(): Promise<Replication> {
@@ -219,9 +242,10 @@ class RegionNode implements Region {
     return this.#host.collect((partition) => this.#book.stable(partition.number, partition.vector));
   }
 
-  status(): RegionStatus {
+  status(): NodeStatus {
+    const { directory } = this.#options;
     const partitions: PartitionStatus[] = [];
-    for (const record of Object.values(this.#options.directory.state.containers)) {
+    for (const record of Object.values(directory.state.containers)) {
       for (const { id, number } of record.partitions) {
         const partition = this.#host.get(number);
         if (partition !== undefined) partitions.push(this.#partitionStatus(record.rid, id, partition));
@@ -230,6 +254,7 @@ class RegionNode implements Region {
     return {
       region: this.name,
       origin: this.origin,
+      role: takesWrites(directory.state, this.name) ? 'readWrite' : 'read',
       isIdle: this.#replication?.isIdle() ?? false,
       partitions,
     };
@@ -283,6 +308,10 @@ class RegionNode implements Region {
     this.#forwarder.close();
     await this.#forwardListener?.close();
   }
+}
+
+function takesWrites({ multipleWriteRegions, regions }: AccountState, region: string): boolean {
+  return multipleWriteRegions || regions[0]?.name === region;
 }
 
 function originOf(state: AccountState, region: string): Origin {

@@ -124,8 +124,8 @@ class Server {
         process.exit(1);
       },
     });
-    await planet.open();
     this.#closers.push(() => planet.close());
+    await planet.open();
     for (const region of regions) {
       const { handle, refuse } = planet.listenerOf(region);
       const listener = await this.#listen(this.#portOf(region), tls, handle, refuse);
@@ -133,6 +133,8 @@ class Server {
     }
     const { refuse } = planet.listenerOf(regions[0] ?? '');
     const global = await this.#listen(this.#options.port, tls, planet.handleGlobal, refuse);
+    // Before the listeners wait for requests in flight: those at a paused region would keep them waiting.
+    this.#closers.push(() => planet.clearFaults());
     return { planet, globalPort: global.port };
   }
 
@@ -167,7 +169,12 @@ class Server {
       }),
       log: terminal.log,
     });
-    this.#closers.push(() => planet.close());
+    // The regions finish their requests in flight while the proxy still carries the answers.
+    let closeProxy: (() => Promise<void>) | undefined;
+    this.#closers.push(async () => {
+      await planet.close();
+      await closeProxy?.();
+    });
     await planet.open();
     this.#ports.push(...planet.places());
     const target = () => {
@@ -177,7 +184,7 @@ class Server {
         : { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: foremost };
     };
     const proxy = await listenTcpProxy({ host, port, target });
-    this.#closers.push(() => proxy.close());
+    closeProxy = () => proxy.close();
     return { planet, globalPort: proxy.port };
   }
 
@@ -269,8 +276,8 @@ function checkSameAccount(state: AccountState, options: StartOptions): void {
   ) {
     const mode = state.multipleWriteRegions ? 'multi' : 'single';
     throw new DataDirectoryError(
-      `the data directory holds an account made with --write ${mode} --consistency ${state.consistency.level}; ` +
-        'start it with those, or use another --data',
+      `the data directory holds an account made with --write ${mode} ` +
+        `--consistency ${state.consistency.level}; start it with those, or use another --data`,
     );
   }
 }

@@ -68,14 +68,28 @@ async function route(options: ManagementOptions, request: HttpRequest): Promise<
       'The fault interface is closed; start the server with --allow-faults.',
     );
   }
-  return found.run(options, request, decodeURIComponent(found.pattern.exec(path)?.[1] ?? ''));
+  return found.run(options, request, decoded(found.pattern.exec(path)?.[1] ?? ''));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new DatabaseError('BadRequest', `'${text}' is not validly escaped.`, { cause });
+  }
 }
 
 async function ready({ planet }: ManagementOptions): Promise<HttpResponse> {
-  const down: string[] = [];
-  for (const region of planet.regions) if ((await planet.status(region)) === undefined) down.push(region);
-  if (down.length === 0) return json(200, { status: 'ready' });
-  return json(503, { status: 'not ready', reason: `not running: ${down.join(', ')}` });
+  const answering = await statuses(planet);
+  const lacking = (wanted: (status: RegionStatus | undefined) => boolean) =>
+    planet.regions.filter((region) => wanted(answering.find((status) => status.region === region)));
+  const reasons: string[] = [];
+  const down = lacking((status) => status === undefined);
+  const behind = lacking((status) => status?.isServing === false);
+  if (down.length > 0) reasons.push(`not running: ${down.join(', ')}`);
+  if (behind.length > 0) reasons.push(`catching up: ${behind.join(', ')}`);
+  if (reasons.length === 0) return json(200, { status: 'ready' });
+  return json(503, { status: 'not ready', reason: reasons.join('; ') });
 }
 
 async function replication({ planet }: ManagementOptions): Promise<HttpResponse> {
@@ -92,7 +106,7 @@ function replicationRow(planet: Planet, status: RegionStatus, partition: Partiti
     container,
     pkRangeId,
     region: status.region,
-    role: 'readWrite',
+    role: status.role,
     vector: Object.fromEntries(partition.vector.map(([origin, n]) => [planet.nameOf(origin), n])),
     lsn,
     applied,
@@ -155,16 +169,33 @@ async function quiesce({ planet, runtime }: ManagementOptions, request: HttpRequ
   }
   const deadlineMs = runtime.monotonicMs() + timeoutMs;
   await planet.clearFaults();
-  for (const region of planet.regions) {
-    if ((await planet.status(region)) === undefined) await planet.start(region);
-  }
+  // Not one after the other: one can have to wait for another.
+  const starting = startAll(planet);
+  const started = await Promise.race([
+    starting.then(() => true),
+    sleep(runtime, timeoutMs).then(() => false),
+  ]);
   for (;;) {
     const found = differences(planet.regions, await statuses(planet));
-    if (found.length === 0) return json(200, { equal: true });
+    if (started && found.length === 0) return json(200, { equal: true });
     if (runtime.monotonicMs() >= deadlineMs)
       return json(504, { equal: false, message: 'regions still differ', differences: found });
     await sleep(runtime, QUIESCE_POLL_MS);
   }
+}
+
+async function startAll(planet: Planet): Promise<void> {
+  const down = (
+    await Promise.all(planet.regions.map(async (region) => ({ region, status: await planet.status(region) })))
+  ).filter(({ status }) => status === undefined);
+  await Promise.all(
+    down.map(({ region }) =>
+      planet.start(region).catch((error: unknown) => {
+        // Somebody else is starting it, or it is too busy to tell its status.
+        if (!(error instanceof DatabaseError && error.code === 'Conflict')) throw error;
+      }),
+    ),
+  );
 }
 
 function bodyOf(request: HttpRequest): Json | undefined {

@@ -12,10 +12,11 @@ export interface Planet {
   removeFault(id: string): Promise<boolean>;
   clearFaults(): Promise<void>;
   /**
-   * @throws DatabaseError `Conflict` when the region is down already (kill), up already (start), or not
-   * down (wipe).
+   * @throws DatabaseError `Conflict` when the region is down already (kill, collect), up already (start), or
+   * not down (wipe).
    */
   kill(region: string): Promise<void>;
+  /** Resolves when the region answers clients, or when it runs but will need long for that. */
   start(region: string): Promise<void>;
   wipe(region: string): Promise<void>;
   collect(region: string): Promise<void>;
@@ -28,6 +29,9 @@ export type Fault = LinkFault | { readonly kind: 'pause'; readonly region: strin
 export interface RegionStatus {
   readonly region: string;
   readonly origin: Origin;
+  readonly role: 'readWrite' | 'read';
+  /** Whether clients are answered: not while a new storage life learns what the others know. */
+  readonly isServing: boolean;
   /** Whether nothing waits to be sent, received or applied. */
   readonly isIdle: boolean;
   readonly partitions: readonly PartitionStatus[];

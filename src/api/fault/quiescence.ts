@@ -7,6 +7,7 @@ export function differences(regions: readonly string[], statuses: readonly Regio
   for (const region of regions) {
     const status = statuses.find((candidate) => candidate.region === region);
     if (status === undefined) found.push({ region, reason: 'does not answer' });
+    else if (!status.isServing) found.push({ region, reason: 'is still catching up' });
     else if (!status.isIdle) found.push({ region, reason: 'queues are not empty' });
   }
   const first = statuses[0];
