@@ -2,15 +2,9 @@ import { crc32 } from 'node:zlib';
 import type { Disk, DiskFile } from '../runtime/index.ts';
 import type { SegmentRecord } from './checkpoint.ts';
 import type { PartitionTable } from './partition-table.ts';
-import { Replay, RowCollector } from './replay.ts';
+import { collectRows, Replay } from './replay.ts';
 import { SealedSegment } from './sealed-segment.ts';
-import {
-  decodeTrailer,
-  encodeFooter,
-  type SegmentExtent,
-  TRAILER_BYTES,
-  type Trailer,
-} from './segment-footer.ts';
+import { decodeTrailer, encodeFooter, isSameExtent, TRAILER_BYTES, type Trailer } from './segment-footer.ts';
 import {
   DATA_START,
   damage,
@@ -152,7 +146,7 @@ async function openOneSealed(
     const header = await readHeader(file, record.number);
     if (!header.logId.equals(newest.logId)) throw damage(name, 0, 'it belongs to another log');
     const window = await FileWindow.over(file);
-    return (await readFooter(window, header, record)) ?? (await rebuildFooter(window, header, record));
+    return (await readFooter(window, header, record)) ?? (await rebuildFooter(file, header, record));
   } finally {
     await file.close();
   }
@@ -171,17 +165,12 @@ async function readFooter(
 }
 
 async function rebuildFooter(
-  window: FileWindow,
+  file: DiskFile,
   header: SegmentHeader,
-  { extent, number }: SegmentRecord,
+  { extent }: SegmentRecord,
 ): Promise<SealedSegment> {
-  const collector = new RowCollector();
-  const found = await scanGroups(window, header, (group) => collector.visit(group));
-  if (found.firstGroup === undefined || !isSameExtent({ ...found, firstGroup: found.firstGroup }, extent)) {
-    throw damage(segmentName(number), found.dataEnd, `its groups should go on to ${extent.dataEnd}`);
-  }
-  const footer = encodeFooter(collector.rows(), extent, header.mark);
-  await writeFooter(window.file, extent, footer);
+  const footer = encodeFooter(await collectRows(file, header, extent), extent, header.mark);
+  await writeFooter(file, extent, footer);
   const segment = SealedSegment.of(header, extent, footer);
   segment.points = undefined;
   return segment;
@@ -197,8 +186,4 @@ async function readHeader(file: DiskFile, number: number): Promise<SegmentHeader
 async function readTrailer(window: FileWindow, header: SegmentHeader): Promise<Trailer | undefined> {
   if (window.size < DATA_START + TRAILER_BYTES) return undefined;
   return decodeTrailer(await window.file.read(window.size - TRAILER_BYTES, TRAILER_BYTES), header.mark);
-}
-
-function isSameExtent(a: SegmentExtent, b: SegmentExtent): boolean {
-  return a.firstGroup === b.firstGroup && a.lastGroup === b.lastGroup && a.dataEnd === b.dataEnd;
 }

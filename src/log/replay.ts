@@ -1,9 +1,10 @@
+import type { DiskFile } from '../runtime/index.ts';
 import { type Checkpoint, decodeCheckpoint, type SegmentRecord } from './checkpoint.ts';
 import { FRAME_HEADER_BYTES, FrameKind, frameEnd, kindAt, lsnAt, partitionAt } from './frame.ts';
 import { PartitionState, PartitionTable } from './partition-table.ts';
-import type { FooterRow } from './segment-footer.ts';
-import { damage } from './segment-header.ts';
-import type { ScannedGroup } from './segment-scan.ts';
+import { type FooterRow, isSameExtent, type SegmentExtent } from './segment-footer.ts';
+import { damage, type SegmentHeader, segmentName } from './segment-header.ts';
+import { FileWindow, type ScannedGroup, scanGroups } from './segment-scan.ts';
 
 interface ScannedFrame {
   readonly kind: number;
@@ -91,28 +92,30 @@ export class Replay {
   }
 }
 
-/** Makes the rows of a footer anew, for a segment that has lost it. */
-export class RowCollector {
-  readonly #states = new Map<number, PartitionState>();
-
-  visit(group: ScannedGroup): void {
+/**
+ * The rows of a segment's footer, from its groups. @throws LogDamagedError where the groups end too early.
+ */
+export async function collectRows(
+  file: Pick<DiskFile, 'read'>,
+  header: SegmentHeader,
+  extent: SegmentExtent,
+): Promise<FooterRow[]> {
+  const states = new Map<number, PartitionState>();
+  const found = await scanGroups(new FileWindow(file, extent.dataEnd), header, (group) => {
     for (const { kind, partition, lsn, offset } of frames(group)) {
       if (kind !== FrameKind.entry) continue;
-      let state = this.#states.get(partition);
-      if (state === undefined) {
-        state = new PartitionState(partition);
-        this.#states.set(partition, state);
-      }
+      const state = states.get(partition) ?? new PartitionState(partition);
+      states.set(partition, state);
       state.place(lsn, offset);
       state.tail = lsn;
     }
+  });
+  if (found.firstGroup === undefined || !isSameExtent({ ...found, firstGroup: found.firstGroup }, extent)) {
+    throw damage(segmentName(header.number), found.dataEnd, `its groups should go on to ${extent.dataEnd}`);
   }
-
-  rows(): FooterRow[] {
-    return [...this.#states.values()]
-      .map((state) => ({ partition: state.number, lastLsn: state.tail, points: state.points ?? [] }))
-      .sort((a, b) => a.partition - b.partition);
-  }
+  return [...states.values()]
+    .map((state) => ({ partition: state.number, lastLsn: state.tail, points: state.points ?? [] }))
+    .sort((a, b) => a.partition - b.partition);
 }
 
 /** The frames of a group whose checksums were found right. */

@@ -94,3 +94,7 @@ export function decodeTrailer(bytes: Buffer, mark: Buffer): Trailer | undefined 
     dataEnd: bytes.readUInt32BE(40),
   };
 }
+
+export function isSameExtent(a: SegmentExtent, b: SegmentExtent): boolean {
+  return a.firstGroup === b.firstGroup && a.lastGroup === b.lastGroup && a.dataEnd === b.dataEnd;
+}

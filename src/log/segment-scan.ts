@@ -7,12 +7,12 @@ const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
 /** A file read front to back through one buffer. */
 export class FileWindow {
-  readonly file: DiskFile;
+  readonly file: Pick<DiskFile, 'read'>;
   readonly size: number;
   #start = 0;
   #buffer: Buffer = Buffer.alloc(0);
 
-  constructor(file: DiskFile, size: number) {
+  constructor(file: Pick<DiskFile, 'read'>, size: number) {
     this.file = file;
     this.size = size;
   }

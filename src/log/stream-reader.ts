@@ -11,8 +11,10 @@ import {
 } from './frame.ts';
 import { LogDamagedError, type Lsn } from './log.ts';
 import { type PartitionState, POINT_DISTANCE } from './partition-table.ts';
+import { collectRows } from './replay.ts';
 import { lastPointAt, listedPoints, type Points, type SealedSegment } from './sealed-segment.ts';
 import type { SegmentFiles } from './segment-files.ts';
+import { encodeFooter } from './segment-footer.ts';
 import { damage, segmentName } from './segment-header.ts';
 import type { StreamWriter } from './stream-writer.ts';
 import type { TailCache } from './tail-cache.ts';
@@ -113,12 +115,24 @@ export class StreamReader {
   async #loadPoints(segment: SealedSegment): Promise<Buffer> {
     const cached = this.#points.get(segment.number);
     if (cached !== undefined) return cached;
-    const bytes = await this.#files.read(segment.number, segment.pointsStart, segment.pointsBytes);
-    if (bytes.length !== segment.pointsBytes || crc32(bytes) !== segment.pointsCrc) {
-      throw damage(segmentName(segment.number), segment.pointsStart, 'its footer does not check out');
-    }
-    this.#points.set(segment.number, bytes, bytes.length);
-    return bytes;
+    const stored = await this.#files.read(segment.number, segment.pointsStart, segment.pointsBytes);
+    const points = crc32(stored) === segment.pointsCrc ? stored : await this.#findPoints(segment);
+    this.#points.set(segment.number, points, points.length);
+    return points;
+  }
+
+  /** Points can be lost without any entry being lost: they are found anew among the entries. */
+  async #findPoints(segment: SealedSegment): Promise<Buffer> {
+    const { number, header, extent, pointsStart, pointsCrc } = segment;
+    const file = {
+      read: (position: number, length: number) => this.#files.read(number, position, length),
+    };
+    const rows = await collectRows(file, header, extent);
+    // Partitions that were dropped before the segment was sealed have no row.
+    const wanted = rows.filter(({ partition }) => segment.rowOf(partition) >= 0);
+    const { points } = encodeFooter(wanted, extent, header.mark);
+    if (crc32(points) !== pointsCrc) throw damage(segmentName(number), pointsStart, 'its footer is wrong');
+    return points;
   }
 
   async #readOn(harvest: Harvest, tail: Lsn): Promise<void> {

@@ -35,11 +35,17 @@ export function activate(segment: NewSegment, lastGroup: number): ActiveSegment 
   return { ...segment, firstGroup: undefined, lastGroup, end: DATA_START };
 }
 
-/** Puts a footer behind the last group and ends the file there. */
+/**
+ * Puts a footer behind the last group and ends the file there. The trailer goes last, alone: where it is
+ * whole, so is all that it speaks of, and opening a log need not read that to be sure.
+ */
 export async function writeFooter(file: DiskFile, extent: SegmentExtent, footer: Footer): Promise<void> {
   const { rows, points, trailer } = footer;
-  await file.write(extent.dataEnd, [rows, points, trailer]);
-  await file.truncate(extent.dataEnd + rows.length + points.length + trailer.length);
+  const end = extent.dataEnd + rows.length + points.length;
+  await file.write(extent.dataEnd, [rows, points]);
+  await file.truncate(end + trailer.length);
+  await file.sync();
+  await file.write(end, [trailer]);
   await file.sync();
 }
 
