@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { SimulatedDisk } from '../../test/simulation/simulated-disk.ts';
 import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
@@ -18,6 +18,9 @@ interface Bench {
   failNextSync(reason: Error): void;
   end(): Promise<void>;
 }
+
+// One of the disks is real, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 const runtime = createNodeRuntime({ timersHoldProcess: true });
 
