@@ -9,6 +9,7 @@ import { DatabaseError, type ErrorCode } from '../errors/index.ts';
 import {
   type HeldItem,
   type Intent,
+  idIn,
   itemKey,
   Partition,
   type Stamp,
@@ -22,6 +23,7 @@ import {
   formatEtag,
   matchPartitionKey,
   type PartitionKey,
+  parseRid,
   readItem,
   selfLink,
   withSystemProperties,
@@ -183,7 +185,7 @@ export class ItemOperations {
     const { handle, record, key } = this.#locate(target);
     const place = await this.#openForWrite(handle, record, key, target);
     const { object, text } = readItem(body);
-    if (object.id !== target.id) {
+    if (object.id !== idIn(key)) {
       throw new DatabaseError(
         'BadRequest',
         'The id in the body of the item does not match the id in the path.',
@@ -308,7 +310,18 @@ export class ItemOperations {
   #locate(target: ItemTarget): { handle: ContainerHandle; record: PartitionRecord; key: string } {
     const handle = this.#owner(target.path, target);
     const epk = this.#epkOf(handle, target.partitionKey);
-    return { handle, record: partitionFor(handle, epk), key: itemKey(epk, target.id) };
+    const record = partitionFor(handle, epk);
+    const isByRid = target.path.container === handle.record.rid;
+    const key = isByRid ? this.#keyByRid(handle, record, target.id) : undefined;
+    return { handle, record, key: key ?? itemKey(epk, target.id) };
+  }
+
+  /** The key of the item with a rid; undefined when it is none, or there is none such. */
+  #keyByRid(handle: ContainerHandle, record: PartitionRecord, text: string): string | undefined {
+    const rid = parseRid(text);
+    if (rid?.kind !== 'document' || rid.container !== handle.record.rid) return undefined;
+    const partition = this.#options.containers.partition(handle, record);
+    return partition instanceof Partition ? partition.keyOf(rid.number) : undefined;
   }
 
   #epkOf(handle: ContainerHandle, named: PartitionKey | undefined): string {

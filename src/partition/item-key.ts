@@ -10,6 +10,10 @@ export function itemKey(epk: EffectivePartitionKey, id: string): ItemKey {
   return `${epk}/${id}`;
 }
 
+export function idIn(key: ItemKey): string {
+  return key.slice(key.indexOf('/') + 1);
+}
+
 export function epkOf(key: ItemKey): EffectivePartitionKey {
   return key.slice(0, key.indexOf('/'));
 }

@@ -28,9 +28,9 @@ import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
 import { Positions } from './positions.ts';
-import { decodePosition, type Position, START } from './record.ts';
+import { decodeDocument, decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
-import { boundKey, keyText, kindEnd, positionKey } from './store-key.ts';
+import { boundKey, documentKey, keyText, kindEnd, positionKey } from './store-key.ts';
 import { isUnsettled } from './view-writes.ts';
 
 /**
@@ -162,6 +162,15 @@ export class Partition implements ReplicatedPartition {
     const loaded = loadItem(this.#options.store, this.number, key);
     if (loaded !== undefined) this.#options.cache.set(loaded);
     return loaded;
+  }
+
+  /** The key of the visible item with this number; undefined when there is none. Not for hot paths. */
+  keyOf(number: Incarnation): ItemKey | undefined {
+    const cached = this.#options.cache.getByNumber(number);
+    if (cached !== undefined) return cached.key;
+    for (const { item } of this.#dirty.values()) if (item.visible?.incarnation === number) return item.key;
+    const document = this.#options.store.get(documentKey(this.number, number));
+    return document && decodeDocument(document, number).key;
   }
 
   /** Resolves once everything up to `lsn` is durable; undefined when it already is. */
