@@ -22,8 +22,6 @@ export async function runLoad(job) {
       `${job.scenario}: too many failures ${JSON.stringify(result.failures)} of ${result.operations}`,
     );
   }
-  // The open loop spins on its core by design.
-  const isClientBound =
-    job.rate === undefined && result.clientCores > CLIENT_BOUND_CORES && result.serverCores < 0.9;
+  const isClientBound = result.clientCores > CLIENT_BOUND_CORES && result.serverCores < CLIENT_BOUND_CORES;
   return { ...result, isClientBound };
 }

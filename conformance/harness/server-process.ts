@@ -99,8 +99,9 @@ export async function runCommand(
   argv: readonly string[],
   env?: Readonly<Record<string, string>>,
 ): Promise<Exit & { stdout: string; stderr: string }> {
-  const { exited, output } = launch(argv, env);
-  const exit = await within(START_MS_MAX, exited, `orrery ${argv[0]} does not end`);
+  const { child, exited, output } = launch(argv, env);
+  const late = `orrery ${argv[0]} does not end`;
+  const exit = await within(START_MS_MAX, exited, late).finally(() => child.kill('SIGKILL'));
   return { ...exit, stdout: output.stdout.join('\n'), stderr: output.stderr.join('\n') };
 }
 
