@@ -4,7 +4,7 @@ import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
 import { type Ledger, nameOf } from './ledger.ts';
 import { fateOf } from './reference.ts';
-import type { LoggedEntry } from './region-log.ts';
+import type { LoggedEntry, RegionLog } from './region-log.ts';
 import type { ClientRequest } from './region-under-test.ts';
 import type { Violations } from './violations.ts';
 
@@ -231,30 +231,28 @@ function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJud
 /** A read shows a state that its region was in between request and answer, and one that covers its token. */
 function judgeRead(
   record: OperationRecord,
-  { ledger, violations, regions, forwardedAfterMs }: HistoryJudgement,
+  { ledger, violations, forwardedAfterMs }: HistoryJudgement,
 ): void {
-  const { outcome, request } = record;
+  const { outcome, request, tailBefore, tailAfter } = record;
   if (outcome === undefined || outcome.kind === 'unknown') return;
   if (outcome.kind === 'refused' && outcome.code !== 'NotFound') return;
   const value = outcome.kind === 'ok' ? outcome.value : undefined;
   const demand =
     request.sessionToken === undefined ? undefined : demandOf(request.sessionToken, record.rangeId);
-  const isShown = (region: string, from: Lsn, to: Lsn) => {
-    const log = ledger.log(region, record.partition);
+  const isShown = (log: RegionLog, from: Lsn, to: Lsn) => {
     const covering = demand === undefined ? 0 : log.firstCovering(demand);
     if (covering === undefined) return false;
     return log.shown(record.key, Math.max(from, covering), to).some((put) => shownValue(put?.body) === value);
   };
-  if (isShown(record.region, record.tailBefore, record.tailAfter)) return;
+  const own = ledger.log(record.region, record.partition);
+  if (isShown(own, tailBefore, tailAfter)) return;
   const isForwarded = demand !== undefined && record.completedAtMs - record.invokedAtMs >= forwardedAfterMs;
-  if (isForwarded && regions.some((region) => isShown(region, 0, Number.POSITIVE_INFINITY))) return;
-  const wasThere = ledger
-    .log(record.region, record.partition)
-    .shown(record.key, record.tailBefore, record.tailAfter);
-  const isStale = wasThere.some((put) => shownValue(put?.body) === value);
+  const anybody = () => ledger.everyLog(record.partition);
+  if (isForwarded && anybody().some((log) => isShown(log, 0, Number.POSITIVE_INFINITY))) return;
+  const isStale = own.shown(record.key, tailBefore, tailAfter).some((put) => shownValue(put?.body) === value);
   violations.report(
     isStale ? 'I11 session token promise' : 'a read shows what the region had',
-    `${describe(record)} gave ${value ?? 'nothing'} (LSN ${record.tailBefore} to ${record.tailAfter}` +
+    `${describe(record)} gave ${value ?? 'nothing'} (LSN ${tailBefore} to ${tailAfter}` +
       `${demand === undefined ? '' : `, token [${demand}]`})`,
   );
 }

@@ -29,6 +29,7 @@ export interface LedgerOptions {
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #logs = new Map<string, Map<PartitionNumber, RegionLog>>();
+  readonly #former: { readonly partition: PartitionNumber; readonly log: RegionLog }[] = [];
   /** Every operation ever seen, by partition set and dot. */
   readonly #universe = new Map<PartitionNumber, Map<string, LoggedEntry>>();
 
@@ -50,9 +51,16 @@ export class Ledger {
     return log;
   }
 
-  /** The region's logs are gone, and nobody promised that they would stay. Their entries still mean what they meant. */
+  /** The region's logs are gone, and nobody promised that they would stay. What they said was true all the same. */
   forget(region: string): void {
+    for (const [partition, log] of this.#logs.get(region) ?? []) this.#former.push({ partition, log });
     this.#logs.delete(region);
+  }
+
+  /** All logs of a partition set that there are and ever were. */
+  everyLog(partition: PartitionNumber): RegionLog[] {
+    const former = this.#former.filter((one) => one.partition === partition).map((one) => one.log);
+    return [...former, ...[...this.#logs.keys()].map((region) => this.log(region, partition))];
   }
 
   /** Every operation of a partition set that any region ever had. */

@@ -3,6 +3,8 @@ import type * as Causality from '../../src/causality/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type * as Merge from '../../src/merge/index.ts';
 import type { ItemOperation, ItemState } from '../../src/merge/index.ts';
+import type * as Pull from '../../src/replication/pull-session.ts';
+import type { PositionRow } from '../../src/replication/wire.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { ProductPlanetOptions } from './product-planet.ts';
 import type { Violation } from './violations.ts';
@@ -18,6 +20,7 @@ afterEach(() => {
   vi.resetModules();
   vi.doUnmock('../../src/merge/index.ts');
   vi.doUnmock('../../src/causality/index.ts');
+  vi.doUnmock('../../src/replication/pull-session.ts');
 });
 
 /** Runs seeds until one fails; its first violation. */
@@ -131,7 +134,7 @@ describe('in merge', () => {
 describe('in causality', () => {
   test('stable is what all members reported, whatever is still under way', async () => {
     plantInCausality(({ StabilityTracker, VersionVector }) => {
-      const limitless = new VersionVector([1, 2, 3, 4, 5].map((origin) => [origin, 1e9]));
+      const limitless = new VersionVector(Array.from({ length: 100 }, (_, place) => [place + 1, 1e9]));
       return {
         StabilityTracker: class extends StabilityTracker {
           override stable(applied: Causality.VersionVector) {
@@ -156,6 +159,24 @@ describe('in causality', () => {
 
   test('session tokens are ignored', async () => {
     plantInCausality(() => ({ parseSessionTokens: () => undefined }));
+    await expectFound();
+  });
+});
+
+describe('in replication', () => {
+  test('each region passes on its own entries only', async () => {
+    vi.doMock('../../src/replication/pull-session.ts', async (original) => {
+      const session = await original<typeof Pull>();
+      return {
+        ...session,
+        PullSession: class extends session.PullSession {
+          constructor(options: Pull.PullSessionOptions, positions: readonly PositionRow[]) {
+            super({ ...options, wants: [options.source.origin] }, positions);
+          }
+          override want(): void {}
+        },
+      };
+    });
     await expectFound();
   });
 });

@@ -19,6 +19,7 @@ type OpenLife = RegionLife & { readonly region: RegionUnderTest };
 export class Observer {
   readonly #options: ObserverOptions;
   #judged = 0;
+  #queries = 0;
   #isStopped = false;
 
   constructor(options: ObserverOptions) {
@@ -28,6 +29,11 @@ export class Observer {
   /** How many partition states were judged: those that are always busy never are. */
   get judged(): number {
     return this.#judged;
+  }
+
+  /** How many answers of queries were compared with what is visible. */
+  get queries(): number {
+    return this.#queries;
   }
 
   async run(everyMs: number): Promise<void> {
@@ -133,6 +139,49 @@ export class Observer {
           );
         }
       }
+      await Promise.race([this.#judgeQueries(life), life.ended]);
     }
   }
+
+  /** What queries find is what is visible, byte for byte: by scanning, and by the index on `value`. */
+  async #judgeQueries({ name, region }: OpenLife): Promise<void> {
+    const { ledger } = this.#options;
+    const visible = new Set<string>();
+    const values = new Map<string, string | undefined>();
+    for (const number of region.partitionNumbers()) {
+      for (const model of ledger.log(name, number).items.values()) {
+        const shown = model.visible === undefined ? undefined : Buffer.from(model.visible.body).toString();
+        if (shown !== undefined) visible.add(shown);
+        // The oldest value too: an index that forgets to forget would still find it.
+        for (const put of [model.visible, model.operations.find((one) => one.kind === 'put')]) {
+          if (put?.kind !== 'put') continue;
+          const body = Buffer.from(put.body).toString();
+          values.set(valueIn(body), body === shown ? body : undefined);
+        }
+      }
+    }
+    this.#compare(`${name}, all items`, await region.find(), [...visible]);
+    for (const [value, body] of values) {
+      this.#compare(
+        `${name}, items with ${value}`,
+        await region.find(value),
+        body === undefined ? [] : [body],
+      );
+    }
+  }
+
+  #compare(what: string, found: readonly string[], expected: readonly string[]): void {
+    this.#queries += 1;
+    const [one, other] = [found, expected].map((list) => [...list].sort());
+    if (JSON.stringify(one) === JSON.stringify(other)) return;
+    const names = (list: readonly string[] | undefined) => (list ?? []).map(valueIn).join(' ');
+    this.#options.violations.report(
+      'I7 visible is a function of the set of operations',
+      `${what}: a query finds [${names(one)}], visible is [${names(other)}]`,
+    );
+  }
+}
+
+function valueIn(body: string): string {
+  return String((JSON.parse(body) as { value?: unknown }).value);
 }

@@ -38,6 +38,8 @@ const SYNC_MS_MAX = 10;
 const SEGMENT_BYTES = 64 << 10;
 /** Small, so that stores lag, caches miss and writers wait. */
 const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000 };
+/** Small, so that answers have several pages. */
+const PAGE_ITEMS = 2;
 const PATH = { database: 'd', container: 'c' };
 
 /** Replaces what a region is opened over: for planting faults there. */
@@ -244,6 +246,25 @@ class ProductRegion implements RegionUnderTest {
       case 'read':
         return items.read(target);
     }
+  }
+
+  async find(value?: string): Promise<string[]> {
+    const spec =
+      value === undefined
+        ? { query: 'SELECT * FROM c', parameters: [] }
+        : { query: 'SELECT * FROM c WHERE c["value"] = @value', parameters: [{ name: '@value', value }] };
+    const rows: string[] = [];
+    for (const { id } of this.#container.partitions) {
+      let continuation: string | undefined;
+      do {
+        const resume = continuation === undefined ? {} : { continuation };
+        const request = { path: PATH, rangeId: id, spec, itemCountMax: PAGE_ITEMS, ...resume };
+        const page = await this.#region.engine.items.query(request);
+        rows.push(...page.rows.map(String));
+        continuation = page.continuation;
+      } while (continuation !== undefined);
+    }
+    return rows;
   }
 
   partitionNumbers(): Iterable<number> {

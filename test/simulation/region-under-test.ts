@@ -47,6 +47,8 @@ export interface RegionUnderTest {
   readonly origin: Origin;
   /** Rejects with DatabaseError as the engine does. */
   call(request: ClientRequest): Promise<ClientAnswer>;
+  /** Bodies (JSON text) of all items, or of those whose member `value` is `value`, as a query finds them. */
+  find(value?: string): Promise<string[]>;
   partitionNumbers(): Iterable<PartitionNumber>;
   partition(number: PartitionNumber): InspectedPartition | undefined;
   /** Where an item lives: its partition set, its key in entries, and the range that session tokens name. */

@@ -130,6 +130,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   for (const { region } of driver.open()) await region.close();
 
   counts.set('states judged', observer.judged);
+  counts.set('queries judged', observer.queries);
   counts.set('entries', sum(ledger.partitions().map((number) => ledger.universe(number).size)));
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
   for (const { outcome, request } of workload.records) {

@@ -145,6 +145,13 @@ class ToyNode implements RegionUnderTest {
     return this.#of(partition).serve(key, request);
   }
 
+  async find(value?: string): Promise<string[]> {
+    const bodies = [...this.#partitions.values()].flatMap((partition) => partition.bodies());
+    return bodies.filter(
+      (body) => value === undefined || (JSON.parse(body) as { value?: string }).value === value,
+    );
+  }
+
   async close(): Promise<void> {
     this.#options.machine.halt();
   }
@@ -261,6 +268,11 @@ class ToyPartition implements InspectedPartition {
 
   lookup(key: string): { state: ItemState } {
     return { state: this.#items.get(key) ?? EMPTY_ITEM };
+  }
+
+  bodies(): string[] {
+    const visible = [...this.#items.values()].map(visiblePut).filter((put) => put !== undefined);
+    return visible.map((put) => Buffer.from(put.body).toString());
   }
 
   isQuiet(): boolean {
