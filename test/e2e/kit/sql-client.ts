@@ -16,8 +16,6 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly key?: string;
-  /** Called when the request is on its way: its bytes have been handed to the kernel. */
-  readonly onSent?: () => void;
 }
 
 /** Signed requests to one endpoint: as little client as can be, without retries. */
@@ -43,7 +41,7 @@ export class SqlClient {
   }
 
   #send(method: string, path: string, headers: Record<string, string>, asked: Asked): Promise<Answer> {
-    const { body, onSent } = asked;
+    const { body } = asked;
     const { hostname, port } = this.#endpoint;
     return new Promise((resolve, reject) => {
       const sent = request({ method, path, hostname, port, agent: this.#agent, headers }, (response) => {
@@ -57,7 +55,6 @@ export class SqlClient {
         });
       });
       sent.on('error', reject);
-      if (onSent !== undefined) sent.on('finish', onSent);
       sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }

@@ -1,0 +1,184 @@
+import { mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { pause, type Ready, ServerProcess } from './kit/server-process.ts';
+import { SqlClient } from './kit/sql-client.ts';
+
+const DOCS = '/dbs/d/colls/c/docs';
+const REGIONS = ['--regions', 'One,Two'];
+
+let data: string;
+const running: ServerProcess[] = [];
+const clients: SqlClient[] = [];
+
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), 'orrery-e2e-'));
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  for (const server of running.splice(0)) await server.stop('SIGKILL');
+  await rm(data, { recursive: true, force: true });
+});
+
+async function start(
+  ...flags: string[]
+): Promise<{ server: ServerProcess; ready: Ready; client: SqlClient }> {
+  const started = await ServerProcess.start('--data', data, ...REGIONS, ...flags);
+  running.push(started.server);
+  return { ...started, client: clientOf(started.ready.endpoint) };
+}
+
+function clientOf(endpoint: string): SqlClient {
+  const client = new SqlClient(endpoint);
+  clients.push(client);
+  return client;
+}
+
+/** Creates items at every region, as fast as they are answered, until the server is gone; the acknowledged ids. */
+async function writeUntilGone(ready: Ready, writers: number, acknowledged: Set<string>): Promise<void> {
+  const write = async (client: SqlClient, name: string): Promise<void> => {
+    for (let n = 0; ; n++) {
+      const id = `${name}-${n}`;
+      try {
+        const { status } = await client.create(DOCS, id, { v: n });
+        expect(status).toBe(201);
+      } catch (error) {
+        if ((error as { code?: string }).code === undefined) throw error;
+        return;
+      }
+      acknowledged.add(id);
+    }
+  };
+  await Promise.all(
+    ready.regions.flatMap(({ name, endpoint }) =>
+      Array.from({ length: writers }, (_, place) => write(clientOf(endpoint), `${name}-${place}`)),
+    ),
+  );
+}
+
+async function idsIn(endpoint: string): Promise<Set<string>> {
+  const ids = new Set<string>();
+  const client = clientOf(endpoint);
+  for (let continuation = ''; ; ) {
+    const headers = {
+      'x-ms-max-item-count': '1000',
+      ...(continuation && { 'x-ms-continuation': continuation }),
+    };
+    const page = await client.ask('GET', DOCS, { headers });
+    for (const { id } of page.json.Documents as { id: string }[]) ids.add(id);
+    continuation = String(page.headers['x-ms-continuation'] ?? '');
+    if (continuation === '') return ids;
+  }
+}
+
+/** Until both regions hold every one of `ids`. */
+async function expectEverywhere(ready: Ready, ids: ReadonlySet<string>): Promise<void> {
+  for (const { endpoint } of ready.regions) {
+    const deadline = Date.now() + 10_000;
+    let missing: string[];
+    do {
+      const found = await idsIn(endpoint);
+      missing = [...ids].filter((id) => !found.has(id));
+      if (missing.length > 0) await pause(100);
+    } while (missing.length > 0 && Date.now() < deadline);
+    expect(missing).toEqual([]);
+  }
+}
+
+describe('kill -9 of the whole process under load', () => {
+  test.each(['none', 'process'])('keeps every acknowledged write (isolation %s)', async (isolation) => {
+    const acknowledged = new Set<string>();
+    const flags = ['--isolation', isolation];
+    await (await start(...flags)).client.makeContainer('d', 'c', 13_000);
+    for (let life = 0; life < 3; life++) {
+      const server = running.at(-1) as ServerProcess;
+      const ready = JSON.parse(server.stdout.split('\n')[0] ?? '') as Ready;
+      const written = new Set<string>();
+      const writing = writeUntilGone({ ...ready, regions: named(ready, life) }, 4, written);
+      await pause(400);
+      await server.stop('SIGKILL');
+      await writing;
+      expect(written.size).toBeGreaterThan(20);
+      for (const id of written) acknowledged.add(id);
+      const again = await startAgain(flags);
+      await expectEverywhere(again.ready, acknowledged);
+    }
+  });
+
+  /** Writers of another life write under other names. */
+  function named(ready: Ready, life: number) {
+    return ready.regions.map(({ name, endpoint }) => ({ name: `${name}${life}`, endpoint }));
+  }
+
+  /** Regions in processes of their own notice a little later that their parent is gone. */
+  async function startAgain(flags: readonly string[]): ReturnType<typeof start> {
+    for (let left = 20; ; left--) {
+      try {
+        return await start(...flags);
+      } catch (error) {
+        if (left === 0 || !/open already|is taken/.test(String(error))) throw error;
+        await pause(100);
+      }
+    }
+  }
+});
+
+describe('the store is only a view', () => {
+  async function fill(): Promise<Set<string>> {
+    const { server, client } = await start();
+    await client.makeContainer('d', 'c');
+    const ids = new Set<string>();
+    for (let n = 0; n < 200; n++) {
+      const { status } = await client.create(DOCS, `i${n}`, { n });
+      expect(status).toBe(201);
+      ids.add(`i${n}`);
+    }
+    await server.stop();
+    return ids;
+  }
+  const storeOf = (region: string) => join(data, 'regions', region, 'store');
+
+  test('deleted, it is made again from the log', async () => {
+    const ids = await fill();
+    for (const region of ['One', 'Two']) await rm(storeOf(region), { recursive: true });
+    const { ready } = await start();
+    await expectEverywhere(ready, ids);
+  });
+
+  test('damaged beyond opening, it is thrown away and made again', async () => {
+    const ids = await fill();
+    for (const name of await readdir(storeOf('One'))) {
+      if (/^(MANIFEST|CURRENT)/.test(name)) await writeFile(join(storeOf('One'), name), 'garbage');
+    }
+    const { ready, server } = await start();
+    await expectEverywhere(ready, ids);
+    expect(server.stderr).toContain('building it anew from the log');
+  });
+});
+
+test('a log that is damaged in the middle refuses to start, naming segment and offset', async () => {
+  const { server, client } = await start();
+  await client.makeContainer('d', 'c');
+  for (let n = 0; n < 100; n++) await client.create(DOCS, `i${n}`, { filler: 'x'.repeat(1000) });
+  await server.stop();
+
+  const folder = join(data, 'regions', 'One', 'log');
+  const segments = (await readdir(folder)).filter((name) => name !== 'lock').sort();
+  const path = join(folder, segments[0] ?? '');
+  const file = await open(path, 'r+');
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(1 << 20), 0, 1 << 20, 0);
+  // Amid the items, of which many more follow.
+  const offset = buffer.subarray(0, bytesRead).indexOf('i40') + 10;
+  await file.write(Buffer.from('damaged'), 0, 7, offset);
+  await file.close();
+  const { size } = await stat(path);
+
+  const refused = new ServerProcess(['--port', '0', '--data', data, ...REGIONS]);
+  running.push(refused);
+  expect((await refused.exited).code).toBe(1);
+  expect(refused.stderr).toContain(segments[0]);
+  expect(refused.stderr).toMatch(/offset \d+|at \d+|byte \d+/);
+  // Nothing was cut off or mended behind the operator's back.
+  expect((await stat(path)).size).toBe(size);
+});
