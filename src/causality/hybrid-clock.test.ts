@@ -48,7 +48,8 @@ test('a time beyond the drift limit is reported and does not move us', () => {
   const { clock } = clockAt(START_MS, 1_000);
   expect(clock.observe(hybridTime(START_MS + 1_000) + 4095)).toBe(true);
   expect(clock.observe(hybridTime(START_MS + 1_001))).toBe(false);
-  expect(unixMs(clock.now())).toBe(START_MS + 1_001); // the counter of the last millisecond in the limit was full
+  // The counter of the last millisecond in the limit was full.
+  expect(unixMs(clock.now())).toBe(START_MS + 1_001);
 });
 
 test('after a restart nothing is given again', () => {

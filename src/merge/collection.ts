@@ -2,9 +2,9 @@ import type { Dot } from '../causality/index.ts';
 import type { ItemState } from './item-state.ts';
 
 /**
- * The state without what can no longer matter: losing siblings that are stable, and marks of dead incarnations
- * whose deletes are all stable. The same object when nothing can go, undefined when nothing remains.
- * Never changes what is visible, now or after any operations to come.
+ * The state without what can no longer matter: losing siblings that are stable, and marks of dead
+ * incarnations whose deletes are all stable. The same object when nothing can go, undefined when nothing
+ * remains. Never changes what is visible, now or after any operations to come.
  *
  * `isStable(dot)` must mean: every operation that can still arrive here, or be written here, was made by
  * somebody who had applied `dot` (see StabilityTracker). Then

@@ -157,7 +157,8 @@ class World {
     const head = {
       dot: { origin: region.origin, n },
       context: region.applied.clone(),
-      // Clocks differ by more than a few steps, so time and causality often disagree: neither may matter alone.
+      // Clocks differ by more than a few steps, so time and causality often disagree: neither may matter
+      // alone.
       time: this.#clock + 5 * step.skew,
     };
     const visible = visiblePut(region.state);
@@ -196,7 +197,8 @@ class World {
     for (const other of this.regions) {
       if (other === region || !other.applied.equals(region.applied)) continue;
       expectSame(other.uncollected, region.uncollected, 'equal vectors, equal states');
-      // What one of two equal regions knows to be stable is so at the other too, though that one may not know yet.
+      // What one of two equal regions knows to be stable is so at the other too, though that one may not
+      // know yet.
       const [one, two] = [region, other].map((each) => this.#rules.stable(each.tracker, each.applied));
       const isStable = (dot: Dot) => one?.covers(dot) === true || two?.covers(dot) === true;
       expectSame(

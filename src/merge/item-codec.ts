@@ -13,7 +13,10 @@ import type { DeadIncarnation, ItemState, StoredPut } from './item-state.ts';
 const FLAG_SETTLED = 1;
 const FLAG_BODY_ELSEWHERE = 2;
 
-/** `withoutVisibleBody`: leaves out the body of the visible put, if there is one; `decodeItemState` wants it back. */
+/**
+ * `withoutVisibleBody`: leaves out the body of the visible put, if there is one; `decodeItemState` wants it
+ * back.
+ */
 export function encodeItemState(
   writer: ByteWriter,
   state: ItemState,
@@ -35,8 +38,9 @@ export function encodeItemState(
 }
 
 /**
- * What `encodeItemState` wrote; bodies are views of the reader's bytes. `visibleBody` must be given exactly when
- * the state was written without it and has a visible put. @throws RangeError when the bytes end too early.
+ * What `encodeItemState` wrote; bodies are views of the reader's bytes. `visibleBody` must be given exactly
+ * when the state was written without it and has a visible put. @throws RangeError when the bytes end too
+ * early.
  */
 export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): ItemState {
   const flags = reader.u8();

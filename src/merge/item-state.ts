@@ -54,7 +54,9 @@ export function visiblePut(state: ItemState): StoredPut | undefined {
   return state.siblings[0];
 }
 
-/** The incarnations that a delete made now has to name: all that its origin can see, losers' ones included. */
+/**
+ * The incarnations that a delete made now has to name: all that its origin can see, losers' ones included.
+ */
 export function liveIncarnations(state: ItemState): Incarnation[] {
   return [...new Set(state.siblings.map((sibling) => sibling.incarnation))].sort((a, b) => a - b);
 }

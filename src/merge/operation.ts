@@ -1,14 +1,16 @@
 import type { Dot, HybridTime, VersionVector } from '../causality/index.ts';
 
 /**
- * Number of an item's *incarnation*, unique in its partition set: a create makes a new one, a replace keeps it.
- * It also is the low half of the item's resource id, and grows with the order of insertion.
+ * Number of an item's *incarnation*, unique in its partition set: a create makes a new one, a replace keeps
+ * it. It also is the low half of the item's resource id, and grows with the order of insertion.
  */
 export type Incarnation = number;
 
 interface Operation {
   readonly dot: Dot;
-  /** The origin's version vector at the moment of the write, its own earlier writes included, this one not. */
+  /**
+   * The origin's version vector at the moment of the write, its own earlier writes included, this one not.
+   */
   readonly context: VersionVector;
   readonly time: HybridTime;
 }
@@ -17,7 +19,10 @@ interface Operation {
 export interface Put extends Operation {
   readonly kind: 'put';
   readonly incarnation: Incarnation;
-  /** The number at the container's conflict resolution path; undefined when it holds none, or the path is `/_ts`. */
+  /**
+   * The number at the container's conflict resolution path; undefined when it holds none, or the path is
+   * `/_ts`.
+   */
   readonly priority: number | undefined;
   /** The complete item as JSON text; opaque here. */
   readonly body: Uint8Array;

@@ -54,7 +54,10 @@ export function isRefusal(code: ErrorCode): boolean {
   return REFUSALS.has(code);
 }
 
-/** The demand of a session token on one range; read here with a parser of our own, so that the product's cannot hide. */
+/**
+ * The demand of a session token on one range; read here with a parser of our own, so that the product's
+ * cannot hide.
+ */
 export function demandOf(token: string, rangeId: string): VersionVector | undefined {
   for (const part of token.split(',')) {
     const [range, position = ''] = part.split(':');
@@ -188,8 +191,9 @@ function judgeAcknowledgedPut(
 }
 
 /**
- * Deletes carry no value, so they are matched by time: each acknowledged one needs an entry of its own that its
- * region wrote between request and answer. Taking requests by their deadlines finds a matching if there is one.
+ * Deletes carry no value, so they are matched by time: each acknowledged one needs an entry of its own that
+ * its region wrote between request and answer. Taking requests by their deadlines finds a matching if there
+ * is one.
  */
 function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
   const { ledger, violations } = judgement;

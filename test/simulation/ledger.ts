@@ -51,7 +51,10 @@ export class Ledger {
     return log;
   }
 
-  /** The region's logs are gone, and nobody promised that they would stay. What they said was true all the same. */
+  /**
+   * The region's logs are gone, and nobody promised that they would stay. What they said was true all the
+   * same.
+   */
   forget(region: string): void {
     for (const [partition, log] of this.#logs.get(region) ?? []) this.#former.push({ partition, log });
     this.#logs.delete(region);
@@ -79,7 +82,7 @@ export class Ledger {
     if (tail < log.entries.length) {
       this.#options.violations.report(
         'I19 acknowledged is durable',
-        `${followed.region} had ${log.entries.length} durable entries in partition ${partition.number}, now ${tail}`,
+        `${followed.region} partition ${partition.number} ended at ${log.entries.length}, now at ${tail}`,
       );
       return;
     }
@@ -164,7 +167,7 @@ export class Ledger {
       if (visible === undefined ? !isFresh : operation.incarnation !== visible.incarnation) {
         violations.report(
           'I7 visible is a function of the set of operations',
-          `${where} writes incarnation ${operation.incarnation}, visible was ${visible?.incarnation ?? 'none'}`,
+          `${where} writes ${operation.incarnation}, visible was ${visible?.incarnation ?? 'none'}`,
         );
       }
     } else if (visible === undefined || !operation.incarnations.includes(visible.incarnation)) {
@@ -193,8 +196,9 @@ export class Ledger {
   }
 
   /**
-   * Compares what a region shows with what its log demands. Only meaningful, and only done, when the whole log was
-   * followed and nothing is in flight. `everybodyHas`: whether all members have applied a dot, if that is known.
+   * Compares what a region shows with what its log demands. Only meaningful, and only done, when the whole
+   * log was followed and nothing is in flight. `everybodyHas`: whether all members have applied a dot, if
+   * that is known.
    */
   judgeState(
     region: string,

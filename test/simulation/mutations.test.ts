@@ -3,15 +3,14 @@ import type * as Causality from '../../src/causality/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type * as Merge from '../../src/merge/index.ts';
 import type { ItemOperation, ItemState } from '../../src/merge/index.ts';
-import type * as Pull from '../../src/replication/pull-session.ts';
-import type { PositionRow } from '../../src/replication/wire.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { ProductPlanetOptions } from './product-planet.ts';
 import type { Violation } from './violations.ts';
 
 /*
- * The product with one fault planted in it, over the same seeds as ever: a simulation that lets it pass is blind
- * to that kind of fault. Faults are planted in the faces of modules, so that the product's code stays as it is.
+ * The product with one fault planted in it, over the same seeds as ever: a simulation that lets it pass is
+ * blind to that kind of fault. Faults are planted in the faces of modules, so that the product's code stays
+ * as it is.
  */
 
 const SEEDS_MAX = 60;
@@ -31,10 +30,7 @@ async function firstViolation(options: ProductPlanetOptions = {}): Promise<Viola
   for (let seed = 0; seed < SEEDS_MAX; seed++) {
     const result = await simulate({ seed, makePlanet: (context) => makeProductPlanet(context, options) });
     const [violation] = result.violations;
-    if (violation !== undefined) {
-      console.log(`  seed ${seed}: ${violation.invariant}: ${violation.message.split('\n')[0]}`);
-      return violation;
-    }
+    if (violation !== undefined) return violation;
   }
   return undefined;
 }
@@ -165,15 +161,16 @@ describe('in causality', () => {
 
 describe('in replication', () => {
   test('each region passes on its own entries only', async () => {
+    type Session = new (options: { source: { origin: number } }, positions: unknown) => object;
     vi.doMock('../../src/replication/pull-session.ts', async (original) => {
-      const session = await original<typeof Pull>();
+      const { PullSession, ...others } = await original<{ PullSession: Session }>();
       return {
-        ...session,
-        PullSession: class extends session.PullSession {
-          constructor(options: Pull.PullSessionOptions, positions: readonly PositionRow[]) {
-            super({ ...options, wants: [options.source.origin] }, positions);
+        ...others,
+        PullSession: class extends PullSession {
+          constructor(options: ConstructorParameters<Session>[0], positions: unknown) {
+            super(Object.assign({}, options, { wants: [options.source.origin] }), positions);
           }
-          override want(): void {}
+          want(): void {}
         },
       };
     });
@@ -201,7 +198,9 @@ describe('below', () => {
   });
 });
 
-/** `subject` with some methods replaced; the others still run on the object itself, private fields and all. */
+/**
+ * `subject` with some methods replaced; the others still run on the object itself, private fields and all.
+ */
 function wrapped<T extends object>(subject: T, replaced: Partial<T>): T {
   return new Proxy(subject, {
     get: (_, name) => {

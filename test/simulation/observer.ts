@@ -135,7 +135,7 @@ export class Observer {
           if (nameOf(shown) === nameOf(expected)) continue;
           violations.report(
             'I7 visible is a function of the set of operations',
-            `${life.name} partition ${number} ${key} shows ${nameOf(shown)}, the specification ${nameOf(expected)}`,
+            `${life.name} ${number} ${key} shows ${nameOf(shown)}, the specification ${nameOf(expected)}`,
           );
         }
       }

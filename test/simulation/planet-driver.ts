@@ -72,7 +72,10 @@ export class PlanetDriver {
     return open;
   }
 
-  /** Powers a region on; resolves when it is open or has crashed on the way. Nothing when it has power already. */
+  /**
+   * Powers a region on; resolves when it is open or has crashed on the way. Nothing when it has power
+   * already.
+   */
   async start(name: string): Promise<void> {
     const driven = this.#of(name);
     await driven.wiping;

@@ -4,6 +4,7 @@ import {
   initialAccountState,
   openEmbeddedDirectory,
 } from '../../src/account/index.ts';
+import { VersionVector } from '../../src/causality/index.ts';
 import type { ItemAnswer } from '../../src/engine/index.ts';
 import {
   createMemoryLog,
@@ -16,8 +17,7 @@ import {
 import { itemKey, Partition } from '../../src/partition/index.ts';
 import { effectivePartitionKey, normalizeContainer } from '../../src/resource/index.ts';
 import { sleep } from '../../src/runtime/index.ts';
-import { catchUp, needsCatchingUp } from '../../src/server/catching-up.ts';
-import { openRegion, type Region } from '../../src/server/region.ts';
+import { openRegion, type Region } from '../../src/server/index.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../../src/store/index.ts';
 import type {
   ClientAnswer,
@@ -67,9 +67,9 @@ export async function makeProductPlanet(
   });
   const container = await createContainer(directory, machine.nowMs(), swarm);
   const media = new Map<string, Medium>();
-  /** Regions that serve: they were members from the start, or have caught up since. */
   const opened = new Map<string, Region>();
-  const caughtUp = new Set<number>();
+  /** Storage lives that were there from the start, or have caught up since: only these may serve. */
+  const knowing = new Set(directory.state.regions.map((region) => region.origin));
   const mediumOf = (name: string): Medium => {
     let medium = media.get(name);
     if (medium === undefined) {
@@ -95,16 +95,11 @@ export async function makeProductPlanet(
         memory: MEMORY,
         onFailed,
       });
-      if (needsCatchingUp(directory.state, name) && !caughtUp.has(region.origin)) {
-        const others = () => swarm.regions.filter((other) => other !== name && opened.has(other));
+      if (!knowing.has(region.origin)) {
         // Somebody who was there before must be asked: nobody's answer is not an empty answer.
-        while (others().length === 0) await sleep(opening, 50);
-        await catchUp(
-          opening,
-          () => region.status(),
-          async () => others().map((other) => opened.get(other)?.status()),
-        );
-        caughtUp.add(region.origin);
+        while (opened.size === 0) await sleep(opening, 50);
+        await catchUp(opening, region, [...opened.values()]);
+        knowing.add(region.origin);
       }
       opened.set(name, region);
       return new ProductRegion(region, container, async () => {
@@ -121,6 +116,24 @@ export async function makeProductPlanet(
       await directory.execute({ kind: 'renewOrigin', region: name });
     },
   };
+}
+
+/**
+ * Waits until a region with an empty disk has what the others had when it asked, as the server's admission
+ * does.
+ */
+async function catchUp(machine: SimulatedMachine, region: Region, others: readonly Region[]): Promise<void> {
+  const goals = new Map<number, VersionVector>();
+  for (const other of others) {
+    for (const number of other.partitions.numbers()) {
+      const goal = goals.get(number) ?? new VersionVector();
+      goal.join(other.partitions.get(number)?.vector ?? new VersionVector());
+      goals.set(number, goal);
+    }
+  }
+  const isThere = () =>
+    [...goals].every(([number, goal]) => region.partitions.get(number)?.vector.coversAll(goal));
+  while (!isThere()) await sleep(machine, 50);
 }
 
 function addressesOf(name: string) {
@@ -289,6 +302,10 @@ class ProductRegion implements RegionUnderTest {
     const record = this.#container.partitions.find(({ range }) => epk >= range.min && epk < range.max);
     if (record === undefined) throw new RangeError(`no range holds ${epk}`);
     return { partition: record.number, key: itemKey(epk, id), rangeId: record.id };
+  }
+
+  collect(): Promise<void> {
+    return this.#region.collect();
   }
 
   async close(): Promise<void> {

@@ -33,7 +33,10 @@ export type Fate =
   /** It lost a conflict against what is visible. */
   | { readonly kind: 'beaten'; readonly by: Dot };
 
-/** What became of a write, with the other write that is to blame; undefined when nothing explains its absence. */
+/**
+ * What became of a write, with the other write that is to blame; undefined when nothing explains its
+ * absence.
+ */
 export function fateOf(
   put: Put,
   known: readonly ItemOperation[],

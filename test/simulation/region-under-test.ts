@@ -57,6 +57,8 @@ export interface RegionUnderTest {
     readonly key: string;
     readonly rangeId: string;
   };
+  /** Drops what is safe to drop, at once. */
+  collect(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,13 +68,17 @@ export interface RegionUnderTest {
  */
 export interface PlanetUnderTest {
   readonly regions: readonly string[];
-  /** Opens a region on `machine`, with what its disk still holds. `onFailed`: it says that it cannot go on. */
+  /**
+   * Opens a region on `machine`, with what its disk still holds. `onFailed`: it says that it cannot go on.
+   */
   open(
     region: string,
     machine: SimulatedMachine,
     onFailed: (reason: unknown) => void,
   ): Promise<RegionUnderTest>;
-  /** The region's machine has just lost power: its disk keeps what was synced, and perhaps some of the rest. */
+  /**
+   * The region's machine has just lost power: its disk keeps what was synced, and perhaps some of the rest.
+   */
   crash(region: string): void;
   /** The region, which has no power, gets an empty disk: its next life writes under another origin. */
   wipe(region: string): Promise<void>;

@@ -79,7 +79,8 @@ export class SeededRandom {
     let hex = '';
     for (let word = 0; word < 4; word++) hex += this.#uint32().toString(16).padStart(8, '0');
     const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+    const [low, middle] = [hex.slice(0, 8), hex.slice(8, 12)];
+    return `${low}-${middle}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
   }
 
   #uint32(): number {

@@ -71,8 +71,8 @@ export class SimulatedRuntime {
   }
 
   /**
-   * Lets events happen until none is left, until simulated time would pass `untilMs`, or until `isDone` says so
-   * after an event. Rejects with what an event throws.
+   * Lets events happen until none is left, until simulated time would pass `untilMs`, or until `isDone`
+   * says so after an event. Rejects with what an event throws.
    */
   run(options: { untilMs: number; isDone?: () => boolean }): Promise<void> {
     return new Promise((resolve, reject) => {

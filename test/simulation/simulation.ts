@@ -112,7 +112,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   await Promise.all(driver.names.map((name) => driver.start(name)));
   nemesis.start();
   const observing = observer.run(OBSERVE_EVERY_MS);
-  await workload.run();
+  await Promise.all([workload.run(), workload.collect()]);
   await nemesis.stop();
   observer.stop();
   await observing;

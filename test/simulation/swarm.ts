@@ -20,8 +20,8 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /**
- * How one seed's world is. Each seed draws which faults exist and how often they strike: a world with everything at
- * once hides what only one fault alone would bring to light.
+ * How one seed's world is. Each seed draws which faults exist and how often they strike: a world with
+ * everything at once hides what only one fault alone would bring to light.
  */
 export interface Swarm {
   readonly regions: readonly string[];
@@ -50,6 +50,8 @@ export interface Swarm {
   readonly skewMsMax: number;
   /** Mean time between two strikes; faults that are not named do not exist. */
   readonly faults: ReadonlyMap<Fault, number>;
+  /** Every region is told to collect this often, beside doing so by itself. */
+  readonly collectEveryMs: number;
   /** How long a fault lasts, on average. */
   readonly faultMs: number;
   /** At the end some links stay cut, though every region can reach every other through others. */
@@ -58,7 +60,9 @@ export interface Swarm {
 
 const REGIONS = ['West US', 'North Europe', 'Southeast Asia', 'Brazil South', 'Japan East'];
 
-/** Hybrid clocks accept times this far ahead; below half of it, clocks of two regions never differ by more. */
+/**
+ * Hybrid clocks accept times this far ahead; below half of it, clocks of two regions never differ by more.
+ */
 const DRIFT_LIMIT_MS = 60_000;
 
 export function drawSwarm(random: SeededRandom): Swarm {
@@ -93,6 +97,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     skewMs: regions.map(() => random.between(-skewMsMax, skewMsMax)),
     skewMsMax,
     faults: drawFaults(random),
+    collectEveryMs: random.logarithmic(20, 5_000),
     faultMs: random.logarithmic(200, 20_000),
     leavesLinksCut: random.chance(0.3),
   };

@@ -32,8 +32,9 @@ import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
 
 /**
- * A multi-master store small enough to be seen through, over the real merge and the simulated network. It tests the
- * test: run as it is, the checkers must find nothing; with any of these mistakes planted, they must find it.
+ * A multi-master store small enough to be seen through, over the real merge and the simulated network. It
+ * tests the test: run as it is, the checkers must find nothing; with any of these mistakes planted, they
+ * must find it.
  */
 export const MISTAKES = [
   'the winner is decided on arrival',
@@ -121,7 +122,7 @@ class ToyNode implements RegionUnderTest {
     }
     const { machine } = options;
     const tick = () => {
-      for (const partition of this.#partitions.values()) partition.collect();
+      void this.collect();
       machine.after(COLLECT_MS, tick);
     };
     machine.after(COLLECT_MS, tick);
@@ -150,6 +151,10 @@ class ToyNode implements RegionUnderTest {
     return bodies.filter(
       (body) => value === undefined || (JSON.parse(body) as { value?: string }).value === value,
     );
+  }
+
+  async collect(): Promise<void> {
+    for (const partition of this.#partitions.values()) partition.collect();
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,8 @@ const RECENT_LINES_MAX = 4000;
 const CHUNK_CHARACTERS = 1 << 16;
 
 /**
- * What happened, one line for each event. Two runs of one seed must write the same lines: the running hash tells.
+ * What happened, one line for each event. Two runs of one seed must write the same lines: the running hash
+ * tells.
  */
 export class Trace {
   readonly #hash = createHash('sha1');

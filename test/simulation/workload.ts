@@ -47,6 +47,16 @@ export class Workload {
     await Promise.all(clients);
   }
 
+  /** Has regions collect while requests last: the more often, the more harm from collecting too early. */
+  async collect(): Promise<void> {
+    const { runtime, swarm, driver } = this.#options;
+    while (this.#requestsLeft > 0) {
+      await runtime.sleep(swarm.collectEveryMs, 'collect');
+      for (const { machine, region } of driver.open())
+        machine.schedule(0, 'collect', () => void region.collect());
+    }
+  }
+
   async #client(name: string, random: SeededRandom): Promise<void> {
     const { swarm, runtime } = this.#options;
     const etags = new Map<string, string>();
@@ -130,7 +140,10 @@ export class Workload {
     return record;
   }
 
-  /** The request is served in an event of the region's machine, so not while it is paused or after it crashed. */
+  /**
+   * The request is served in an event of the region's machine, so not while it is paused or after it
+   * crashed.
+   */
   #call(life: RegionLife, region: RegionUnderTest, request: ClientRequest): Promise<Outcome> {
     return new Promise((resolve) => {
       life.machine.schedule(0, 'request', () => {
