@@ -64,9 +64,13 @@ function isUsable(
   }
   if (!certificate.verify(issuer.publicKey)) return false;
   if (Date.parse(certificate.validTo) - RENEW_BEFORE_MS < nowMs) return false;
-  return hosts.every(
-    (host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined,
-  );
+  return hosts.every((host) => names(certificate, host));
+}
+
+function names(certificate: X509Certificate, host: string): boolean {
+  // Which of the two it is shows in the characters; to ask for the address of a name is an error.
+  const isAddress = /^[\d.]+$/.test(host) || host.includes(':');
+  return (isAddress ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined;
 }
 
 async function readText(disk: Disk, path: string): Promise<string> {
