@@ -433,11 +433,17 @@ class ToyPartition implements InspectedPartition {
     });
   }
 
+  /** In order of each origin, and in no other: who gets them must wait for what they saw. */
   missing(vector: VersionVector): Uint8Array[] {
-    const ownOnly = this.#has('only own entries are passed on');
     const { origin } = this.#options;
-    const isWanted = (dot: Dot) => !vector.covers(dot) && (!ownOnly || dot.origin === origin);
-    return this.#log.filter((_, place) => isWanted(this.#dots[place] ?? { origin, n: 0 })).slice(0, 50);
+    const ownOnly = this.#has('only own entries are passed on');
+    const wanted: { dot: Dot; bytes: Uint8Array }[] = [];
+    for (const [place, bytes] of this.#log.entries()) {
+      const dot = this.#dots[place];
+      if (dot === undefined || vector.covers(dot) || (ownOnly && dot.origin !== origin)) continue;
+      wanted.push({ dot, bytes });
+    }
+    return wanted.sort((a, b) => a.dot.origin - b.dot.origin).map(({ bytes }) => bytes);
   }
 
   collect(): void {
