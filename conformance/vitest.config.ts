@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-const common = { environment: 'node', testTimeout: 30_000, hookTimeout: 30_000 } as const;
+const common = {
+  environment: 'node',
+  setupFiles: 'harness/clean-up.ts',
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+} as const;
 
 // Every file has its own server process, so files may run beside each other; two at a time, for two cores.
 export default defineConfig({

@@ -90,8 +90,22 @@ interface ReadyEvent {
   readonly regions: readonly NamedEndpoint[];
 }
 
-export function makeDataFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'orrery-conformance-'));
+const folders = new Set<string>();
+const running = new Set<ChildProcess>();
+
+/** Removed when the test file ends. */
+export async function makeDataFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'orrery-conformance-'));
+  folders.add(folder);
+  return folder;
+}
+
+/** Ends what a failed test left running and removes every folder; for the end of a test file. */
+export async function cleanUp(): Promise<void> {
+  const closed = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
+  for (const child of running) child.kill('SIGKILL');
+  await Promise.all(closed);
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 
 /** Runs any command of the program to its end. */
@@ -118,6 +132,8 @@ function launch(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   const output: Output = { stdout: [], stderr: [] };
   for (const stream of ['stdout', 'stderr'] as const) {
     createInterface({ input: child[stream] as NodeJS.ReadableStream }).on('line', (line) => {
