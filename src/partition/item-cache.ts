@@ -135,14 +135,19 @@ function weigh(item: HeldItem): number {
   return bytes;
 }
 
+/** A view may stand in so many bytes more than its own and stay. */
+const SLACK_BYTES = 512;
+
 /**
- * Bodies arrive as views of whole network frames or log groups; one that stays must not keep its frame
- * alive.
+ * Bodies arrive as views of larger memory: a network frame, a group of the log, a slab of the buffer pool. One
+ * that stays must not keep its neighbours alive, or the cache would hold several times what it counts.
  */
 function unshared(item: HeldItem): HeldItem {
   const visible = item.visible;
   if (visible === undefined || item.state.siblings.length !== 1) return item;
-  if (visible.body.buffer.byteLength <= 2 * visible.body.length + 8192) return item;
-  const copy = { ...visible, body: Buffer.from(visible.body) };
+  if (visible.body.buffer.byteLength <= visible.body.length + SLACK_BYTES) return item;
+  const body = Buffer.allocUnsafeSlow(visible.body.length);
+  body.set(visible.body);
+  const copy = { ...visible, body };
   return { ...item, visible: copy, state: { ...item.state, siblings: [copy] } };
 }
