@@ -18,6 +18,8 @@ export interface EnginePlanetOptions {
   readonly multipleWriteRegions?: boolean;
   /** 50 unless given. */
   readonly sessionPatienceMs?: number;
+  /** How long the regions' logs take to make something durable; 0 unless given. */
+  readonly syncMs?: number;
 }
 
 /** Engines over memory in one account, without replication: entries go over only when a test says so. */
@@ -40,6 +42,7 @@ export class EnginePlanet {
           directory,
           network,
           sessionPatienceMs: options.sessionPatienceMs ?? 50,
+          syncMs: options.syncMs ?? 0,
         }),
     );
   }
@@ -79,6 +82,7 @@ interface RegionParts {
   readonly directory: Directory;
   readonly network: Network;
   readonly sessionPatienceMs: number;
+  readonly syncMs: number;
 }
 
 export class EngineRegion {
@@ -90,11 +94,12 @@ export class EngineRegion {
   readonly #given: RegionParts;
   #stopListening: () => Promise<void> = async () => undefined;
   readonly #forget: () => void;
+  readonly #drops: Promise<void>[] = [];
 
   constructor(given: RegionParts) {
-    const { name, origin, runtime, directory, network, sessionPatienceMs } = given;
+    const { name, origin, runtime, directory, network, sessionPatienceMs, syncMs } = given;
     this.#given = given;
-    this.log = createMemoryLog({ runtime });
+    this.log = createMemoryLog({ runtime, syncMs });
     this.host = new PartitionHost({
       runtime,
       log: this.log,
@@ -117,7 +122,7 @@ export class EngineRegion {
     this.#forget = directory.onChange((_, previous, change) => {
       for (const rid of change.containers?.removed ?? []) {
         const record = previous.containers[rid];
-        if (record !== undefined) void this.parts.drop(record);
+        if (record !== undefined) this.#drops.push(this.parts.drop(record));
       }
     });
   }
@@ -150,8 +155,14 @@ export class EngineRegion {
     }
   }
 
+  /** Resolves when what the account no longer has is gone here too. */
+  async settleDrops(): Promise<void> {
+    await Promise.all(this.#drops);
+  }
+
   async close(): Promise<void> {
     this.#forget();
+    await this.settleDrops();
     await this.deafen();
     await this.host.abandon();
     await this.log.close();
