@@ -37,7 +37,7 @@ interface Feed {
 
 export class ViewFeeder {
   readonly #options: ViewFeederOptions;
-  readonly #recentTerms = new WeightedCache<Uint8Array, readonly Buffer[]>(RECENT_TERMS);
+  readonly #recentTerms = new WeightedCache<string, readonly Buffer[]>(RECENT_TERMS);
   #waiting = new Set<Partition>();
   #waitingItems = 0;
   #waitingBytes = 0;

@@ -22,10 +22,10 @@ export interface ItemChange {
 export interface Indexing {
   readonly indexer: Indexer;
   /**
-   * Terms of bodies that were fed not long ago: what is replaced often is parsed once for each version, not
-   * twice. By identity, so a body that memory has dropped is simply not found.
+   * Terms of writes that were fed not long ago, by the writes' names: what is replaced often is parsed once
+   * for each version, not twice.
    */
-  readonly recent: WeightedCache<Uint8Array, readonly Buffer[]>;
+  readonly recent: WeightedCache<string, readonly Buffer[]>;
 }
 
 /** Appends the store writes that bring the views of one item from `before` to `after`. */
@@ -86,10 +86,10 @@ function writePostings(
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
-  let gone: readonly Buffer[] = old === undefined ? [] : (recent.get(old.body) ?? termsOf(old, indexer));
+  let gone: readonly Buffer[] = old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
   let fresh: readonly Buffer[] = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
-  if (old !== undefined) recent.delete(old.body);
-  if (now !== undefined) recent.set(now.body, fresh, 1);
+  if (old !== undefined) recent.delete(nameOf(partition, old));
+  if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
   if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
     [gone, fresh] = differingTerms(gone, fresh);
   }
@@ -101,6 +101,11 @@ function writePostings(
     for (const term of fresh)
       writes.push({ key: indexPosting(partition, term, now.incarnation), value: NOTHING });
   }
+}
+
+/** A dot names one write of a partition set for ever. */
+function nameOf(partition: PartitionNumber, { dot }: StoredPut): string {
+  return `${partition}:${dot.origin}:${dot.n}`;
 }
 
 /**
