@@ -48,12 +48,16 @@ interface Open {
 const CACHE_BYTES = 96 << 20;
 const DIRTY_BYTES = 96 << 20;
 
+/** A store that fails again so soon after it was opened anew is not worth another try: it is built anew. */
+const AGAIN_MS = 60_000;
+
 export class LocalRegion {
   readonly name: string;
   readonly #options: LocalRegionOptions;
   readonly #turns = new Turns();
   #open: Open | undefined;
   #life = 0;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   /** Not while it lacks what the others knew when it began its storage life. */
   #isAdmitted = false;
   #paused: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
@@ -94,51 +98,76 @@ export class LocalRegion {
     this.#isAdmitted = true;
   }
 
-  async #begin(): Promise<Open> {
+  async #begin(rebuild = false): Promise<Open> {
     const { runtime, disk, paths } = this.#options;
     const log = await openFileLog({ runtime, disk, directory: paths.log });
-    let store: Store | undefined;
     try {
-      store = await this.#openStore();
-      return await this.#beginOver(log, store);
+      if (rebuild) await destroyLevelStore(paths.store);
+      try {
+        return await this.#beginOver(log, await this.#openStore());
+      } catch (error) {
+        if (!(error instanceof StoreFailedError)) throw error;
+        this.#options.log(
+          `region ${this.name}: the store is damaged (${error.message}); building it anew from the log`,
+        );
+        await destroyLevelStore(paths.store);
+        return await this.#beginOver(log, await this.#openStore());
+      }
     } catch (error) {
-      // Left open, their locks would be in the way of the next attempt.
-      await store?.close();
+      // Left open, its lock would be in the way of the next attempt.
       await log.close();
       throw error;
     }
   }
 
+  /** Closes `store` when it fails. */
   async #beginOver(log: Log, store: Store): Promise<Open> {
-    const { runtime, keys, endpoints, regionsInProcess } = this.#options;
+    const { regionsInProcess } = this.#options;
     let open: Open | undefined;
+    let failure: unknown;
     // What still fails in the objects of a region that was killed concerns nobody.
     const isOver = () => open !== undefined && this.#open !== open;
-    const region = await openRegion({
-      ...this.#options,
-      log,
-      store,
-      memory: {
-        cacheBytesMax: CACHE_BYTES / regionsInProcess,
-        dirtyBytesMax: DIRTY_BYTES / regionsInProcess,
-      },
-      onFailed: (reason) => {
-        if (!isOver()) this.#failed(open, reason);
-      },
-    });
-    const api = createSqlApi({
+    const fail = (reason: unknown) => {
+      if (open === undefined) failure ??= reason;
+      else if (!isOver()) this.#failed(open, reason);
+    };
+    try {
+      const region = await openRegion({
+        ...this.#options,
+        log,
+        store,
+        memory: {
+          cacheBytesMax: CACHE_BYTES / regionsInProcess,
+          dirtyBytesMax: DIRTY_BYTES / regionsInProcess,
+        },
+        onFailed: fail,
+      });
+      if (failure !== undefined) {
+        await region.abandon();
+        throw failure;
+      }
+      const api = this.#createApi(region, fail, isOver);
+      open = { region, log, store, api, waiting: new Set() };
+      return open;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  #createApi(region: Region, fail: (reason: unknown) => void, isOver: () => boolean): SqlApi {
+    const { runtime, keys, endpoints } = this.#options;
+    return createSqlApi({
       engine: region.engine,
       runtime,
       keys: () => keys,
       endpoints,
       onFault: (error) => {
         if (isOver()) return;
-        this.#options.log(`region ${this.name}: ${describe(error)}`);
-        if (error instanceof AssertionError) this.#options.onFatal(error);
+        if (error instanceof StoreFailedError || error instanceof AssertionError) fail(error);
+        else this.#options.log(`region ${this.name}: ${describe(error)}`);
       },
     });
-    open = { region, log, store, api, waiting: new Set() };
-    return open;
   }
 
   /** The store is only a view: one that cannot be opened is thrown away and made again from the log. */
@@ -159,7 +188,7 @@ export class LocalRegion {
   }
 
   /** Closes and opens the region: a failed store recovers so, a failed log cannot. */
-  #failed(open: Open | undefined, reason: unknown): void {
+  #failed(open: Open, reason: unknown): void {
     this.#options.log(`region ${this.name} failed: ${describe(reason)}`);
     if (!(reason instanceof StoreFailedError)) {
       this.#options.onFatal(reason);
@@ -167,9 +196,12 @@ export class LocalRegion {
     }
     const recovery = this.#turns.take(async () => {
       // A failure is often told more than once.
-      if (open === undefined || this.#open !== open) return;
+      if (this.#open !== open) return;
+      const nowMs = this.#options.runtime.monotonicMs();
+      const isAgain = nowMs - this.#failedAtMs < AGAIN_MS;
+      this.#failedAtMs = nowMs;
       await this.#abandon(open);
-      this.#open = await this.#begin();
+      this.#open = await this.#begin(isAgain);
     });
     recovery.catch((error: unknown) => this.#options.onFatal(error));
   }

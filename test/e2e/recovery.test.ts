@@ -146,6 +146,18 @@ describe('the store is only a view', () => {
     await expectEverywhere(ready, ids);
   });
 
+  test('damaged where its items lie, it is found out and made again', async () => {
+    const ids = await fill();
+    const tables = (await readdir(storeOf('One'))).filter((name) => /\.(ldb|log)$/.test(name));
+    for (const name of tables) {
+      const path = join(storeOf('One'), name);
+      const { size } = await stat(path);
+      await writeFile(path, Buffer.alloc(size, 0xab));
+    }
+    const { ready } = await start();
+    await expectEverywhere(ready, ids);
+  });
+
   test('damaged beyond opening, it is thrown away and made again', async () => {
     const ids = await fill();
     for (const name of await readdir(storeOf('One'))) {
