@@ -63,9 +63,11 @@ class PartitionSource implements QuerySource {
     this.#cache = partition.cache;
     this.#lsn = partition.applied.lsn;
     const { indexer } = partition;
-    for (const { item, stored, terms } of partition.dirty.values()) {
+    for (const { item, stored, feeding, terms } of partition.dirty.values()) {
       const { visible } = item;
+      // Whether the store shows the item as it was fed last or as it is being fed, nobody can tell: hide both.
       if (stored?.visible !== undefined) this.#hidden.add(stored.visible.incarnation);
+      if (feeding?.visible !== undefined) this.#hidden.add(feeding.visible.incarnation);
       if (visible === undefined) continue;
       let known = terms;
       this.#dirty.set(visible.incarnation, {

@@ -8,7 +8,7 @@ import { DatabaseError } from '../errors/index.ts';
 import { allRange, compileIndexingPolicy, equalRange, pathId } from '../index/index.ts';
 import { type Log, openFileLog } from '../log/index.ts';
 import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
-import { createMemoryStore, MemoryStoreState } from '../store/index.ts';
+import { createMemoryStore, MemoryStoreState, type Store } from '../store/index.ts';
 import { itemKey } from './item-key.ts';
 import type { Intent, Partition } from './partition.ts';
 import { PartitionHost } from './partition-host.ts';
@@ -36,6 +36,8 @@ class Node {
   log!: Log;
   host!: PartitionHost;
   partition!: Partition;
+  /** Runs when a batch is in the store, but the partition has not been told yet. */
+  whileWritten: () => Promise<void> = async () => undefined;
   onFailed = (reason: unknown): void => {
     throw reason;
   };
@@ -61,7 +63,18 @@ class Node {
       directory: this.directory,
       segmentBytes: 1 << 20,
     });
-    const store = createMemoryStore({ state: this.state });
+    const inner = createMemoryStore({ state: this.state });
+    const store: Store = {
+      get: (wanted) => inner.get(wanted),
+      getMany: (keys) => inner.getMany(keys),
+      snapshot: () => inner.snapshot(),
+      write: async (writes) => {
+        await inner.write(writes);
+        await this.whileWritten();
+      },
+      clear: (from, to) => inner.clear(from, to),
+      close: () => inner.close(),
+    };
     const clock = new HybridClock(runtime);
     this.host = new PartitionHost({
       runtime,
@@ -244,6 +257,30 @@ describe('queries read what writers wrote', () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  test('while a batch is in the store and nobody knows yet', async () => {
+    const node = await Node.open(1);
+    const shown = async () => (await node.scan()).items.map((item) => (item as { id: string; v: number }).v);
+    for (const id of ['a0', 'a1', 'a2', 'a3']) await node.put(id, { v: 1 });
+    const seen: number[][] = [];
+    node.whileWritten = async () => {
+      node.whileWritten = async () => undefined;
+      seen.push(await shown());
+      await node.remove('a0');
+      await node.put('a1', { v: 2 });
+      await node.remove('a2');
+      await node.put('a2', { v: 3 });
+      seen.push(await shown());
+    };
+    await node.host.drain();
+    seen.push(await shown());
+    expect(seen).toEqual([
+      [1, 1, 1, 1],
+      [2, 1, 3],
+      [2, 1, 3],
+    ]);
+    expect((await node.scan()).values).toEqual([1, 2, 3]);
   });
 
   test('a source shows its own moment, not what comes later', async () => {

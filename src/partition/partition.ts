@@ -69,6 +69,8 @@ export interface DirtyItem {
   item: HeldItem;
   /** What the store holds; undefined for nothing. */
   stored: HeldItem | undefined;
+  /** What is being written to the store: it may be there already, or not yet. */
+  feeding: HeldItem | undefined;
   terms: readonly Buffer[] | undefined;
 }
 
@@ -339,7 +341,8 @@ export class Partition implements ReplicatedPartition {
     else this.#unsettled.delete(after.key);
     applied.unsettled = this.#unsettled.size;
     const dirty = this.#dirty.get(after.key);
-    if (dirty === undefined) this.#dirty.set(after.key, { item: after, stored: before, terms });
+    if (dirty === undefined)
+      this.#dirty.set(after.key, { item: after, stored: before, feeding: undefined, terms });
     else {
       dirty.item = after;
       dirty.terms = terms;
@@ -452,6 +455,7 @@ export class Partition implements ReplicatedPartition {
         this.#options.cache.set(item);
       } else {
         dirty.stored = item;
+        dirty.feeding = undefined;
       }
     }
   }

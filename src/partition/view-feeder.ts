@@ -155,7 +155,10 @@ export class ViewFeeder {
 /** Everything of one partition that the store lacks, as of now. */
 function takeFeed(partition: Partition): Feed {
   const changes: DirtyItem[] = [];
-  for (const dirty of partition.dirty.values()) changes.push({ ...dirty });
+  for (const dirty of partition.dirty.values()) {
+    changes.push({ ...dirty });
+    dirty.feeding = dirty.item;
+  }
   const position = partition.position();
   assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
   return { partition, position, changes };

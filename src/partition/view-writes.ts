@@ -86,7 +86,8 @@ function writePostings(
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
-  let gone: readonly Buffer[] = old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
+  let gone: readonly Buffer[] =
+    old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
   let fresh: readonly Buffer[] = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
   if (old !== undefined) recent.delete(nameOf(partition, old));
   if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
