@@ -67,7 +67,7 @@ export function createForwarder({ runtime, network, addressOf, timeoutMs }: Forw
     if (address === undefined) throw unavailable(region);
     return new Caller(runtime, await network.connect(address), onClosed);
   };
-  // Who did not answer in time may be gone for good, and the channel need not tell: the next call connects anew.
+  // Who did not answer in time may be gone for good without the channel telling: connect anew next time.
   const giveUp = (region: string, connecting: Promise<Caller>): void => {
     if (callers.get(region) === connecting) callers.delete(region);
     connecting.then(

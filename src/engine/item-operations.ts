@@ -69,7 +69,7 @@ interface Place {
   readonly key: string;
 }
 
-/** Why another region cannot tell what it was asked; `OwnerNotFound`: it has not heard of the container yet. */
+/** Why another region cannot tell; `OwnerNotFound`: it has not heard of the container yet. */
 const NO_ANSWER: readonly ErrorCode[] = ['ServiceUnavailable', 'ReadSessionNotAvailable', 'OwnerNotFound'];
 
 export class ItemOperations {

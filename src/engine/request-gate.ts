@@ -30,8 +30,8 @@ export function checkConsistency(state: AccountState, asked: ConsistencyLevel | 
     throw new DatabaseError(
       'BadRequest',
       `ConsistencyLevel ${asked} specified in the request is invalid when service is configured with ` +
-        `consistency level ${state.consistency.level}. Ensure the request consistency level is not stronger ` +
-        'than the service consistency level.',
+        `consistency level ${state.consistency.level}. ` +
+        'Ensure the request consistency level is not stronger than the service consistency level.',
     );
   }
 }
