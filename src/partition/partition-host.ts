@@ -102,7 +102,14 @@ export class PartitionHost implements PartitionTable {
     partition.cache.clear();
     this.#feeder.forget(partition);
     for (const listener of this.#droppedListeners) listener(number);
+    // A batch under way may still hold keys of it.
     await this.#feeder.drain();
+    await this.forget(number);
+  }
+
+  /** Removes what is left of a partition that is not open. */
+  async forget(number: PartitionNumber): Promise<void> {
+    assert(!this.#partitions.has(number), 'an open partition is dropped');
     const { from, to } = partitionBounds(number);
     await this.#options.store.clear(from, to);
     await this.#options.log.drop(number);

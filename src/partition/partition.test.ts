@@ -68,9 +68,17 @@ class Node {
       get: (wanted) => inner.get(wanted),
       getMany: (keys) => inner.getMany(keys),
       snapshot: () => inner.snapshot(),
-      write: async (writes) => {
-        await inner.write(writes);
-        await this.whileWritten();
+      write: (writes) => inner.write(writes),
+      batch: () => {
+        const batch = inner.batch();
+        return {
+          set: (wanted, value) => batch.set(wanted, value),
+          commit: async () => {
+            await batch.commit();
+            await this.whileWritten();
+          },
+          abandon: () => batch.abandon(),
+        };
       },
       clear: (from, to) => inner.clear(from, to),
       close: () => inner.close(),

@@ -304,6 +304,10 @@ export class Partition implements ReplicatedPartition {
     this.#waiters = [];
   }
 
+  get isEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   #demandOpen(): void {
     if (this.#ended !== undefined) throw this.#ended;
   }

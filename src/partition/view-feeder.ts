@@ -5,7 +5,7 @@
  */
 import { assert, WeightedCache } from '../base/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Store, StoreWrite } from '../store/index.ts';
+import type { Store } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { DirtyItem, Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
@@ -122,24 +122,30 @@ export class ViewFeeder {
     this.#feedingBytes = this.#waitingBytes;
     this.#waitingItems = 0;
     this.#waitingBytes = 0;
-    const writes: StoreWrite[] = [];
+    const batch = this.#options.store.batch();
+    const done: Feed[] = [];
     let sliced = 0;
-    for (const { partition, position, changes } of feeds) {
+    for (const feed of feeds) {
+      const { partition, position, changes } = feed;
       // A position must be durable in the log before the store may claim it.
-      await partition.settled(position.lsn);
+      if (!(await isSettled(partition, position))) continue;
+      const indexing = { indexer: partition.indexer, recent: this.#recentTerms };
       for (const { stored, item, terms } of changes) {
-        const indexing = { indexer: partition.indexer, recent: this.#recentTerms };
-        writeViews(partition.number, { before: stored, after: item, terms }, indexing, writes);
+        writeViews(partition.number, { before: stored, after: item, terms }, indexing, batch);
         if (++sliced % SLICE_ITEMS === 0) await this.#turn();
       }
       for (const { lsn, vector } of partition.newCheckpoints()) {
-        writes.push({ key: checkpointKey(partition.number, lsn), value: encodeVector(vector) });
+        batch.set(checkpointKey(partition.number, lsn), encodeVector(vector));
       }
-      writes.push({ key: positionKey(partition.number), value: encodePosition(position) });
+      batch.set(positionKey(partition.number), encodePosition(position));
+      done.push(feed);
     }
-    if (this.#isStopped) return;
-    await this.#options.store.write(writes);
-    for (const { partition, position, changes } of feeds) {
+    if (this.#isStopped) {
+      await batch.abandon();
+      return;
+    }
+    await batch.commit();
+    for (const { partition, position, changes } of done) {
       partition.fedUpTo(
         position,
         changes.map((change) => change.item),
@@ -149,6 +155,16 @@ export class ViewFeeder {
 
   #turn(): Promise<void> {
     return new Promise((resolve) => this.#options.runtime.soon(resolve));
+  }
+}
+
+/** False when the partition ended meanwhile: it was dropped, and what it held goes nowhere. */
+async function isSettled(partition: Partition, position: Position): Promise<boolean> {
+  try {
+    await partition.settled(position.lsn);
+    return !partition.isEnded;
+  } catch {
+    return false;
   }
 }
 

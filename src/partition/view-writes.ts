@@ -2,7 +2,7 @@ import type { Json, JsonObject, WeightedCache } from '../base/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import { isSettled, type StoredPut } from '../merge/index.ts';
-import type { StoreWrite } from '../store/index.ts';
+import type { StoreBatch } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import { encodeDocument, encodeState } from './record.ts';
@@ -33,33 +33,33 @@ export function writeViews(
   partition: PartitionNumber,
   change: ItemChange,
   indexing: Indexing,
-  writes: StoreWrite[],
+  batch: StoreBatch,
 ): void {
   const { before, after } = change;
-  writeState(partition, before, after, writes);
+  writeState(partition, before, after, batch);
   const old = before?.visible;
   const now = after.visible;
   if (old === now) return;
   const epk = epkOf(after.key);
   const moved = old !== undefined && now !== undefined && old.incarnation !== now.incarnation;
   if (old !== undefined && (now === undefined || moved)) {
-    writes.push({ key: documentKey(partition, old.incarnation), value: undefined });
-    writes.push({ key: partitionKeyPosting(partition, epk, old.incarnation), value: undefined });
+    batch.set(documentKey(partition, old.incarnation), undefined);
+    batch.set(partitionKeyPosting(partition, epk, old.incarnation), undefined);
   }
   if (now !== undefined) {
-    writes.push({ key: documentKey(partition, now.incarnation), value: encodeDocument(after.key, now) });
+    batch.set(documentKey(partition, now.incarnation), encodeDocument(after.key, now));
     if (old === undefined || moved) {
-      writes.push({ key: partitionKeyPosting(partition, epk, now.incarnation), value: NOTHING });
+      batch.set(partitionKeyPosting(partition, epk, now.incarnation), NOTHING);
     }
   }
-  writePostings(partition, change, indexing, writes);
+  writePostings(partition, change, indexing, batch);
 }
 
 function writeState(
   partition: PartitionNumber,
   before: HeldItem | undefined,
   after: HeldItem,
-  writes: StoreWrite[],
+  batch: StoreBatch,
 ): void {
   const wasUnsettled = before !== undefined && isUnsettled(before);
   const nowUnsettled = isUnsettled(after);
@@ -71,10 +71,10 @@ function writeState(
   // A replaced item keeps its number, which is all that a settled record says.
   if (!isSame) {
     const value = isGone(after) ? undefined : encodeState(after.state);
-    writes.push({ key: stateKey(partition, after.key), value });
+    batch.set(stateKey(partition, after.key), value);
   }
   if (wasUnsettled !== nowUnsettled) {
-    writes.push({ key: unsettledKey(partition, after.key), value: nowUnsettled ? NOTHING : undefined });
+    batch.set(unsettledKey(partition, after.key), nowUnsettled ? NOTHING : undefined);
   }
 }
 
@@ -82,7 +82,7 @@ function writePostings(
   partition: PartitionNumber,
   change: ItemChange,
   { indexer, recent }: Indexing,
-  writes: StoreWrite[],
+  batch: StoreBatch,
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
@@ -95,12 +95,10 @@ function writePostings(
     [gone, fresh] = differingTerms(gone, fresh);
   }
   if (old !== undefined) {
-    for (const term of gone)
-      writes.push({ key: indexPosting(partition, term, old.incarnation), value: undefined });
+    for (const term of gone) batch.set(indexPosting(partition, term, old.incarnation), undefined);
   }
   if (now !== undefined) {
-    for (const term of fresh)
-      writes.push({ key: indexPosting(partition, term, now.incarnation), value: NOTHING });
+    for (const term of fresh) batch.set(indexPosting(partition, term, now.incarnation), NOTHING);
   }
 }
 

@@ -33,7 +33,8 @@ export function listenTcpProxy(options: {
     incoming.on('error', () => outgoing.destroy());
     outgoing.on('error', () => incoming.destroy());
     incoming.once('close', () => outgoing.destroy());
-    outgoing.once('close', () => incoming.destroy());
+    // What was answered before may still be on its way to a slow client.
+    outgoing.once('close', () => incoming.end());
     incoming.pipe(outgoing).pipe(incoming);
   });
   return new Promise((resolve, reject) => {

@@ -174,7 +174,7 @@ class RegionNode implements Region {
       for (const { number } of partitions) present.add(number);
     }
     for (const number of log.partitions()) {
-      if (!present.has(number) && number < next.partition) await log.drop(number);
+      if (!present.has(number) && number < next.partition) await this.#host.forget(number);
     }
   }
 

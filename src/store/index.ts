@@ -4,6 +4,7 @@ export { createMemoryStore, type MemoryStoreOptions, MemoryStoreState } from './
 export {
   type ScanRange,
   type Store,
+  type StoreBatch,
   type StoreCursor,
   StoreFailedError,
   StoreLockedError,

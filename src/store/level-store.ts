@@ -12,6 +12,7 @@ import { clearRange } from './range-clearing.ts';
 import {
   type ScanRange,
   type Store,
+  type StoreBatch,
   type StoreCursor,
   StoreFailedError,
   StoreLockedError,
@@ -21,8 +22,8 @@ import {
 } from './store.ts';
 import { StoreLife } from './store-life.ts';
 import { fromStored, toStored } from './stored-value.ts';
-import { WriteGroups } from './write-groups.ts';
 import { lastMark, markKey, markValue, RESERVED } from './write-marks.ts';
+import { WriteTurns } from './write-turns.ts';
 
 const MIB = 1024 * 1024;
 /** Bytes that one call into the engine may gather for a cursor; its default is the size of a few items. */
@@ -35,6 +36,7 @@ const FORMAT_KEY = Buffer.concat([RESERVED, Buffer.from('format')]);
 const ENCODINGS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
+type LevelBatch = ReturnType<Level['batch']>;
 type LevelSnapshotHandle = ReturnType<Level['snapshot']>;
 
 export interface LevelStoreOptions {
@@ -144,7 +146,7 @@ async function settleFormat(
 class LevelStore implements Store {
   readonly #level: Level;
   readonly #life = new StoreLife();
-  readonly #groups = new WriteGroups((group) => this.#apply(group));
+  readonly #turns = new WriteTurns();
   /** Number of the last batch; see write-marks.ts. */
   #batches: number;
 
@@ -173,12 +175,30 @@ class LevelStore implements Store {
   }
 
   async write(writes: readonly StoreWrite[]): Promise<void> {
-    this.#life.check();
-    for (const { key } of writes) {
-      assert(key.length > 0, 'keys have at least one byte');
-      assert(key[0] !== 0xff || compareBytes(key, RESERVED) < 0, 'keys sort below the reserved ones');
+    const batch = this.batch();
+    try {
+      for (const { key, value } of writes) batch.set(key, value);
+    } catch (error) {
+      await batch.abandon();
+      throw error;
     }
-    await this.#commit(writes);
+    await batch.commit();
+  }
+
+  /** The engine copies what it is given at once, so nothing of a batch waits in our memory. */
+  batch(): StoreBatch {
+    this.#life.check();
+    const batch = this.#level.batch();
+    return {
+      set(key, value) {
+        assert(key.length > 0, 'keys have at least one byte');
+        assert(key[0] !== 0xff || compareBytes(key, RESERVED) < 0, 'keys sort below the reserved ones');
+        if (value === undefined) batch.del(key);
+        else batch.put(key, toStored(value));
+      },
+      commit: () => this.#commit(batch),
+      abandon: () => batch.close(),
+    };
   }
 
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
@@ -200,30 +220,27 @@ class LevelStore implements Store {
   }
 
   async writeFormat(version: number): Promise<void> {
-    await this.#commit([{ key: FORMAT_KEY, value: Buffer.from(String(version)) }]);
+    await this.#commit(this.#level.batch().put(FORMAT_KEY, Buffer.from(String(version))));
   }
 
-  async #commit(writes: readonly StoreWrite[]): Promise<void> {
+  async #commit(batch: LevelBatch): Promise<void> {
     this.#life.enter();
     try {
-      await this.#groups.write(writes);
+      await this.#turns.take(() => (batch.length === 0 ? batch.close() : this.#apply(batch)));
     } finally {
       this.#life.leave();
     }
   }
 
-  async #apply(group: readonly (readonly StoreWrite[])[]): Promise<void> {
-    if (group.every((writes) => writes.length === 0)) return;
-    // A batch that was waiting behind one that failed must not reach the disk: it would leave a hole.
-    this.#life.checkFailure();
+  async #apply(batch: LevelBatch): Promise<void> {
     try {
-      const batch = this.#level.batch();
-      for (const writes of group) {
-        for (const { key, value } of writes) {
-          if (value === undefined) batch.del(key);
-          else batch.put(key, toStored(value));
-        }
-      }
+      // A batch that was waiting behind one that failed must not reach the disk: it would leave a hole.
+      this.#life.checkFailure();
+    } catch (error) {
+      await batch.close();
+      throw error;
+    }
+    try {
       const n = this.#batches + 1;
       batch.put(markKey(n), markValue(n));
       await batch.write({ sync: true });

@@ -2,9 +2,9 @@ import { assert } from '../base/index.ts';
 import { type Runtime, sleep } from '../runtime/index.ts';
 import { OrderedTree, type TreeRoot, treeGet, treeScan } from './ordered-tree.ts';
 import { clearRange } from './range-clearing.ts';
-import type { ScanRange, Store, StoreCursor, StoreSnapshot, StoreWrite } from './store.ts';
+import type { ScanRange, Store, StoreBatch, StoreCursor, StoreSnapshot, StoreWrite } from './store.ts';
 import { StoreLife } from './store-life.ts';
-import { WriteGroups } from './write-groups.ts';
+import { WriteTurns } from './write-turns.ts';
 
 /**
  * What is durable of a memory store. It outlives the store that works on it, as a disk outlives a process:
@@ -48,7 +48,7 @@ class MemoryStore implements Store {
   readonly #runtime: Runtime | undefined;
   readonly #writeMsMax: number;
   readonly #life = new StoreLife();
-  readonly #groups = new WriteGroups((group) => this.#apply(group));
+  readonly #turns = new WriteTurns();
 
   constructor({ state = new MemoryStoreState(), runtime, writeMsMax = 10 }: MemoryStoreOptions) {
     this.#state = state;
@@ -77,10 +77,20 @@ class MemoryStore implements Store {
     this.#life.check();
     this.#life.enter();
     try {
-      await this.#groups.write(writes);
+      await this.#turns.take(() => this.#apply(writes));
     } finally {
       this.#life.leave();
     }
+  }
+
+  batch(): StoreBatch {
+    this.#life.check();
+    const writes: StoreWrite[] = [];
+    return {
+      set: (key, value) => void writes.push({ key, value }),
+      commit: () => this.write(writes),
+      abandon: async () => undefined,
+    };
   }
 
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
@@ -91,17 +101,15 @@ class MemoryStore implements Store {
     await this.#life.end();
   }
 
-  async #apply(group: readonly (readonly StoreWrite[])[]): Promise<void> {
+  async #apply(writes: readonly StoreWrite[]): Promise<void> {
     // Half of the time before and half after the change: a crash may also hit what is durable already.
     const restMs = this.#runtime === undefined ? 0 : (this.#runtime.random() * this.#writeMsMax) / 2;
     await this.#pause(restMs);
     const { tree } = this.#state;
-    for (const writes of group) {
-      for (const { key, value } of writes) {
-        assert(key.length > 0, 'keys have at least one byte');
-        if (value === undefined) tree.delete(key);
-        else tree.set(Buffer.from(key), Buffer.from(value));
-      }
+    for (const { key, value } of writes) {
+      assert(key.length > 0, 'keys have at least one byte');
+      if (value === undefined) tree.delete(key);
+      else tree.set(Buffer.from(key), Buffer.from(value));
     }
     await this.#pause(restMs);
   }

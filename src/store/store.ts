@@ -46,6 +46,8 @@ export interface Store {
    * resolves.
    */
   write(writes: readonly StoreWrite[]): Promise<void>;
+  /** The same for many writes, gathered one by one: nothing of them is kept in memory twice. */
+  batch(): StoreBatch;
   /**
    * Deletes every key in [from, to) that writes called before have made, durably; not atomic, may be
    * repeated.
@@ -54,6 +56,16 @@ export interface Store {
   clear(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Finishes writes under way and waits until every snapshot is closed. */
   close(): Promise<void>;
+}
+
+/** Writes that will be applied together. Commit it or abandon it, once. */
+export interface StoreBatch {
+  /** `undefined` deletes. Later writes of one key win. */
+  set(key: Uint8Array, value: Uint8Array | undefined): void;
+  /** Applies all or none, durable when it resolves. Batches take effect in the order of their commits. */
+  commit(): Promise<void>;
+  /** Forgets what was gathered. */
+  abandon(): Promise<void>;
 }
 
 export interface StoreSnapshot {

@@ -191,9 +191,19 @@ describe('below', () => {
   });
 
   test('the store keeps its position and loses an item', async () => {
-    let writes = 0;
+    let batches = 0;
     const wrapStore = (store: Store): Store =>
-      wrapped(store, { write: (list) => store.write(++writes % 5 === 0 ? list.slice(1) : list) });
+      wrapped(store, {
+        batch: () => {
+          const batch = store.batch();
+          let isLosing = ++batches % 5 === 0;
+          const set: typeof batch.set = (key, value) => {
+            if (!isLosing) batch.set(key, value);
+            isLosing = false;
+          };
+          return { set, commit: () => batch.commit(), abandon: () => batch.abandon() };
+        },
+      });
     await expectFound({ wrapStore });
   });
 });

@@ -8,7 +8,7 @@ import { simulate } from './simulation.ts';
  */
 
 const SEEDS = 60;
-const REGRESSIONS: readonly number[] = [];
+const REGRESSIONS: readonly number[] = [3855];
 
 describe('every promise holds under faults', () => {
   const seeds = [...new Set([...Array.from({ length: SEEDS }, (_, seed) => seed), ...REGRESSIONS])];

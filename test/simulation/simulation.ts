@@ -3,6 +3,7 @@ import { Ledger } from './ledger.ts';
 import { Nemesis } from './nemesis.ts';
 import { Observer } from './observer.ts';
 import { PlanetDriver, textOf } from './planet-driver.ts';
+import { judgeQueries } from './query-history.ts';
 import type { PlanetUnderTest } from './region-under-test.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
@@ -119,18 +120,21 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   if (await becomesQuiet(world, observer)) {
     await becomesSettled(world, observer);
     await observer.judgeEnd();
+    const wipes = (region: string) => driver.wipes(region);
+    const regions = driver.names;
     judgeHistory(workload.records, {
       ledger,
       violations,
-      regions: driver.names,
-      wipes: (region) => driver.wipes(region),
+      regions,
+      wipes,
       forwardedAfterMs: FORWARDED_AFTER_MS,
     });
+    judgeQueries(workload.queries, { ledger, violations, wipes });
   }
   for (const { region } of driver.open()) await region.close();
 
   counts.set('states judged', observer.judged);
-  counts.set('queries judged', observer.queries);
+  counts.set('queries judged', observer.queries + workload.queries.length);
   counts.set('entries', sum(ledger.partitions().map((number) => ledger.universe(number).size)));
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
   for (const { outcome, request } of workload.records) {

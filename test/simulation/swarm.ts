@@ -50,6 +50,8 @@ export interface Swarm {
   readonly skewMsMax: number;
   /** Mean time between two strikes; faults that are not named do not exist. */
   readonly faults: ReadonlyMap<Fault, number>;
+  /** Share of requests that ask for all items; from 0 to 1. */
+  readonly withQuery: number;
   /** Every region is told to collect this often, beside doing so by itself. */
   readonly collectEveryMs: number;
   /** How long a fault lasts, on average. */
@@ -97,6 +99,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     skewMs: regions.map(() => random.between(-skewMsMax, skewMsMax)),
     skewMsMax,
     faults: drawFaults(random),
+    withQuery: random.pick([0, 0.02, 0.1]),
     collectEveryMs: random.logarithmic(20, 5_000),
     faultMs: random.logarithmic(200, 20_000),
     leavesLinksCut: random.chance(0.3),

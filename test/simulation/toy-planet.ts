@@ -50,6 +50,7 @@ export const MISTAKES = [
   'a refused write happens all the same',
   'a restart gives the same numbers again',
   'reads are served from an old state',
+  'queries miss what is new',
 ] as const;
 
 export type Mistake = (typeof MISTAKES)[number];
@@ -147,10 +148,10 @@ class ToyNode implements RegionUnderTest {
   }
 
   async find(value?: string): Promise<string[]> {
-    const bodies = [...this.#partitions.values()].flatMap((partition) => partition.bodies());
-    return bodies.filter(
-      (body) => value === undefined || (JSON.parse(body) as { value?: string }).value === value,
-    );
+    const found = await Promise.all([...this.#partitions.values()].map((partition) => partition.bodies()));
+    return found
+      .flat()
+      .filter((body) => value === undefined || (JSON.parse(body) as { value?: string }).value === value);
   }
 
   async collect(): Promise<void> {
@@ -275,8 +276,11 @@ class ToyPartition implements InspectedPartition {
     return { state: this.#items.get(key) ?? EMPTY_ITEM };
   }
 
-  bodies(): string[] {
-    const visible = [...this.#items.values()].map(visiblePut).filter((put) => put !== undefined);
+  async bodies(): Promise<string[]> {
+    const isOld = this.#has('queries miss what is new');
+    const states = [...this.#items].map(([key, state]) => (isOld ? (this.#before.get(key) ?? state) : state));
+    const visible = states.map(visiblePut).filter((put) => put !== undefined);
+    await this.#settled();
     return visible.map((put) => Buffer.from(put.body).toString());
   }
 

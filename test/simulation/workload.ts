@@ -1,6 +1,7 @@
 import { DatabaseError } from '../../src/errors/index.ts';
 import { isRefusal, type OperationRecord, type Outcome } from './client-history.ts';
 import { type PlanetDriver, type RegionLife, textOf } from './planet-driver.ts';
+import type { QueryRecord } from './query-history.ts';
 import type { ClientRequest, ItemName, RegionUnderTest } from './region-under-test.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedRuntime } from './simulated-runtime.ts';
@@ -24,6 +25,7 @@ const PRIORITY_MAX = 3;
 /** Storms of writes and reads on a few hot items, by several clients in each region. */
 export class Workload {
   readonly records: OperationRecord[] = [];
+  readonly queries: QueryRecord[] = [];
   readonly #options: WorkloadOptions;
   /** The last tokens that anybody was given, by range: clients pass them on. */
   readonly #tokens = new Map<string, string[]>();
@@ -66,6 +68,10 @@ export class Workload {
       const region = life?.region;
       if (life === undefined || region === undefined) continue;
       this.#requestsLeft -= 1;
+      if (random.chance(swarm.withQuery)) {
+        await this.#query(life, region);
+        continue;
+      }
       const request = this.#draw(region, random, etags);
       const record = await this.#perform(life, region, request);
       const itemKey = `${request.item.partitionKey}/${request.item.id}`;
@@ -138,6 +144,30 @@ export class Workload {
     record.completedAtMs = runtime.elapsedMs;
     trace.record(`#${record.number} ${JSON.stringify(outcome)}`);
     return record;
+  }
+
+  async #query(life: RegionLife, region: RegionUnderTest): Promise<void> {
+    const { driver, trace, violations } = this.#options;
+    const tails = () =>
+      new Map(
+        [...region.partitionNumbers()].map((number) => [number, region.partition(number)?.tail() ?? 0]),
+      );
+    const tailsBefore = tails();
+    const found = new Promise<string[] | undefined>((resolve) => {
+      life.machine.schedule(0, 'query', () => {
+        region.find().then(resolve, (error: unknown) => {
+          violations.report('the process goes on', `${life.name} failed a query: ${textOf(error)}`);
+          resolve(undefined);
+        });
+      });
+    });
+    const bodies = await Promise.race([found, life.ended.then(() => undefined)]);
+    if (bodies === undefined) return;
+    const values = bodies.map((body) => String((JSON.parse(body) as { value?: unknown }).value));
+    const number = this.queries.length + 1;
+    trace.record(`query #${number} ${life.name} ${values.join(' ')}`);
+    const wipes = driver.wipes(life.name);
+    this.queries.push({ number, region: life.name, wipes, tailsBefore, tailsAfter: tails(), values });
   }
 
   /**

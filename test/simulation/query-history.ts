@@ -1,0 +1,84 @@
+import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
+import type { Put } from '../../src/merge/index.ts';
+import type { Ledger } from './ledger.ts';
+import type { RegionLog } from './region-log.ts';
+import type { Violations } from './violations.ts';
+
+/** One query for all items, page by page, with what the region's logs were before and after. */
+export interface QueryRecord {
+  readonly number: number;
+  readonly region: string;
+  /** How often the region had lost its disk by then. */
+  readonly wipes: number;
+  readonly tailsBefore: ReadonlyMap<PartitionNumber, Lsn>;
+  readonly tailsAfter: ReadonlyMap<PartitionNumber, Lsn>;
+  /** Values of the items that were found. */
+  readonly values: readonly string[];
+}
+
+export interface QueryJudgement {
+  readonly ledger: Ledger;
+  readonly violations: Violations;
+  readonly wipes: (region: string) => number;
+}
+
+/**
+ * Pages are read one after the other, each from a state of its own. So an item that stayed the same item all
+ * the time is found exactly once, in one of the versions it had meanwhile; one that came, went, or came again
+ * under a new incarnation may be found or missed; and nothing else is found.
+ */
+export function judgeQueries(
+  records: readonly QueryRecord[],
+  { ledger, violations, wipes }: QueryJudgement,
+): void {
+  for (const record of records) {
+    if (record.wipes !== wipes(record.region)) continue;
+    const left = [...record.values];
+    for (const [partition, from] of record.tailsBefore) {
+      const log = ledger.log(record.region, partition);
+      const to = record.tailsAfter.get(partition) ?? from;
+      for (const key of log.items.keys()) {
+        const problem = judgeKey(log, key, { from, to, left });
+        if (problem === undefined) continue;
+        const where = `query #${record.number} in ${record.region}, ${partition} LSN ${from} to ${to}`;
+        violations.report('a read shows what the region had', `${where}: ${key} ${problem}`);
+      }
+    }
+    if (left.length > 0) {
+      const where = `query #${record.number} in ${record.region}`;
+      violations.report(
+        'a read shows what the region had',
+        `${where} found what nobody showed: ${left.join(' ')}`,
+      );
+    }
+  }
+}
+
+interface Window {
+  readonly from: Lsn;
+  readonly to: Lsn;
+  /** Values that were found and not yet explained. */
+  readonly left: string[];
+}
+
+/** Takes what the item explains out of `left`; what is wrong, if anything is. */
+function judgeKey(log: RegionLog, key: string, { from, to, left }: Window): string | undefined {
+  const shown = log.shown(key, from, to);
+  const found: string[] = [];
+  for (const value of new Set(shown.map(valueIn))) {
+    for (;;) {
+      const place = value === undefined ? -1 : left.indexOf(value);
+      if (place < 0) break;
+      found.push(...left.splice(place, 1));
+    }
+  }
+  const incarnations = new Set(shown.map((put) => put?.incarnation));
+  if (found.length > incarnations.size) return `was found ${found.length} times: ${found.join(' ')}`;
+  if (incarnations.size > 1 || incarnations.has(undefined) || found.length === 1) return undefined;
+  return `was not found, though it showed ${shown.map(valueIn).join(' ')}`;
+}
+
+function valueIn(put: Put | undefined): string | undefined {
+  if (put === undefined) return undefined;
+  return String((JSON.parse(Buffer.from(put.body).toString()) as { value?: unknown }).value);
+}
