@@ -2,7 +2,7 @@ import type { ContainerRecord, DatabaseRecord, PartitionRecord } from '../accoun
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { compileIndexingPolicy, type Indexer } from '../index/index.ts';
-import { type EffectivePartitionKey, type EpkRange, splitPath } from '../resource/index.ts';
+import { type EffectivePartitionKey, type EpkRange, selfLink, splitPath } from '../resource/index.ts';
 
 /**
  * A container prepared for requests: everything that would otherwise be worked out again for each of them.
@@ -11,6 +11,8 @@ export interface ContainerHandle {
   readonly record: ContainerRecord;
   /** `dbs/d/colls/c` */
   readonly path: string;
+  /** The container's `_self`, which those of its items start with. */
+  readonly selfLink: string;
   readonly keyPaths: readonly (readonly string[])[];
   /** Where the number stands that decides between concurrent writes; undefined for the hybrid time. */
   readonly priorityPath: readonly string[] | undefined;
@@ -38,6 +40,7 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
   return {
     record,
     path: `dbs/${database.id}/colls/${definition.id}`,
+    selfLink: selfLink(record.rid),
     keyPaths: definition.partitionKey.paths.map(splitPath),
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
     indexer: indexerFor(record),

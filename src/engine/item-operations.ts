@@ -17,6 +17,7 @@ import {
 } from '../partition/index.ts';
 import { matchesCondition } from '../query/index.ts';
 import {
+  childSelfLink,
   completeKey,
   documentRid,
   effectivePartitionKey,
@@ -25,7 +26,6 @@ import {
   type PartitionKey,
   parseRid,
   readItem,
-  selfLink,
   withSystemProperties,
 } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -246,12 +246,10 @@ export class ItemOperations {
     const definition = handle.record.definition.partitionKey;
     const key = matchPartitionKey(definition, { named: write.partitionKey, item: object });
     const epk = effectivePartitionKey(definition, key);
-    const place = await this.#openForWrite(
-      handle,
-      partitionFor(handle, epk),
-      itemKey(epk, idOf(object)),
-      write,
-    );
+    const record = partitionFor(handle, epk);
+    const opened = this.#openForWrite(handle, record, itemKey(epk, idOf(object)), write);
+    // An await costs a turn even when there is nothing to wait for, and nearly always there is not.
+    const place = opened instanceof Promise ? await opened : opened;
     return this.#put(place, object, text, decide);
   }
 
@@ -332,18 +330,30 @@ export class ItemOperations {
     return effectivePartitionKey(definition, completeKey(definition, named));
   }
 
-  async #openForWrite(
+  #openForWrite(
     handle: ContainerHandle,
     record: PartitionRecord,
     key: string,
     context: RequestContext,
-  ): Promise<Place> {
-    const { directory, region, runtime, containers, room, roomPatienceMs, sessionPatienceMs } = this.#options;
+  ): Place | Promise<Place> {
+    const { directory, region, containers, room } = this.#options;
     checkWriteRole(directory.state, region);
-    const partition = await containers.partition(handle, record);
-    const place = { handle, record, partition, key };
+    const partition = containers.partition(handle, record);
     // In a single-write account the write region has everything by definition.
     const demand = directory.state.multipleWriteRegions ? sessionDemand(record, context) : undefined;
+    const isAtHand = partition instanceof Partition && demand === undefined && room() === undefined;
+    if (isAtHand) return { handle, record, partition, key };
+    return this.#waitForWrite({ handle, record, key }, partition, demand);
+  }
+
+  async #waitForWrite(
+    where: Omit<Place, 'partition'>,
+    opening: Partition | Promise<Partition>,
+    demand: VersionVector | undefined,
+  ): Promise<Place> {
+    const { runtime, room, roomPatienceMs, sessionPatienceMs } = this.#options;
+    const partition = await opening;
+    const place = { ...where, partition };
     if (demand !== undefined && !(await waitFor(runtime, partition, demand, sessionPatienceMs))) {
       return this.forwardOrRefuse(place, demand, () =>
         Promise.reject(new DatabaseError('ServiceUnavailable', '')),
@@ -378,7 +388,7 @@ function putIntent(handle: ContainerHandle, object: JsonObject, text: Buffer): I
     render: (stamp: Stamp) => {
       const itemRid = documentRid(rid, stamp.incarnation);
       const ts = Math.floor(unixMs(stamp.time) / 1000);
-      const self = selfLink(itemRid);
+      const self = childSelfLink('document', handle.selfLink, itemRid);
       const body = withSystemProperties(text, { rid: itemRid, self, etag: formatEtag(stamp), ts });
       // The parsed item is at hand here; whoever feeds the store would have to parse the text again.
       object._ts = ts;

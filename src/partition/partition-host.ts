@@ -66,7 +66,7 @@ export class PartitionHost implements PartitionTable {
       cache: this.#cache.forPartition(),
       clock,
       indexer,
-      onDirty: (dirty, bytes) => this.#feeder.markDirty(dirty, bytes),
+      onDirty: (...change) => this.#feeder.markDirty(...change),
       room: () => this.#feeder.room(),
       onBroken: this.#options.onFailed,
     });

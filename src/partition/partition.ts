@@ -82,8 +82,8 @@ export interface PartitionOptions {
   readonly cache: PartitionCache;
   readonly clock: HybridClock;
   readonly indexer: Indexer;
-  /** Called whenever items became dirty, with roughly how many bytes they hold. */
-  readonly onDirty: (partition: Partition, bytes: number) => void;
+  /** Called for each change of an item: the bytes of its body, and whether it was not waiting already. */
+  readonly onDirty: (partition: Partition, bytes: number, isNew: boolean) => void;
   /** Resolves when the store has caught up enough for more; undefined when it has. */
   readonly room: () => Promise<void> | undefined;
   /** The log refused an append: this partition's memory is worth nothing any more. */
@@ -345,14 +345,15 @@ export class Partition implements ReplicatedPartition {
     else this.#unsettled.delete(after.key);
     applied.unsettled = this.#unsettled.size;
     const dirty = this.#dirty.get(after.key);
-    if (dirty === undefined)
+    // One that is being fed is on its way; now it will have to be fed once more.
+    this.#options.onDirty(this, now?.body.length ?? 0, dirty === undefined || dirty.feeding === dirty.item);
+    if (dirty === undefined) {
       this.#dirty.set(after.key, { item: after, stored: before, feeding: undefined, terms });
-    else {
+      this.#options.cache.delete(after.key);
+    } else {
       dirty.item = after;
       dirty.terms = terms;
     }
-    this.#options.cache.delete(after.key);
-    this.#options.onDirty(this, now?.body.length ?? 0);
   }
 
   #advanceDurable(lsn: Lsn): void {

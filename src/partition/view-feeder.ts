@@ -14,7 +14,9 @@ import { writeViews } from './view-writes.ts';
 
 /** A batch is due when so many items wait, or when the first has waited so long. */
 const BATCH_ITEMS = 1024;
-const BATCH_DELAY_MS = 200;
+const BATCH_DELAY_MS = 500;
+/** What a dirty item costs beside its body, in bytes: its index terms above all. */
+const ITEM_OVERHEAD_BYTES = 3000;
 /** Items whose index terms are remembered, at some two kilobytes each. */
 const RECENT_TERMS = 2048;
 /** Items turned into store writes before the event loop gets its turn. */
@@ -57,12 +59,18 @@ export class ViewFeeder {
   }
 
   /** Takes note that `partition` has something to feed. */
-  markDirty(partition: Partition, bytes: number): void {
+  markDirty(partition: Partition, bytes: number, isNew: boolean): void {
     this.#waiting.add(partition);
-    this.#waitingItems += 1;
-    this.#waitingBytes += bytes + 200;
-    if (this.#isStopped || this.#running !== undefined) return;
-    if (this.#waitingItems >= BATCH_ITEMS) this.#start();
+    // An item that is written again and again waits once: only its last state will reach the store.
+    if (isNew) this.#waitingItems += 1;
+    this.#waitingBytes += isNew ? bytes + ITEM_OVERHEAD_BYTES : 0;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isStopped || this.#running !== undefined || this.#waiting.size === 0) return;
+    const isPressing = this.#waitingItems >= BATCH_ITEMS || this.#roomWaiters.length > 0;
+    if (isPressing) this.#start();
     else this.#cancelTimer ??= this.#options.runtime.after(BATCH_DELAY_MS, () => this.#start());
   }
 
@@ -73,7 +81,10 @@ export class ViewFeeder {
   /** Resolves when there is room for more dirty items; undefined when there is. */
   room(): Promise<void> | undefined {
     if (this.dirtyBytes <= this.#options.dirtyBytesMax) return undefined;
-    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+    return new Promise((resolve) => {
+      this.#roomWaiters.push(resolve);
+      this.#schedule();
+    });
   }
 
   /** Feeds everything that is dirty now, and what becomes dirty meanwhile. */
@@ -105,7 +116,7 @@ export class ViewFeeder {
         this.#running = undefined;
         this.#feedingBytes = 0;
         this.#wakeRoomWaiters();
-        if (this.#waiting.size > 0) this.#start();
+        this.#schedule();
       });
   }
 
