@@ -381,7 +381,6 @@ async function withinPatience(runtime: Runtime, waiting: Promise<void>, patience
 
 function putIntent(handle: ContainerHandle, object: JsonObject, text: Buffer): Intent {
   const { rid } = handle.record;
-  const { indexer } = handle;
   return {
     kind: 'put',
     priority: priorityOf(handle, object),
@@ -390,9 +389,9 @@ function putIntent(handle: ContainerHandle, object: JsonObject, text: Buffer): I
       const ts = Math.floor(unixMs(stamp.time) / 1000);
       const self = childSelfLink('document', handle.selfLink, itemRid);
       const body = withSystemProperties(text, { rid: itemRid, self, etag: formatEtag(stamp), ts });
-      // The parsed item is at hand here; whoever feeds the store would have to parse the text again.
+      // The parsed item is at hand here; whoever indexes it would have to parse the text again.
       object._ts = ts;
-      return { body, terms: indexer.terms(object) };
+      return { body, parsed: object };
     },
   };
 }

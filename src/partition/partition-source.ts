@@ -29,7 +29,7 @@ import {
   postingValue,
   trailingNumber,
 } from './store-key.ts';
-import { termsOf } from './view-writes.ts';
+import { termsOfDirty } from './view-writes.ts';
 
 type DirtyVisible = SourceItem & { readonly terms: () => readonly Buffer[] };
 
@@ -63,21 +63,20 @@ class PartitionSource implements QuerySource {
     this.#cache = partition.cache;
     this.#lsn = partition.applied.lsn;
     const { indexer } = partition;
-    for (const { item, stored, feeding, terms } of partition.dirty.values()) {
+    for (const dirty of partition.dirty.values()) {
+      const { item, stored, feeding } = dirty;
       const { visible } = item;
       // Whether the store shows the item as it was fed last or as it is being fed, nobody can tell: hide both.
       if (stored?.visible !== undefined) this.#hidden.add(stored.visible.incarnation);
       if (feeding?.visible !== undefined) this.#hidden.add(feeding.visible.incarnation);
       if (visible === undefined) continue;
-      let known = terms;
+      // The item may be written again while this source is open, and must not change in it.
+      const frozen = { ...dirty };
       this.#dirty.set(visible.incarnation, {
         number: visible.incarnation,
         text: asBuffer(visible.body),
         epk: epkOf(item.key),
-        terms: () => {
-          known ??= termsOf(visible, indexer);
-          return known;
-        },
+        terms: () => termsOfDirty(frozen, indexer),
       });
     }
   }

@@ -7,7 +7,7 @@
  * could still vanish in a crash is ever shown. The store follows behind (see view-feeder.ts): until it has
  * an item, the item stays *dirty* in memory and hides what the store says of it.
  */
-import { assert } from '../base/index.ts';
+import { assert, type JsonObject } from '../base/index.ts';
 import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
@@ -51,8 +51,8 @@ export interface Stamp {
 export type Intent =
   | {
       readonly kind: 'put';
-      /** The complete item as JSON text, and its index terms if they are already known. */
-      readonly render: (stamp: Stamp) => { readonly body: Buffer; readonly terms?: readonly Buffer[] };
+      /** The complete item as JSON text, and as it would be parsed if that is at hand. */
+      readonly render: (stamp: Stamp) => { readonly body: Buffer; readonly parsed?: JsonObject };
       /** See merge's Put. */
       readonly priority: number | undefined;
     }
@@ -71,6 +71,9 @@ export interface DirtyItem {
   stored: HeldItem | undefined;
   /** What is being written to the store: it may be there already, or not yet. */
   feeding: HeldItem | undefined;
+  /** The visible item parsed, when whoever wrote it had it at hand. */
+  parsed: JsonObject | undefined;
+  /** Its index terms, once somebody asked for them: see `termsOfDirty`. */
   terms: readonly Buffer[] | undefined;
 }
 
@@ -218,9 +221,9 @@ export class Partition implements ReplicatedPartition {
     } catch (error) {
       return this.#refuse(error, before?.lsn ?? 0);
     }
-    const { operation, terms } = this.#stamp(before, intent);
+    const { operation, parsed } = this.#stamp(before, intent);
     const expectedTail = this.#applied.lsn;
-    const put = this.#apply(key, before, operation, terms);
+    const put = this.#apply(key, before, operation, parsed);
     const appended = this.#append(expectedTail, [encodeEntry({ itemKey: key, operation })]);
     return appended.then((lsn) => ({ lsn, put }));
   }
@@ -233,18 +236,18 @@ export class Partition implements ReplicatedPartition {
   #stamp(
     before: HeldItem | undefined,
     intent: Intent,
-  ): { operation: ItemOperation; terms: readonly Buffer[] | undefined } {
+  ): { operation: ItemOperation; parsed: JsonObject | undefined } {
     const { origin, clock } = this.#options;
     const dot = { origin, n: this.#applied.vector.get(origin) + 1 };
     const head = { dot, context: this.#applied.vector.clone(), time: clock.now() };
     if (intent.kind === 'delete') {
       assert(before !== undefined, 'a delete is decided only on an item that is there');
       const operation = { kind: 'delete' as const, ...head, incarnations: liveIncarnations(before.state) };
-      return { operation, terms: undefined };
+      return { operation, parsed: undefined };
     }
     const incarnation = before?.visible?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
-    const { body, terms } = intent.render({ origin, n: dot.n, time: head.time, incarnation });
-    return { operation: { kind: 'put', ...head, incarnation, priority: intent.priority, body }, terms };
+    const { body, parsed } = intent.render({ origin, n: dot.n, time: head.time, incarnation });
+    return { operation: { kind: 'put', ...head, incarnation, priority: intent.priority, body }, parsed };
   }
 
   /** Entries of other regions; see ReplicatedPartition. */
@@ -316,7 +319,7 @@ export class Partition implements ReplicatedPartition {
     key: ItemKey,
     before: HeldItem | undefined,
     operation: ItemOperation,
-    terms: readonly Buffer[] | undefined,
+    parsed: JsonObject | undefined,
   ): StoredPut | undefined {
     const state = applyOperation(before?.state ?? EMPTY_ITEM, operation);
     const { dot } = operation;
@@ -331,11 +334,11 @@ export class Partition implements ReplicatedPartition {
       put = state.siblings.find((sibling) => sibling.dot.origin === dot.origin && sibling.dot.n === dot.n);
     }
     const visible = visiblePut(state);
-    this.#replace(before, { key, state, visible, lsn: applied.lsn }, visible === put ? terms : undefined);
+    this.#replace(before, { key, state, visible, lsn: applied.lsn }, visible === put ? parsed : undefined);
     return put;
   }
 
-  #replace(before: HeldItem | undefined, after: HeldItem, terms: readonly Buffer[] | undefined): void {
+  #replace(before: HeldItem | undefined, after: HeldItem, parsed: JsonObject | undefined): void {
     const applied = this.#applied;
     const old = before?.visible;
     const now = after.visible;
@@ -348,11 +351,18 @@ export class Partition implements ReplicatedPartition {
     // One that is being fed is on its way; now it will have to be fed once more.
     this.#options.onDirty(this, now?.body.length ?? 0, dirty === undefined || dirty.feeding === dirty.item);
     if (dirty === undefined) {
-      this.#dirty.set(after.key, { item: after, stored: before, feeding: undefined, terms });
+      this.#dirty.set(after.key, {
+        item: after,
+        stored: before,
+        feeding: undefined,
+        parsed,
+        terms: undefined,
+      });
       this.#options.cache.delete(after.key);
     } else {
       dirty.item = after;
-      dirty.terms = terms;
+      dirty.parsed = parsed;
+      dirty.terms = undefined;
     }
   }
 

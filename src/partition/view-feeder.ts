@@ -10,7 +10,7 @@ import type { HeldItem } from './item-cache.ts';
 import type { DirtyItem, Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
 import { checkpointKey, positionKey } from './store-key.ts';
-import { writeViews } from './view-writes.ts';
+import { termsOfDirty, writeViews } from './view-writes.ts';
 
 /** A batch is due when so many items wait, or when the first has waited so long. */
 const BATCH_ITEMS = 1024;
@@ -141,8 +141,10 @@ export class ViewFeeder {
       // A position must be durable in the log before the store may claim it.
       if (!(await isSettled(partition, position))) continue;
       const indexing = { indexer: partition.indexer, recent: this.#recentTerms };
-      for (const { stored, item, terms } of changes) {
-        writeViews(partition.number, { before: stored, after: item, terms }, indexing, batch);
+      for (const change of changes) {
+        const { stored: before, item: after } = change;
+        const terms = () => termsOfDirty(change, indexing.indexer);
+        writeViews(partition.number, { before, after, terms }, indexing, batch);
         if (++sliced % SLICE_ITEMS === 0) await this.#turn();
       }
       for (const { lsn, vector } of partition.newCheckpoints()) {

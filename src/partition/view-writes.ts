@@ -5,6 +5,7 @@ import { isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
+import type { DirtyItem } from './partition.ts';
 import { encodeDocument, encodeState } from './record.ts';
 import { documentKey, indexPosting, partitionKeyPosting, stateKey, unsettledKey } from './store-key.ts';
 
@@ -14,8 +15,8 @@ const NOTHING = Buffer.alloc(0);
 export interface ItemChange {
   readonly before: HeldItem | undefined;
   readonly after: HeldItem;
-  /** Index terms of `after`, when the write already had to know them. */
-  readonly terms: readonly Buffer[] | undefined;
+  /** Index terms of `after`. */
+  readonly terms: () => readonly Buffer[];
 }
 
 /** How items become index terms. */
@@ -88,7 +89,7 @@ function writePostings(
   const now = change.after.visible;
   let gone: readonly Buffer[] =
     old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
-  let fresh: readonly Buffer[] = now === undefined ? [] : (change.terms ?? termsOf(now, indexer));
+  let fresh: readonly Buffer[] = now === undefined ? [] : change.terms();
   if (old !== undefined) recent.delete(nameOf(partition, old));
   if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
   if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
@@ -134,8 +135,19 @@ function textOf(term: Buffer): string {
   return term.toString('latin1');
 }
 
-export function termsOf(put: StoredPut, indexer: Indexer): Buffer[] {
+function termsOf(put: StoredPut, indexer: Indexer): Buffer[] {
   return indexer.terms(parseBody(put.body));
+}
+
+/**
+ * Index terms of what is visible of a dirty item. Worked out late: of an item that is written again and again
+ * only the last version is ever indexed.
+ */
+export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): readonly Buffer[] {
+  const { visible } = dirty.item;
+  if (visible === undefined) return [];
+  dirty.terms ??= indexer.terms(dirty.parsed ?? parseBody(visible.body));
+  return dirty.terms;
 }
 
 /** Bodies were checked to be JSON objects before they entered any log. */
