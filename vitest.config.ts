@@ -11,7 +11,11 @@ export default defineConfig({
       project('unit', ['src/**/*.test.ts']),
       project('tidy', ['test/tidy.test.ts']),
       project('sim', ['test/simulation/**/*.test.ts'], { testTimeout: 600_000 }),
-      project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false }),
+      project('e2e', ['test/e2e/**/*.test.ts'], {
+        testTimeout: 120_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+      }),
     ],
   },
 });

@@ -1,5 +1,12 @@
 /** What a caller who meets the error should do. */
-export type Advice = 'fix-request' | 'other-replica' | 'after-refresh' | 'after-delay' | 'other-region' | 'unknown-outcome' | 'report';
+export type Advice =
+  | 'fix-request'
+  | 'other-replica'
+  | 'after-refresh'
+  | 'after-delay'
+  | 'other-region'
+  | 'unknown-outcome'
+  | 'report';
 
 /**
  * Every failure a caller may act on. Kinds that call for the same action share one code.
