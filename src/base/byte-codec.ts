@@ -81,7 +81,10 @@ export class ByteWriter {
   }
 }
 
-/** Reads what ByteWriter wrote. Reading past the end throws RangeError: the caller decides what damage means. */
+/**
+ * Reads what ByteWriter wrote. Reading past the end throws RangeError: the caller decides what damage
+ * means.
+ */
 export class ByteReader {
   readonly #buffer: Buffer;
   #position: number;

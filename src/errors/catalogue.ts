@@ -9,8 +9,8 @@ export type Advice =
   | 'report';
 
 /**
- * Every failure a caller may act on. Kinds that call for the same action share one code.
- * `name` is the word that the SQL protocol shows in a body's `code`; other front doors map `status` themselves.
+ * Every failure a caller may act on. Kinds that call for the same action share one code. `name` is the word
+ * that the SQL protocol shows in a body's `code`; other front doors map `status` themselves.
  */
 export interface ErrorKind {
   readonly status: number;

@@ -3,8 +3,9 @@
  */
 export type { StoredPut } from '../merge/index.ts';
 export { decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
+export type { Intent, Stamp, WriteOutcome } from './intent.ts';
 export type { HeldItem } from './item-cache.ts';
 export { epkOf, type ItemKey, idIn, itemKey } from './item-key.ts';
-export { type Intent, Partition, type Stamp, type WriteOutcome } from './partition.ts';
+export { Partition } from './partition.ts';
 export { PartitionHost, type PartitionHostOptions } from './partition-host.ts';
 export type { PartitionTable, ReplicatedPartition } from './replicated-partition.ts';

@@ -139,8 +139,8 @@ function weigh(item: HeldItem): number {
 const SLACK_BYTES = 512;
 
 /**
- * Bodies arrive as views of larger memory: a network frame, a group of the log, a slab of the buffer pool. One
- * that stays must not keep its neighbours alive, or the cache would hold several times what it counts.
+ * Bodies arrive as views of larger memory: a network frame, a group of the log, a slab of the buffer pool.
+ * One that stays must not keep its neighbours alive, or the cache would hold several times what it counts.
  */
 function unshared(item: HeldItem): HeldItem {
   const visible = item.visible;

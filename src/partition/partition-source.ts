@@ -15,6 +15,7 @@ import type {
 } from '../query/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
+import { termsOfDirty } from './dirty-item.ts';
 import type { PartitionCache } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import type { Partition } from './partition.ts';
@@ -29,7 +30,6 @@ import {
   postingValue,
   trailingNumber,
 } from './store-key.ts';
-import { termsOfDirty } from './view-writes.ts';
 
 type DirtyVisible = SourceItem & { readonly terms: () => readonly Buffer[] };
 
@@ -66,7 +66,8 @@ class PartitionSource implements QuerySource {
     for (const dirty of partition.dirty.values()) {
       const { item, stored, feeding } = dirty;
       const { visible } = item;
-      // Whether the store shows the item as it was fed last or as it is being fed, nobody can tell: hide both.
+      // Whether the store shows the item as it was fed last or as it is being fed, nobody can tell: hide
+      // both.
       if (stored?.visible !== undefined) this.#hidden.add(stored.visible.incarnation);
       if (feeding?.visible !== undefined) this.#hidden.add(feeding.visible.incarnation);
       if (visible === undefined) continue;

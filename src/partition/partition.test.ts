@@ -9,10 +9,11 @@ import { allRange, compileIndexingPolicy, equalRange, pathId } from '../index/in
 import { type Log, openFileLog } from '../log/index.ts';
 import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../store/index.ts';
+import { parseBody } from './dirty-item.ts';
+import type { Intent } from './intent.ts';
 import { itemKey } from './item-key.ts';
-import type { Intent, Partition } from './partition.ts';
+import type { Partition } from './partition.ts';
 import { PartitionHost } from './partition-host.ts';
-import { parseBody } from './view-writes.ts';
 
 const runtime = createNodeRuntime({ timersHoldProcess: true });
 const indexer = compileIndexingPolicy({

@@ -23,7 +23,9 @@ import {
   visiblePut,
 } from '../merge/index.ts';
 import type { Store } from '../store/index.ts';
+import type { DirtyItem } from './dirty-item.ts';
 import { decodeEntry, type Entry, encodeEntry, peekEntry } from './entry.ts';
+import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
@@ -32,50 +34,13 @@ import { decodeDocument, decodePosition, type Position, START } from './record.t
 import type { ReplicatedPartition } from './replicated-partition.ts';
 import { boundKey, documentKey, keyText, kindEnd, positionKey } from './store-key.ts';
 import { isUnsettled } from './view-writes.ts';
+import { Waiters, type Waiting } from './waiters.ts';
 
 /**
  * Incarnations are insertion sequence times this, plus the origin: unique in the world, rising with
  * insertion.
  */
 const ORIGINS = 1024;
-
-/** What a write becomes part of; given to whoever renders the item's text. */
-export interface Stamp {
-  readonly origin: Origin;
-  readonly n: number;
-  readonly time: number;
-  readonly incarnation: Incarnation;
-}
-
-/** What to do with the item that the decision was shown. */
-export type Intent =
-  | {
-      readonly kind: 'put';
-      /** The complete item as JSON text, and as it would be parsed if that is at hand. */
-      readonly render: (stamp: Stamp) => { readonly body: Buffer; readonly parsed?: JsonObject };
-      /** See merge's Put. */
-      readonly priority: number | undefined;
-    }
-  | { readonly kind: 'delete' };
-
-export interface WriteOutcome {
-  readonly lsn: Lsn;
-  /** The write itself; undefined for a delete. Readers may see another sibling if conflicts stand. */
-  readonly put: StoredPut | undefined;
-}
-
-/** An item that the store does not hold in its newest state. */
-export interface DirtyItem {
-  item: HeldItem;
-  /** What the store holds; undefined for nothing. */
-  stored: HeldItem | undefined;
-  /** What is being written to the store: it may be there already, or not yet. */
-  feeding: HeldItem | undefined;
-  /** The visible item parsed, when whoever wrote it had it at hand. */
-  parsed: JsonObject | undefined;
-  /** Its index terms, once somebody asked for them: see `termsOfDirty`. */
-  terms: readonly Buffer[] | undefined;
-}
 
 export interface PartitionOptions {
   readonly number: PartitionNumber;
@@ -93,12 +58,6 @@ export interface PartitionOptions {
   readonly onBroken: (reason: unknown) => void;
 }
 
-interface Waiter {
-  readonly isDone: () => boolean;
-  readonly resolve: () => void;
-  readonly reject: (reason: DatabaseError) => void;
-}
-
 export class Partition implements ReplicatedPartition {
   readonly number: PartitionNumber;
   readonly #options: PartitionOptions;
@@ -113,7 +72,7 @@ export class Partition implements ReplicatedPartition {
   readonly #dirty = new Map<ItemKey, DirtyItem>();
   /** Items whose merge state is more than one settled write. */
   readonly #unsettled = new Set<ItemKey>();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new Waiters();
   #ended: DatabaseError | undefined;
   #indexer: Indexer;
 
@@ -180,30 +139,17 @@ export class Partition implements ReplicatedPartition {
 
   /** Resolves once everything up to `lsn` is durable; undefined when it already is. */
   settled(lsn: Lsn): Promise<void> | undefined {
-    return lsn <= this.#durableLsn ? undefined : this.#wait(() => lsn <= this.#durableLsn).promise;
+    return lsn <= this.#durableLsn ? undefined : this.#waiters.wait(() => lsn <= this.#durableLsn).promise;
   }
 
   /**
    * Resolves once `demand` is applied and durable here; undefined when it already is. The caller bounds its
    * patience.
    */
-  covering(
-    demand: VersionVector,
-  ): { readonly promise: Promise<void>; readonly cancel: () => void } | undefined {
-    return this.vector.coversAll(demand) ? undefined : this.#wait(() => this.vector.coversAll(demand));
-  }
-
-  #wait(isDone: () => boolean): { promise: Promise<void>; cancel: () => void } {
-    let cancel: () => void = () => undefined;
-    if (this.#ended !== undefined) return { promise: Promise.reject(this.#ended), cancel };
-    const promise = new Promise<void>((resolve, reject) => {
-      const waiter = { isDone, resolve, reject };
-      this.#waiters.push(waiter);
-      cancel = () => {
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      };
-    });
-    return { promise, cancel };
+  covering(demand: VersionVector): Waiting | undefined {
+    return this.vector.coversAll(demand)
+      ? undefined
+      : this.#waiters.wait(() => this.vector.coversAll(demand));
   }
 
   // --- writing -----------------------------------------------------------------------------------------
@@ -254,7 +200,8 @@ export class Partition implements ReplicatedPartition {
   async receive(entries: readonly Uint8Array[]): Promise<void> {
     await this.#options.room();
     this.#demandOpen();
-    // Everything is read and checked before anything is applied: a damaged entry must not leave half a batch behind.
+    // Everything is read and checked before anything is applied: a damaged entry must not leave half a
+    // batch behind.
     const fresh = this.#deliverable(entries);
     if (fresh.length === 0) {
       await this.settled(this.#applied.lsn);
@@ -300,11 +247,13 @@ export class Partition implements ReplicatedPartition {
     return lsn;
   }
 
-  /** No operation succeeds from here on, and those that wait fail with `reason`: the partition is dropped or its node stops. */
+  /**
+   * No operation succeeds from here on, and those that wait fail with `reason`: the partition is dropped or
+   * its node stops.
+   */
   end(reason: DatabaseError): void {
     this.#ended = reason;
-    for (const waiter of this.#waiters) waiter.reject(reason);
-    this.#waiters = [];
+    this.#waiters.fail(reason);
   }
 
   get isEnded(): boolean {
@@ -377,16 +326,7 @@ export class Partition implements ReplicatedPartition {
       done++;
     }
     this.#inFlight.splice(0, done);
-    if (this.#waiters.length > 0) this.#wakeWaiters();
-  }
-
-  #wakeWaiters(): void {
-    const waiting: Waiter[] = [];
-    for (const waiter of this.#waiters) {
-      if (waiter.isDone()) waiter.resolve();
-      else waiting.push(waiter);
-    }
-    this.#waiters = waiting;
+    this.#waiters.wake();
   }
 
   /** The log's word that it has more of this partition; before any append of that group resolves. */

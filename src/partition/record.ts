@@ -88,8 +88,8 @@ const STATE_SETTLED = 1;
 const STATE_WHOLE = 2;
 
 /**
- * What an item's key leads to. Nearly every item is settled: then the document holds everything, and this is only
- * its number, which stays the same for as long as the item is replaced and not recreated.
+ * What an item's key leads to. Nearly every item is settled: then the document holds everything, and this
+ * is only its number, which stays the same for as long as the item is replaced and not recreated.
  */
 export function encodeState(state: ItemState): Buffer {
   const [only] = state.siblings;
@@ -102,7 +102,10 @@ export function encodeState(state: ItemState): Buffer {
 
 const ELSEWHERE = Buffer.alloc(0);
 
-/** Of a settled item only the number is known here. The visible body of an unsettled one is empty: see the document. */
+/**
+ * Of a settled item only the number is known here. The visible body of an unsettled one is empty: see the
+ * document.
+ */
 export function decodeState(record: Buffer): Incarnation | ItemState {
   const reader = new ByteReader(record);
   if (reader.u8() === STATE_SETTLED) return reader.uint();

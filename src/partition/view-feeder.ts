@@ -6,11 +6,12 @@
 import { assert, WeightedCache } from '../base/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
+import { type DirtyItem, termsOfDirty } from './dirty-item.ts';
 import type { HeldItem } from './item-cache.ts';
-import type { DirtyItem, Partition } from './partition.ts';
+import type { Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
 import { checkpointKey, positionKey } from './store-key.ts';
-import { termsOfDirty, writeViews } from './view-writes.ts';
+import { writeViews } from './view-writes.ts';
 
 /** A batch is due when so many items wait, or when the first has waited so long. */
 const BATCH_ITEMS = 1024;

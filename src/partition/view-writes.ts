@@ -1,11 +1,11 @@
-import type { Json, JsonObject, WeightedCache } from '../base/index.ts';
+import type { WeightedCache } from '../base/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import { isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
+import { parseBody } from './dirty-item.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
-import type { DirtyItem } from './partition.ts';
 import { encodeDocument, encodeState } from './record.ts';
 import { documentKey, indexPosting, partitionKeyPosting, stateKey, unsettledKey } from './store-key.ts';
 
@@ -109,8 +109,9 @@ function nameOf(partition: PartitionNumber, { dot }: StoredPut): string {
 }
 
 /**
- * The terms that only one of two versions of an item has. Most properties of a replaced item stay as they were,
- * and then their terms stand at the same places; only what is left after pairing those off is looked up.
+ * The terms that only one of two versions of an item has. Most properties of a replaced item stay as they
+ * were, and then their terms stand at the same places; only what is left after pairing those off is looked
+ * up.
  */
 function differingTerms(old: readonly Buffer[], now: readonly Buffer[]): [Buffer[], Buffer[]] {
   const oldLeft: Buffer[] = [];
@@ -137,23 +138,6 @@ function textOf(term: Buffer): string {
 
 function termsOf(put: StoredPut, indexer: Indexer): Buffer[] {
   return indexer.terms(parseBody(put.body));
-}
-
-/**
- * Index terms of what is visible of a dirty item. Worked out late: of an item that is written again and again
- * only the last version is ever indexed.
- */
-export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): readonly Buffer[] {
-  const { visible } = dirty.item;
-  if (visible === undefined) return [];
-  dirty.terms ??= indexer.terms(dirty.parsed ?? parseBody(visible.body));
-  return dirty.terms;
-}
-
-/** Bodies were checked to be JSON objects before they entered any log. */
-export function parseBody(body: Uint8Array): JsonObject {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
-  return JSON.parse(text) as Json as JsonObject;
 }
 
 /** Whether nothing at all is known of the item any more. */

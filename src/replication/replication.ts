@@ -40,8 +40,8 @@ export interface ReplicationOptions {
   /** Id of the account; regions of different accounts do not talk to each other. */
   readonly account: string;
   /**
-   * The membership epoch. Reports count in the epoch in which they were made (see StabilityTracker), so sessions
-   * end with it, and two regions that know different ones do not talk until both know the later.
+   * The membership epoch. Reports count in the epoch in which they were made (see StabilityTracker), so
+   * sessions end with it, and two regions that know different ones do not talk until both know the later.
    */
   readonly epoch: () => number;
   readonly self: { readonly region: string; readonly origin: Origin };

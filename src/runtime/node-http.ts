@@ -106,7 +106,8 @@ class NodeHttpListener {
     const forget = () => this.#greeting.delete(peer);
     this.#greeting.set(peer, socket);
     socket.on('error', give);
-    // A server's sockets stay half open after the other side's end: one that says nothing at all would linger.
+    // A server's sockets stay half open after the other side's end: one that says nothing at all would
+    // linger.
     socket.once('end', give);
     socket.once('close', forget);
     socket.setTimeout(FIRST_BYTE_MS, give);

@@ -16,7 +16,10 @@ export interface Runtime {
   uuid(): string;
   /** Runs `task` once, no sooner than `delayMs` from now. */
   after(delayMs: number, task: () => void): Cancel;
-  /** Runs `task` once, after the events that are already waiting: lets work of one moment gather into a group. */
+  /**
+   * Runs `task` once, after the events that are already waiting: lets work of one moment gather into a
+   * group.
+   */
   soon(task: () => void): void;
 }
 
