@@ -7,6 +7,7 @@ export type { Command, CommandResult, CommandResults } from './command.ts';
 export type { ChangeListener, Directory } from './directory.ts';
 export { type EmbeddedDirectoryOptions, openEmbeddedDirectory } from './embedded-directory.ts';
 export { type AccountPlan, initialAccountState } from './initial-state.ts';
+export { greatCircleLatency, REGION_NAMES } from './region-map.ts';
 export { type ConnectOptions, connectDirectory, serveDirectory } from './remote-directory.ts';
 export type {
   AccountState,

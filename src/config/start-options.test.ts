@@ -72,6 +72,13 @@ describe('what is given', () => {
 });
 
 describe('what is refused', () => {
+  test('a distance needs places', () => {
+    expect(problems(['--latency', 'real', '--regions', 'West US,Mars'])).toEqual([
+      "--latency real needs regions of Azure, and 'Mars' is none that is known",
+    ]);
+    expect(options(['--latency', 'real']).latency).toEqual({ kind: 'real' });
+  });
+
   test('every problem at once', () => {
     const argv = ['--port', 'x', '--wat', '--write=both', '--latency', 'slow', 'extra', '--host'];
     expect(problems(argv)).toEqual([

@@ -1,4 +1,4 @@
-import type { ConsistencyLevel } from '../account/index.ts';
+import { type ConsistencyLevel, REGION_NAMES } from '../account/index.ts';
 import { type Environment, type Reading, readFlags } from './flags.ts';
 import { OPTIONS } from './options.ts';
 
@@ -57,7 +57,7 @@ export function readOptions(argv: readonly string[], env: Environment): StartOpt
   const regions = readRegions(values.regions, problems);
   const staleness = readStaleness(values.staleness, regions.length, values.unsafeBounds, problems);
   const data = readData(reading, problems);
-  const latency = readLatency(values.latency, problems);
+  const latency = readLatency(values.latency, regions, problems);
   checkConsistency(reading, problems);
   checkPorts(values.port, regions.length, problems);
   checkEngines(values.log, values.directory, problems);
@@ -143,8 +143,16 @@ function readData(reading: Reading<typeof OPTIONS>, problems: string[]): string 
   return dataSource === 'flag' ? values.data : undefined;
 }
 
-function readLatency(text: string, problems: string[]): Latency {
-  if (text === 'none' || text === 'real') return { kind: text };
+function readLatency(text: string, regions: readonly string[], problems: string[]): Latency {
+  if (text === 'none') return { kind: text };
+  if (text === 'real') {
+    for (const region of regions) {
+      if (!REGION_NAMES.includes(region)) {
+        problems.push(`--latency real needs regions of Azure, and '${region}' is none that is known`);
+      }
+    }
+    return { kind: text };
+  }
   const ms = /^\d{1,5}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
   if (!(ms <= LATENCY_MS_MAX)) {
     problems.push(`--latency must be none, real, or milliseconds from 0 to ${LATENCY_MS_MAX}, not '${text}'`);

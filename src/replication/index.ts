@@ -2,7 +2,6 @@
 
 export { LinkConditions, type LinkConditionsOptions, type LinkFault, type ListedLinkFault } from './links.ts';
 export type { Member } from './pull-link.ts';
-export { greatCircleLatency, REGION_NAMES } from './region-map.ts';
 export {
   type PeerStatus,
   type Replication,

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import {
   type AccountState,
   type Directory,
+  greatCircleLatency,
   initialAccountState,
   openEmbeddedDirectory,
 } from '../account/index.ts';
 import { createManagementApi, type Planet } from '../api/fault/index.ts';
 import type { StartOptions } from '../config/index.ts';
 import { openFileLog } from '../log/index.ts';
-import { greatCircleLatency } from '../replication/index.ts';
 import {
   createNodeDisk,
   createNodeRuntime,
