@@ -23,9 +23,14 @@ export interface PartitionHostOptions {
   readonly cacheBytesMax: number;
   /** Writes wait while the store lags by more than this many bytes. */
   readonly dirtyBytesMax: number;
+  /** The store is fed when so many items wait for it, or half a second after the first. Default 1024. */
+  readonly batchItems?: number;
   /** The store failed: this node must be opened anew. */
   readonly onFailed: (reason: unknown) => void;
 }
+
+/** Few enough that queries can go through all dirty items, enough that a batch is worth its sync. */
+const BATCH_ITEMS = 1024;
 
 /** All physical partitions of one region's node: they share its log, store, cache and feeder. */
 export class PartitionHost implements PartitionTable {
@@ -41,7 +46,7 @@ export class PartitionHost implements PartitionTable {
   constructor(options: PartitionHostOptions) {
     this.#options = options;
     this.#cache = new ItemCache(options.cacheBytesMax);
-    this.#feeder = new ViewFeeder(options);
+    this.#feeder = new ViewFeeder({ ...options, batchItems: options.batchItems ?? BATCH_ITEMS });
     this.#removeLogListener = options.log.onDurable((numbers) => this.#logAdvanced(numbers));
   }
 

@@ -92,6 +92,7 @@ class Node {
       clock,
       cacheBytesMax: 1 << 16,
       dirtyBytesMax: 1 << 20,
+      batchItems: 4,
       onFailed: (reason) => this.onFailed(reason),
     });
     this.partition = await this.host.open(NUMBER, this.origin, indexer);
@@ -195,6 +196,17 @@ describe('one region', () => {
     expect(node.partition.applied.itemCount).toBe(39);
     await node.put('a7', { v: 1000 });
     expect(node.partition.vector.get(1)).toBe(302);
+  });
+
+  test('whenever a crash comes while the store is fed, no position claims an item that is missing', async () => {
+    const node = await Node.open(1);
+    for (let i = 0; i < 40; i++) {
+      await node.put(`a${i}`, { v: i });
+      if (i % 3 !== 0) continue;
+      await node.crash();
+      await node.start();
+      expect((await node.scan()).items).toHaveLength(i + 1);
+    }
   });
 
   test('a store that was lost is made again from the log', async () => {

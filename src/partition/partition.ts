@@ -298,7 +298,7 @@ export class Partition implements ReplicatedPartition {
     applied.unsettled = this.#unsettled.size;
     const dirty = this.#dirty.get(after.key);
     // One that is being fed is on its way; now it will have to be fed once more.
-    this.#options.onDirty(this, now?.body.length ?? 0, dirty === undefined || dirty.feeding === dirty.item);
+    const isNew = dirty === undefined || dirty.feeding === dirty.item;
     if (dirty === undefined) {
       this.#dirty.set(after.key, {
         item: after,
@@ -313,6 +313,7 @@ export class Partition implements ReplicatedPartition {
       dirty.parsed = parsed;
       dirty.terms = undefined;
     }
+    this.#options.onDirty(this, now?.body.length ?? 0, isNew);
   }
 
   #advanceDurable(lsn: Lsn): void {

@@ -13,8 +13,7 @@ import { encodePosition, encodeVector, type Position } from './record.ts';
 import { checkpointKey, positionKey } from './store-key.ts';
 import { writeViews } from './view-writes.ts';
 
-/** A batch is due when so many items wait, or when the first has waited so long. */
-const BATCH_ITEMS = 1024;
+/** A batch is due when the first item has waited so long. */
 const BATCH_DELAY_MS = 500;
 /** What a dirty item costs beside its body, in bytes: its index terms above all. */
 const ITEM_OVERHEAD_BYTES = 3000;
@@ -28,6 +27,8 @@ export interface ViewFeederOptions {
   readonly store: Store;
   /** Writes wait while more than this many bytes are not yet in the store. */
   readonly dirtyBytesMax: number;
+  /** A batch is due when so many items wait. */
+  readonly batchItems: number;
   /** The store failed: nothing more will be fed. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -70,7 +71,7 @@ export class ViewFeeder {
 
   #schedule(): void {
     if (this.#isStopped || this.#running !== undefined || this.#waiting.size === 0) return;
-    const isPressing = this.#waitingItems >= BATCH_ITEMS || this.#roomWaiters.length > 0;
+    const isPressing = this.#waitingItems >= this.#options.batchItems || this.#roomWaiters.length > 0;
     if (isPressing) this.#start();
     else this.#cancelTimer ??= this.#options.runtime.after(BATCH_DELAY_MS, () => this.#start());
   }
@@ -128,6 +129,9 @@ export class ViewFeeder {
   }
 
   async #feed(): Promise<void> {
+    // Never in the middle of somebody's write: position and items must belong together.
+    await this.#turn();
+    if (this.#isStopped) return;
     const feeds: Feed[] = [];
     for (const partition of this.#waiting) feeds.push(takeFeed(partition));
     this.#waiting = new Set();

@@ -45,6 +45,8 @@ export interface RegionAddresses {
 export interface RegionMemory {
   readonly cacheBytesMax: number;
   readonly dirtyBytesMax: number;
+  /** See PartitionHostOptions. */
+  readonly batchItems?: number;
 }
 
 const MEMORY_DEFAULT: RegionMemory = { cacheBytesMax: 64 << 20, dirtyBytesMax: 48 << 20 };

@@ -37,7 +37,7 @@ const SYNC_MS_MAX = 10;
 /** Small, so that segments end, are trimmed and are found again. */
 const SEGMENT_BYTES = 64 << 10;
 /** Small, so that stores lag, caches miss and writers wait. */
-const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000 };
+const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000, batchItems: 3 };
 /** Small, so that answers have several pages. */
 const PAGE_ITEMS = 2;
 const PATH = { database: 'd', container: 'c' };
