@@ -13,7 +13,7 @@ export async function runLoad(job) {
   const result = await new Promise((resolve, reject) => {
     child.once('message', resolve);
     child.once('exit', (code) => reject(new Error(`the load client ended with ${code}`)));
-    child.send({ connections: CONNECTIONS, warmupSeconds: 2, seconds: 5, groups: 20, ...job });
+    child.send({ connections: CONNECTIONS, warmupSeconds: 5, seconds: 5, groups: 20, ...job });
   });
   if (result.error !== undefined) throw new Error(`${job.scenario}: ${result.error}`);
   const failures = Object.values(result.failures).reduce((sum, count) => sum + count, 0);

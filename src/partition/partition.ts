@@ -400,19 +400,21 @@ export class Partition implements ReplicatedPartition {
     return { ...this.#applied, vector: this.#applied.vector.clone() };
   }
 
-  /** The store now holds `items` as they were given, at `position`. */
-  fedUpTo(position: Position, items: readonly HeldItem[]): void {
+  /** The store now is at `position`; `fedItem` follows for each item of the batch. */
+  fedUpTo(position: Position): void {
     this.#fed = position;
-    for (const item of items) {
-      const dirty = this.#dirty.get(item.key);
-      if (dirty === undefined) continue;
-      if (dirty.item === item) {
-        this.#dirty.delete(item.key);
-        this.#options.cache.set(item);
-      } else {
-        dirty.stored = item;
-        dirty.feeding = undefined;
-      }
+  }
+
+  /** The store now holds `item` as it was given. */
+  fedItem(item: HeldItem): void {
+    const dirty = this.#dirty.get(item.key);
+    if (dirty === undefined) return;
+    if (dirty.item === item) {
+      this.#dirty.delete(item.key);
+      this.#options.cache.set(item);
+    } else {
+      dirty.stored = item;
+      dirty.feeding = undefined;
     }
   }
 

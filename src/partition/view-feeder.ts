@@ -163,11 +163,13 @@ export class ViewFeeder {
       return;
     }
     await batch.commit();
+    // Until the partition is told, the items stay dirty and hide what the store has: there is no hurry.
     for (const { partition, position, changes } of done) {
-      partition.fedUpTo(
-        position,
-        changes.map((change) => change.item),
-      );
+      partition.fedUpTo(position);
+      for (const { item } of changes) {
+        partition.fedItem(item);
+        if (++sliced % SLICE_ITEMS === 0) await this.#turn();
+      }
     }
   }
 
