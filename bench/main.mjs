@@ -8,7 +8,7 @@ import { LOAD_HEAD, loadRow, number, printTable, printTargets, targets } from '.
 import { measureContainers } from './parts/containers.mjs';
 import { measureDisk } from './parts/disk.mjs';
 import { measureFilter } from './parts/filter.mjs';
-import { measureHalfLoad } from './parts/half-load.mjs';
+import { measureHalfLoad, measureSameRateBare } from './parts/half-load.mjs';
 import { measureMillion } from './parts/million.mjs';
 import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
 import { measureStart } from './parts/start-time.mjs';
@@ -26,6 +26,7 @@ const PARTS = {
   peerFilter1000: (settings) => measureFilter('peer', 1000, settings),
   peerFilter50000: (settings) => measureFilter('peer', 50_000, settings),
   half1: (settings, results) => measureHalfLoad(1, results.orrery1, settings),
+  halfBare: (settings, results) => measureSameRateBare(results.half1, settings),
   half3: (settings, results) => measureHalfLoad(3, results.orrery3, settings),
   visibility: (settings) => measureVisibility(settings),
   containers: (settings) => measureContainers(settings),
@@ -133,6 +134,7 @@ function printLoads(results) {
   }
   for (const [name, figures] of [
     ['half load, 1 region', results.half1],
+    ['the same rate, bare', results.halfBare],
     ['half load, 3 regions', results.half3],
   ]) {
     for (const scenario of ['read', 'upsert']) add(`${name}: ${scenario}`, figures?.[scenario]);

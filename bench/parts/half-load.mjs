@@ -1,6 +1,6 @@
 // What a caller waits for at half of what the server can do, with requests that do not wait for each other.
 import { runLoad } from '../lib/load.mjs';
-import { startOrrery } from '../lib/servers.mjs';
+import { startBare, startOrrery } from '../lib/servers.mjs';
 import { makeContainer, makeDatabase } from '../lib/wire.mjs';
 
 const ITEMS = 1000;
@@ -19,4 +19,15 @@ export async function measureHalfLoad(regions, maximum, { seconds }) {
   }
   await server.dispose();
   return figures;
+}
+
+/** The control: what the same rates cost in waiting when nothing is behind the HTTP server, on this machine, now. */
+export async function measureSameRateBare(half, { seconds }) {
+  if (half === undefined) return undefined;
+  const server = await startBare();
+  const common = { port: server.port, serverPid: server.pid, seconds };
+  const read = await runLoad({ ...common, scenario: 'get', rate: half.read.perSecond });
+  const upsert = await runLoad({ ...common, scenario: 'post', rate: half.upsert.perSecond });
+  await server.dispose();
+  return { read, upsert };
 }

@@ -33,7 +33,14 @@ import { AnswerError } from './answer-error.ts';
 import { createCharge, LOOKUP_CHARGE, readCharge, replaceCharge } from './charge.ts';
 import { type ContainerHandle, partitionFor, priorityOf } from './container-handle.ts';
 import type { Containers } from './containers.ts';
-import type { ItemAnswer, ItemTarget, ItemWrite, Preconditions, RequestContext } from './engine.ts';
+import type {
+  AnswerHead,
+  ItemAnswer,
+  ItemTarget,
+  ItemWrite,
+  Preconditions,
+  RequestContext,
+} from './engine.ts';
 import type { Forwarder } from './forwarding.ts';
 import { applyPatch, parsePatch } from './item-patch.ts';
 import {
@@ -154,12 +161,9 @@ export class ItemOperations {
     const isUnchanged =
       target.ifNoneMatch !== undefined && (target.ifNoneMatch === etag || target.ifNoneMatch === '*');
     const charge = isUnchanged ? LOOKUP_CHARGE : readCharge(visible.body.length);
-    return {
-      ...headOf(state, place.handle, place.record, place.partition, charge),
-      status: isUnchanged ? 304 : 200,
-      etag,
-      body: isUnchanged ? undefined : asBuffer(visible.body),
-    };
+    const head = headOf(state, place.handle, place.record, place.partition, charge);
+    const body = isUnchanged ? undefined : asBuffer(visible.body);
+    return answerOf(head, isUnchanged ? 304 : 200, etag, body);
   }
 
   // --- writes ------------------------------------------------------------------------------------------
@@ -287,7 +291,7 @@ export class ItemOperations {
       const { put } = outcome;
       const charge = chargeOf(final, oldBytes, put?.body.length ?? 0);
       const head = headOf(this.#options.directory.state, handle, record, partition, charge);
-      return { ...head, status: final, etag: put && etagOf(put), body: put && asBuffer(put.body) };
+      return answerOf(head, final, put && etagOf(put), put && asBuffer(put.body));
     } catch (error) {
       throw AnswerError.withHead(
         error,
@@ -394,6 +398,17 @@ function putIntent(handle: ContainerHandle, object: JsonObject, text: Buffer): I
       return { body, parsed: object };
     },
   };
+}
+
+/** Written out, since spreading the head into a new object showed in profiles of point reads. */
+function answerOf(
+  head: AnswerHead,
+  status: ItemAnswer['status'],
+  etag: string | undefined,
+  body: Buffer | undefined,
+): ItemAnswer {
+  const { containerRid, containerPath, rangeId, sessionToken, lsn, charge } = head;
+  return { containerRid, containerPath, rangeId, sessionToken, lsn, charge, status, etag, body };
 }
 
 /** The etag that the origin wrote into the item's text: worked out again, not parsed. */
