@@ -16,5 +16,7 @@ const server = createServer((request, response) => {
     response.writeHead(body.length > 0 ? 201 : 400, headers).end(answer);
   });
 });
+// A connection that waits longer than node's five seconds for its turn must not be closed under the client.
+server.keepAliveTimeout = 60_000;
 server.listen(Number(process.argv[2]), '127.0.0.1');
 process.on('SIGTERM', () => process.exit(0));
