@@ -156,6 +156,8 @@ export class Feeds {
         indexer: handle.indexer,
         itemCountMax: wanted - page.rows.length,
         bytesMax: PAGE_BYTES_MAX - page.bytes,
+        // A long scan lets other requests have their turns.
+        pause: () => new Promise((resolve) => this.#options.runtime.soon(resolve)),
         ...(confine === undefined ? {} : { epkRange: confine }),
         ...(inner === undefined ? {} : { continuation: inner }),
       });
