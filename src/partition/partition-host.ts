@@ -107,8 +107,8 @@ export class PartitionHost implements PartitionTable {
     partition.cache.clear();
     this.#feeder.forget(partition);
     for (const listener of this.#droppedListeners) listener(number);
-    // A batch under way may still hold keys of it.
-    await this.#feeder.drain();
+    // A batch under way may still hold keys of it; later ones will not.
+    await this.#feeder.batchEnd();
     await this.forget(number);
   }
 

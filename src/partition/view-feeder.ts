@@ -89,6 +89,14 @@ export class ViewFeeder {
     });
   }
 
+  /**
+   * Resolves when the batch under way, if there is one, is through. Under steady load `drain` could last
+   * for ever.
+   */
+  async batchEnd(): Promise<void> {
+    await this.#running;
+  }
+
   /** Feeds everything that is dirty now, and what becomes dirty meanwhile. */
   async drain(): Promise<void> {
     while (!this.#isStopped && (this.#running !== undefined || this.#waiting.size > 0)) {
