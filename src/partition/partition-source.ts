@@ -31,6 +31,9 @@ import {
   trailingNumber,
 } from './store-key.ts';
 
+/** Items met by a scan of numbers and kept for the load that is likely to follow. */
+const MET_MAX = 1024;
+
 type DirtyVisible = SourceItem & { readonly terms: () => readonly Buffer[] };
 
 /** Opens a source on the newest state; it is given out once all of that state is durable. */
@@ -99,7 +102,7 @@ class PartitionSource implements QuerySource {
       reverse,
     });
     const extra = this.#dirtyPostings(pathId, range, after, reverse);
-    const postings = new StoredPostings(stored, pathId.length, this.#hidden);
+    const postings = new ConvertedCursor(stored, (key) => this.#posting(key, pathId.length));
     return new MergedCursor(postings, extra, reverse ? (a, b) => comparePostings(b, a) : comparePostings);
   }
 
@@ -142,7 +145,21 @@ class PartitionSource implements QuerySource {
       from: documentKey(this.#number, after + 1),
       to: kindEnd(this.#number, 'd'),
     });
-    return new StoredDocuments(cursor, this.#hidden, this.#met);
+    return new ConvertedCursor(cursor, (key, value) => this.#meet(key, value));
+  }
+
+  #posting(key: Buffer, pathBytes: number): Posting | undefined {
+    const number = trailingNumber(key);
+    return this.#hidden.has(number) ? undefined : { value: postingValue(key, pathBytes), number };
+  }
+
+  #meet(key: Buffer, value: Buffer): ItemNumber | undefined {
+    const number = trailingNumber(key);
+    if (this.#hidden.has(number)) return undefined;
+    // Whoever scans without loading must not fill the memory with what it passes by.
+    if (this.#met.size >= MET_MAX) this.#met.clear();
+    this.#met.set(number, sourceItem(number, value));
+    return number;
   }
 
   async load(numbers: readonly ItemNumber[]): Promise<(SourceItem | undefined)[]> {
@@ -237,15 +254,18 @@ class MergedCursor<T> implements Cursor<T> {
   }
 }
 
-/** Reads on from a store cursor until `count` wanted values are found or it ends. */
-abstract class StoredCursor<T> implements Cursor<T> {
+/**
+ * What a store cursor gives, converted; reads on past what is unwanted until `count` are found or it ends.
+ */
+class ConvertedCursor<T> implements Cursor<T> {
   readonly #cursor: StoreCursor;
+  readonly #convert: (key: Buffer, value: Buffer) => T | undefined;
 
-  constructor(cursor: StoreCursor) {
+  /** `convert` gives undefined for what is unwanted. */
+  constructor(cursor: StoreCursor, convert: (key: Buffer, value: Buffer) => T | undefined) {
     this.#cursor = cursor;
+    this.#convert = convert;
   }
-
-  protected abstract convert(key: Buffer, value: Buffer): T | undefined;
 
   async next(count: number): Promise<T[]> {
     const found: T[] = [];
@@ -253,7 +273,7 @@ abstract class StoredCursor<T> implements Cursor<T> {
       const want = count - found.length;
       const pairs = await this.#cursor.next(want);
       for (const [key, value] of pairs) {
-        const converted = this.convert(key, value);
+        const converted = this.#convert(key, value);
         if (converted !== undefined) found.push(converted);
       }
       if (pairs.length < want) break;
@@ -263,45 +283,6 @@ abstract class StoredCursor<T> implements Cursor<T> {
 
   close(): Promise<void> {
     return this.#cursor.close();
-  }
-}
-
-class StoredPostings extends StoredCursor<Posting> {
-  readonly #pathBytes: number;
-  readonly #hidden: ReadonlySet<ItemNumber>;
-
-  constructor(cursor: StoreCursor, pathBytes: number, hidden: ReadonlySet<ItemNumber>) {
-    super(cursor);
-    this.#pathBytes = pathBytes;
-    this.#hidden = hidden;
-  }
-
-  protected override convert(key: Buffer): Posting | undefined {
-    const number = trailingNumber(key);
-    return this.#hidden.has(number) ? undefined : { value: postingValue(key, this.#pathBytes), number };
-  }
-}
-
-class StoredDocuments extends StoredCursor<ItemNumber> {
-  readonly #hidden: ReadonlySet<ItemNumber>;
-  readonly #met: Map<ItemNumber, SourceItem>;
-
-  constructor(cursor: StoreCursor, hidden: ReadonlySet<ItemNumber>, met: Map<ItemNumber, SourceItem>) {
-    super(cursor);
-    this.#hidden = hidden;
-    this.#met = met;
-  }
-
-  override next(count: number): Promise<ItemNumber[]> {
-    this.#met.clear();
-    return super.next(count);
-  }
-
-  protected override convert(key: Buffer, value: Buffer): ItemNumber | undefined {
-    const number = trailingNumber(key);
-    if (this.#hidden.has(number)) return undefined;
-    this.#met.set(number, sourceItem(number, value));
-    return number;
   }
 }
 
