@@ -14,6 +14,10 @@ export interface HttpResponse {
   /** Flat name, value, name, value … list: node:http writes it without a look-up per header. */
   readonly headers: readonly string[];
   readonly body: Uint8Array | string | undefined;
+  /**
+   * Called at the most once, when `body` is not read any more. Not called when the connection ends before.
+   */
+  readonly onSent?: () => void;
 }
 
 /** Never rejects: failures are answers. */

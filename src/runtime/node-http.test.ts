@@ -312,6 +312,22 @@ describe('closing', () => {
     expect(received).toBeGreaterThan(body.length);
   });
 
+  test.each([100, 20_000_000])(
+    'a body of %i bytes is let go of when it has left, not before',
+    async (length) => {
+      const sent = deferred();
+      const body = Buffer.alloc(length, 'x');
+      const onSent = (): void => {
+        body.fill('y'); // whoever reads it after this gets what was not sent
+        sent.resolve();
+      };
+      const listener = await listen(() => ({ status: 200, headers: [], body, onSent }));
+      const { text } = await ask(listener.port);
+      await sent.promise;
+      expect(text).toBe('x'.repeat(length));
+    },
+  );
+
   test('kept connections do not hold it up', async () => {
     const listener = await listen();
     const agent = new Agent({ keepAlive: true });

@@ -203,8 +203,12 @@ class NodeHttpListener {
     }
     if (body === undefined) response.end();
     else if (typeof body === 'string') response.end(body);
-    else if (length <= ONE_STRING_BYTES) response.end(bufferOf(body).toString('latin1', 0, length), 'latin1');
-    else response.end(body);
+    else if (length > ONE_STRING_BYTES) {
+      response.end(body, answer.onSent);
+    } else {
+      response.end(bufferOf(body).toString('latin1', 0, length), 'latin1');
+      answer.onSent?.();
+    }
   }
 
   #refusal(status: HttpRefusal): HttpResponse {

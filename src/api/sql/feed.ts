@@ -1,27 +1,45 @@
 import type { JsonObject } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
+import { BodyPool, type PooledBody } from './body-pool.ts';
+
+const bodies = new BodyPool(8 << 20);
 
 /** `{"_rid":…,"<name>":[rows],"_count":n}` around rows that are JSON text already. */
-export function feedBody(ownerRid: string, name: string, rows: readonly (Buffer | string)[]): Buffer {
+export function feedBody(ownerRid: string, name: string, rows: readonly (Buffer | string)[]): PooledBody {
   const pieces: (Buffer | string)[] = [`{"_rid":${JSON.stringify(ownerRid)},"${name}":[`];
   for (const row of rows) {
     if (pieces.length > 1) pieces.push(',');
     pieces.push(row);
   }
   pieces.push(`],"_count":${rows.length}}`);
-  return joinText(pieces);
+  const pooled = bodies.take(lengthOf(pieces));
+  copyInto(pooled.body, pieces);
+  return pooled;
 }
 
 /** One text from pieces of text, each copied once. */
 export function joinText(pieces: readonly (Buffer | string)[]): Buffer {
+  const text = Buffer.allocUnsafe(lengthOf(pieces));
+  copyInto(text, pieces);
+  return text;
+}
+
+function lengthOf(pieces: readonly (Buffer | string)[]): number {
   let length = 0;
   for (const piece of pieces) length += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
-  const text = Buffer.allocUnsafe(length);
+  return length;
+}
+
+function copyInto(text: Buffer, pieces: readonly (Buffer | string)[]): void {
   let position = 0;
   for (const piece of pieces) {
-    position += typeof piece === 'string' ? text.write(piece, position) : piece.copy(text, position);
+    if (typeof piece === 'string') {
+      position += text.write(piece, position);
+    } else {
+      text.set(piece, position);
+      position += piece.length;
+    }
   }
-  return text;
 }
 
 /** Metadata pages are small, so a client that does not say gets this many. */

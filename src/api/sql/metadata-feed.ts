@@ -43,7 +43,8 @@ export function metadataFeed(
     ...extra,
   ];
   if (page.continuation !== undefined) headers.push('x-ms-continuation', page.continuation);
-  return { status: 200, headers, body: feedBody(feed.ownerRid, feed.name, page.rows) };
+  const { body, release } = feedBody(feed.ownerRid, feed.name, page.rows);
+  return { status: 200, headers, body, onSent: release };
 }
 
 function toText(resource: JsonObject): string {

@@ -81,7 +81,8 @@ export function feedResponse(exchange: Exchange, answer: FeedAnswer): HttpRespon
   const headers = dataHeaders(exchange, answer);
   headers.push('x-ms-item-count', String(answer.rows.length));
   if (answer.continuation !== undefined) headers.push('x-ms-continuation', answer.continuation);
-  return { status: 200, headers, body: feedBody(answer.containerRid, 'Documents', answer.rows) };
+  const { body, release } = feedBody(answer.containerRid, 'Documents', answer.rows);
+  return { status: 200, headers, body, onSent: release };
 }
 
 /** A resource that is metadata; `extra` headers are appended. */
