@@ -201,6 +201,5 @@ function countOf(
   const value =
     node.kind === 'constant' ? node.value : frame.parameters[compiled.parameterNames.indexOf(node.name)];
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= COUNT_MAX) return value;
-  const location = node.location ?? { start: 0, end: compiled.text.length };
-  throw queryError(code, `The ${clause} value must be an integer from 0 to ${COUNT_MAX}.`, location);
+  throw queryError(code, `The ${clause} value must be an integer from 0 to ${COUNT_MAX}.`, node.location);
 }

@@ -54,6 +54,8 @@ export class ExpressionParser {
   #nesting = 0;
   /** Height of the tree parsed last. */
   #height = 0;
+  /** Of all trees in the query that is being parsed: how high it is as a part of an expression. */
+  #tallest = 0;
 
   constructor(tokens: TokenStream, parseQuery: () => Query) {
     this.#tokens = tokens;
@@ -77,6 +79,8 @@ export class ExpressionParser {
       strengthMax = strength === STRENGTH.membership ? STRENGTH.membership - 1 : strength;
     }
     this.#nesting--;
+    if (this.#height > HEIGHT_MAX) throw this.#tooDeep();
+    this.#tallest = Math.max(this.#tallest, this.#height);
     return left;
   }
 
@@ -254,7 +258,7 @@ export class ExpressionParser {
       case 'UNDEFINED':
         return { kind: 'constant', value: undefined };
       case 'EXISTS':
-        return this.#parseSubquery('EXISTS');
+        return this.#parseSubquery('EXISTS', token.start);
       default:
         throw this.#tokens.unexpected({ kind: 'keyword', ...token });
     }
@@ -266,7 +270,7 @@ export class ExpressionParser {
     if (tokens.isSymbol('(')) {
       if (tokens.isKeyword('SELECT', 1)) {
         const form = SUBQUERY_WORDS.find((word) => word === token.text.toUpperCase());
-        if (form !== undefined) return this.#parseSubquery(form);
+        if (form !== undefined) return this.#parseSubquery(form, token.start);
       }
       return this.#parseCall(token.text, false, location);
     }
@@ -285,20 +289,25 @@ export class ExpressionParser {
     return { kind: 'call', name, isUserDefined, operands, location };
   }
 
-  #parseSubquery(form: SubqueryNode['form']): Expression {
+  #parseSubquery(form: SubqueryNode['form'], start: number): Expression {
     this.#tokens.expectSymbol('(');
+    return this.#parseSubqueryBody(form, start);
+  }
+
+  #parseSubqueryBody(form: SubqueryNode['form'], start: number): Expression {
+    const outer = this.#tallest;
+    this.#tallest = 0;
     const query = this.#parseQuery();
     this.#tokens.expectSymbol(')');
-    this.#height++;
-    return { kind: 'subquery', form, query };
+    this.#height = this.#tallest + 1;
+    this.#tallest = Math.max(outer, this.#height);
+    return { kind: 'subquery', form, query, location: { start, end: this.#tokens.peek(-1).end } };
   }
 
   #parseParenthesised(): Expression {
     const tokens = this.#tokens;
-    const isQuery = tokens.isKeyword('SELECT');
-    const inner: Expression = isQuery
-      ? { kind: 'subquery', form: 'scalar', query: this.#parseQuery() }
-      : this.parse();
+    if (tokens.isKeyword('SELECT')) return this.#parseSubqueryBody('scalar', tokens.peek(-1).start);
+    const inner = this.parse();
     tokens.expectSymbol(')');
     return inner;
   }

@@ -244,3 +244,28 @@ test('no scrambled text does anything but run or fail as a bad request', () => {
   expect(executed).toBeGreaterThan(50);
   expect(Object.keys(Object.prototype)).toEqual([]);
 });
+
+test('what later stages may complain about knows its place', () => {
+  const text =
+    'SELECT c.a, (SELECT 1) FROM (SELECT VALUE 1) AS s ORDER BY c.a + 1 DESC, c.b OFFSET 1 LIMIT 2';
+  const tree = parseQuery(text);
+  const at = ({ location }: { location: { start: number; end: number } }) =>
+    text.slice(location.start, location.end);
+  const items = tree.selection.kind === 'list' ? tree.selection.items : [];
+  const source = tree.from?.[0]?.collection;
+  const [offset, limit] = [tree.offset, tree.limit];
+  expect(items.map(at)).toEqual(['c.a', '(SELECT 1)']);
+  expect(items.map(({ expression }) => expression.kind === 'subquery' && at(expression))).toEqual([
+    false,
+    '(SELECT 1)',
+  ]);
+  expect(source && at(source)).toBe('(SELECT VALUE 1)');
+  expect(tree.orderBy?.map(at)).toEqual(['c.a + 1', 'c.b']);
+  expect([offset && at(offset), limit && at(limit)]).toEqual(['1', '2']);
+});
+
+test('trees behind subqueries count towards the height of the whole', () => {
+  const sum = (inner: string) => `SELECT VALUE ${inner}${' + 1'.repeat(600)}`;
+  expect(isQuery(sum('1'))).toBe(true);
+  expect(isQuery(sum(`(${sum('1')})`))).toBe(false);
+});

@@ -9,7 +9,7 @@ import type {
   Selection,
   Source,
 } from './syntax.ts';
-import { queryError } from './syntax-error.ts';
+import { type Location, queryError } from './syntax-error.ts';
 import { TokenStream } from './token-stream.ts';
 
 /** Subqueries inside subqueries; their clauses are parsed by recursion. */
@@ -112,28 +112,34 @@ class QueryParser {
 
   #parseCount(code: string, clause: string): CountNode {
     const token = this.#tokens.next();
-    const location = { start: token.start, end: token.end };
+    const location = locationOf(token);
     if (token.kind === 'parameter') return { kind: 'parameter', name: token.text, location };
     if (token.kind !== 'number') throw this.#tokens.unexpected(token);
     const value = Number(token.text);
     if (!Number.isInteger(value) || value > COUNT_MAX) {
       throw queryError(code, `The ${clause} value must be an integer from 0 to ${COUNT_MAX}.`, location);
     }
-    return { kind: 'constant', value };
+    return { kind: 'constant', value, location };
   }
 
   #parseSelection(): Selection {
     const tokens = this.#tokens;
-    if (tokens.acceptSymbol('*')) return { kind: 'star' };
+    if (tokens.isSymbol('*')) return { kind: 'star', location: locationOf(tokens.next()) };
     if (tokens.acceptKeyword('VALUE')) return { kind: 'value', expression: this.#expressions.parse() };
     const items: SelectItem[] = [];
     do {
-      const expression = this.#expressions.parse();
+      const { expression, location } = this.#parseLocated();
       // Behind AS every word is a plain name; it never has to be told apart from a clause again.
       const alias = tokens.acceptKeyword('AS') ? tokens.expectName() : this.#parseAlias();
-      items.push({ expression, alias });
+      items.push({ expression, alias, location });
     } while (tokens.acceptSymbol(','));
     return { kind: 'list', items };
+  }
+
+  #parseLocated(): { expression: Expression; location: Location } {
+    const { start } = this.#tokens.peek();
+    const expression = this.#expressions.parse();
+    return { expression, location: { start, end: this.#tokens.peek(-1).end } };
   }
 
   #parseAlias(): string | undefined {
@@ -165,10 +171,11 @@ class QueryParser {
 
   #parseCollection(): Collection {
     const tokens = this.#tokens;
-    if (tokens.acceptSymbol('(')) {
+    if (tokens.isSymbol('(')) {
+      const { start } = tokens.next();
       const query = this.#parseQuery();
       tokens.expectSymbol(')');
-      return { kind: 'subquery', query };
+      return { kind: 'subquery', query, location: { start, end: tokens.peek(-1).end } };
     }
     const root = tokens.expectIdentifier();
     const path: (string | number)[] = [];
@@ -191,11 +198,15 @@ class QueryParser {
   #parseOrder(): OrderItem[] {
     const items: OrderItem[] = [];
     do {
-      const expression = this.#expressions.parse();
+      const { expression, location } = this.#parseLocated();
       const isDescending = this.#tokens.acceptKeyword('DESC');
       const isExplicit = isDescending || this.#tokens.acceptKeyword('ASC');
-      items.push({ expression, isDescending, isExplicit });
+      items.push({ expression, location, isDescending, isExplicit });
     } while (this.#tokens.acceptSymbol(','));
     return items;
   }
+}
+
+function locationOf({ start, end }: Location): Location {
+  return { start, end };
 }

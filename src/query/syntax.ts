@@ -152,16 +152,18 @@ export interface SubqueryNode {
   readonly kind: 'subquery';
   readonly form: 'scalar' | 'EXISTS' | 'ARRAY' | 'ALL' | 'FIRST' | 'LAST';
   readonly query: Query;
+  readonly location: Location;
 }
 
 export type Selection =
-  | { readonly kind: 'star' }
+  | { readonly kind: 'star'; readonly location: Location }
   | { readonly kind: 'value'; readonly expression: Expression }
   | { readonly kind: 'list'; readonly items: readonly SelectItem[] };
 
 export interface SelectItem {
   readonly expression: Expression;
   readonly alias: string | undefined;
+  readonly location: Location;
 }
 
 /** `collection AS alias`, or `alias IN collection` when `iterates`. */
@@ -178,17 +180,18 @@ export type Collection =
       readonly path: readonly (string | number)[];
       readonly location: Location;
     }
-  | { readonly kind: 'subquery'; readonly query: Query };
+  | { readonly kind: 'subquery'; readonly query: Query; readonly location: Location };
 
 export interface OrderItem {
   readonly expression: Expression;
+  readonly location: Location;
   readonly isDescending: boolean;
   /** Whether ASC or DESC was written. */
   readonly isExplicit: boolean;
 }
 
 /** A count of TOP, OFFSET or LIMIT: a number literal or a parameter. */
-export type CountNode = (ConstantNode & { readonly location?: Location }) | ParameterNode;
+export type CountNode = (ConstantNode & { readonly location: Location }) | ParameterNode;
 
 export interface Query {
   readonly kind: 'query';
