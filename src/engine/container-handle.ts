@@ -17,6 +17,8 @@ export interface ContainerHandle {
   /** Where the number stands that decides between concurrent writes; undefined for the hybrid time. */
   readonly priorityPath: readonly string[] | undefined;
   readonly indexer: Indexer;
+  /** What the spatial functions take coordinates for. */
+  readonly geospatialType: 'Geography' | 'Geometry';
 }
 
 /** Compiled policies, shared by containers with the same text: most have the default one. */
@@ -44,6 +46,7 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
     keyPaths: definition.partitionKey.paths.map(splitPath),
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
     indexer: indexerFor(record),
+    geospatialType: definition.geospatialConfig.type === 'Geometry' ? 'Geometry' : 'Geography',
   };
 }
 

@@ -4,11 +4,13 @@ import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Partition } from '../partition/index.ts';
 import {
+  beginEnvironment,
   type CompiledQuery,
   compileQuery,
   executePage,
   isServableAcrossPartitions,
   planForClient,
+  type QueryEnvironment,
   type QueryPage,
   type QuerySource,
   type QuerySpec,
@@ -79,6 +81,7 @@ export class Feeds {
     if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
     const resume = parseContinuation(request.continuation, records);
     const page: Page = { rows: [], tokens: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
+    const environment = beginEnvironment(runtime, { geospatialType: handle.geospatialType });
     const wanted = wantedCount(request.itemCountMax);
     const lastPlace = Math.min(records.length, resume.place + RANGES_MAX) - 1;
     let { inner } = resume;
@@ -94,7 +97,7 @@ export class Feeds {
         return answer;
       }
       containers.requireOpen(record, partition);
-      const range = { handle, record, partition, compiled, request, confine, inner };
+      const range = { handle, record, partition, compiled, request, environment, confine, inner };
       const { continuation: next } = await this.#readRange(range, wanted, page);
       inner = undefined;
       const following = records[place + 1];
@@ -140,6 +143,7 @@ export class Feeds {
       readonly partition: Partition;
       readonly compiled: CompiledQuery;
       readonly request: QueryRequest;
+      readonly environment: QueryEnvironment;
       readonly confine: EpkRange | undefined;
       readonly inner: string | undefined;
     },
@@ -147,11 +151,12 @@ export class Feeds {
     page: Page,
   ): Promise<QueryPage> {
     const { directory, openSource } = this.#options;
-    const { handle, record, partition, compiled, request, confine, inner } = range;
+    const { handle, record, partition, compiled, request, environment, confine, inner } = range;
     const source = await openSource(partition);
     try {
       const part = await executePage(compiled, {
         parameters: request.spec.parameters,
+        environment,
         source,
         indexer: handle.indexer,
         itemCountMax: wanted - page.rows.length,

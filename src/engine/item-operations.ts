@@ -15,7 +15,7 @@ import {
   type Stamp,
   type StoredPut,
 } from '../partition/index.ts';
-import { matchesCondition } from '../query/index.ts';
+import { beginEnvironment, matchesCondition } from '../query/index.ts';
 import {
   childSelfLink,
   completeKey,
@@ -210,12 +210,17 @@ export class ItemOperations {
       const current = Partition.requireVisible(visible);
       checkMatch(current, target);
       const item = parseJson(asBuffer(current.body)) as JsonObject;
-      if (patch.condition !== undefined && !matchesCondition(patch.condition, item)) {
-        throw new DatabaseError('PreconditionFailed', 'One of the specified pre-condition is not met.');
-      }
+      if (patch.condition !== undefined) this.#requireCondition(patch.condition, item, handle);
       const { object, text } = readItem(Buffer.from(JSON.stringify(applyPatch(item, patch.operations))));
       return putIntent(handle, object, text);
     });
+  }
+
+  #requireCondition(condition: string, item: JsonObject, handle: ContainerHandle): void {
+    const { geospatialType } = handle;
+    const environment = beginEnvironment(this.#options.runtime, { geospatialType });
+    if (matchesCondition(condition, item, environment)) return;
+    throw new DatabaseError('PreconditionFailed', 'One of the specified pre-condition is not met.');
   }
 
   async delete(target: ItemTarget): Promise<ItemAnswer> {

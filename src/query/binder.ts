@@ -1,4 +1,5 @@
 import { type Aggregate, findAggregate } from './aggregates.ts';
+import type { QueryEnvironment } from './environment.ts';
 import type { CallNode, Collection, NameNode } from './syntax.ts';
 import { queryError } from './syntax-error.ts';
 import type { Value } from './values.ts';
@@ -11,6 +12,7 @@ export interface Frame {
   readonly parameters: readonly Value[];
   /** Results of the aggregates, by the binder's numbering; empty while rows are read. */
   aggregates: readonly Value[];
+  readonly environment: QueryEnvironment;
 }
 
 export type Evaluator = (frame: Frame) => Value;

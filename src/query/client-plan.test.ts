@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../base/index.ts';
 import { effectivePartitionKey, type PartitionKeyDefinition, partitionKeyRange } from '../resource/index.ts';
 import { isServableAcrossPartitions, planForClient } from './client-plan.ts';
 import { compileQuery } from './compiled-query.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
 import { evaluateOverResources, matchesCondition } from './resource-query.ts';
 
 const BY_PK: PartitionKeyDefinition = { paths: ['/pk'], kind: 'Hash', version: 2 };
@@ -254,7 +255,7 @@ describe('rewritten queries run', () => {
       '{documentdb-formattableorderbyquery-filter}',
       filter,
     );
-    return evaluateOverResources({ query: text, parameters: [] }, items).map(
+    return evaluateOverResources({ query: text, parameters: [] }, items, NO_ENVIRONMENT).map(
       (row) => JSON.parse(row) as Json,
     );
   }
@@ -292,6 +293,7 @@ describe('lists in memory', () => {
     evaluateOverResources(
       { query, parameters: link === undefined ? [] : [{ name: '@link', value: link }] },
       offers,
+      NO_ENVIRONMENT,
     );
 
   test('filters, orders by several expressions, windows', () => {
@@ -318,8 +320,8 @@ describe('conditions of partial updates', () => {
     ['FROM c', true],
     ['FROM c WHERE c.n', false],
   ])('%s: %s', (condition, holds) => {
-    expect(matchesCondition(condition, item)).toBe(holds);
-    expect(matchesCondition(condition, item), 'from the cache').toBe(holds);
+    expect(matchesCondition(condition, item, NO_ENVIRONMENT)).toBe(holds);
+    expect(matchesCondition(condition, item, NO_ENVIRONMENT), 'from the cache').toBe(holds);
   });
 
   test.each([
@@ -331,6 +333,8 @@ describe('conditions of partial updates', () => {
     'FROM t IN c.tags WHERE t = 1',
     'FROM c WHERE COUNT(1) = 1',
   ])('%s is refused', (condition) => {
-    expect(() => matchesCondition(condition, item)).toThrow(expect.objectContaining({ code: 'BadRequest' }));
+    expect(() => matchesCondition(condition, item, NO_ENVIRONMENT)).toThrow(
+      expect.objectContaining({ code: 'BadRequest' }),
+    );
   });
 });

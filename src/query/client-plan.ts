@@ -11,6 +11,7 @@ import {
   type Window,
   windowOf,
 } from './compiled-query.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
 import { isSinglePoint, partitionKeyRanges } from './partition-key-ranges.ts';
 import { checkOrder } from './plan.ts';
 import { printExpression, printFrom, printOrder } from './printer.ts';
@@ -27,7 +28,7 @@ import type { CallNode, Expression, OrderItem, SelectItem } from './syntax.ts';
  */
 export function planForClient(spec: QuerySpec, definition: PartitionKeyDefinition): JsonObject {
   const compiled = compileQuery(spec.query);
-  const frame = frameFor(compiled, spec.parameters);
+  const frame = frameFor(compiled, spec.parameters, NO_ENVIRONMENT);
   const queryRanges = partitionKeyRanges(compiled, frame, definition);
   const query = { compiled, window: windowOf(compiled, frame), isSinglePoint: isSinglePoint(queryRanges) };
   return { partitionedQueryExecutionInfoVersion: 2, queryInfo: queryInfo(query), queryRanges };

@@ -4,6 +4,7 @@ import { isAggregateName } from './aggregates.ts';
 import { type AggregateCall, Binder, type Evaluator, type Frame } from './binder.ts';
 import { type Condition, findCondition } from './condition.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
+import type { QueryEnvironment } from './environment.ts';
 import { compileExpression, compilePredicate, type Predicate } from './evaluate.ts';
 import { parseQuery } from './parser.ts';
 import { compileProjection, type Projection } from './projection.ts';
@@ -143,7 +144,11 @@ export function callsAggregate(expression: Expression): boolean {
  * A frame for one execution, with the parameters in the compiled order; one that was not given is
  * undefined.
  */
-export function frameFor(compiled: CompiledQuery, parameters: QuerySpec['parameters']): Frame {
+export function frameFor(
+  compiled: CompiledQuery,
+  parameters: QuerySpec['parameters'],
+  environment: QueryEnvironment,
+): Frame {
   const values = new Map<string, Value>();
   for (const { name, value } of parameters) {
     if (isDeeperThan(value, PARAMETER_DEPTH_MAX)) {
@@ -155,6 +160,7 @@ export function frameFor(compiled: CompiledQuery, parameters: QuerySpec['paramet
     slots: [undefined],
     parameters: compiled.parameterNames.map((name) => values.get(name)),
     aggregates: [],
+    environment,
   };
 }
 

@@ -74,7 +74,8 @@ export function findCondition(
   binder: Binder,
 ): Condition {
   const find = (term: Expression) => findCondition(term, aliases, binder);
-  if (isLiteral(expression, true)) return { kind: 'fixed', value: compileExpression(expression, binder) };
+  if (isLiteral(expression, 'execution'))
+    return { kind: 'fixed', value: compileExpression(expression, binder) };
   switch (expression.kind) {
     case 'logical':
       return { kind: expression.operator === 'AND' ? 'and' : 'or', terms: expression.terms.map(find) };
@@ -93,7 +94,7 @@ export function findCondition(
       if (
         path === undefined ||
         expression.negated ||
-        !expression.items.every((item) => isLiteral(item, true))
+        !expression.items.every((item) => isLiteral(item, 'execution'))
       )
         return OPAQUE;
       return { kind: 'in', path, values: expression.items.map((item) => compileExpression(item, binder)) };
@@ -125,11 +126,11 @@ function findComparison(
 ): Condition {
   if (!isComparison(operator)) return OPAQUE;
   const leftPath = propertyPath(left, aliases);
-  if (leftPath !== undefined && isLiteral(right, true)) {
+  if (leftPath !== undefined && isLiteral(right, 'execution')) {
     return { kind: 'compare', path: leftPath, operator, value: compileExpression(right, binder) };
   }
   const rightPath = propertyPath(right, aliases);
-  if (rightPath !== undefined && isLiteral(left, true)) {
+  if (rightPath !== undefined && isLiteral(left, 'execution')) {
     return {
       kind: 'compare',
       path: rightPath,
@@ -156,7 +157,7 @@ function findCall(call: CallNode, aliases: ReadonlySet<string>, binder: Binder):
   const name = call.name.toUpperCase();
   const type = Object.hasOwn(TYPE_CHECKS, name) ? TYPE_CHECKS[name] : undefined;
   if (type !== undefined) return { kind: 'type', path, type };
-  if (second === undefined || call.operands.length !== 2 || !isLiteral(second, true)) return OPAQUE;
+  if (second === undefined || call.operands.length !== 2 || !isLiteral(second, 'execution')) return OPAQUE;
   const value = compileExpression(second, binder);
   if (name === 'STARTSWITH') return { kind: 'prefix', path, value };
   if (name !== 'ARRAY_CONTAINS') return OPAQUE;

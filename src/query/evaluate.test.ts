@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import { functionNames } from './function-table.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
+import { functionNames } from './functions/function-table.ts';
 import { evaluateOverResources } from './resource-query.ts';
 
 const ITEM: JsonObject = JSON.parse(`{
@@ -17,7 +18,7 @@ function evaluate(expression: string, parameters: JsonObject = {}): string {
     query: `SELECT VALUE ${expression} FROM c`,
     parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })),
   };
-  return evaluateOverResources(spec, [ITEM])[0] ?? 'undefined';
+  return evaluateOverResources(spec, [ITEM], NO_ENVIRONMENT)[0] ?? 'undefined';
 }
 
 function check(title: string, cases: readonly (readonly [expression: string, value: string])[]): void {

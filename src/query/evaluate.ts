@@ -1,8 +1,9 @@
 import { assert, type Json, unreachable } from '../base/index.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
-import { type BuiltInFunction, finite, joined } from './built-in-function.ts';
-import { findFunction } from './function-table.ts';
-import { compileLike, type LikePattern, matchesLike } from './like-pattern.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
+import { type BuiltInFunction, finite, joined, lastPrepared } from './functions/built-in-function.ts';
+import { findFunction } from './functions/function-table.ts';
+import { compileLike, matchesLike } from './like-pattern.ts';
 import {
   type BinaryOperator,
   type CallNode,
@@ -37,7 +38,7 @@ export type Predicate = (frame: Frame) => boolean;
 export function compileExpression(expression: Expression, binder: Binder): Evaluator {
   const evaluator = compileNode(expression, binder);
   if (expression.kind === 'constant' || !isLiteral(expression)) return evaluator;
-  const value = evaluator({ slots: [], parameters: [], aggregates: [] });
+  const value = evaluator({ slots: [], parameters: [], aggregates: [], environment: NO_ENVIRONMENT });
   return () => value;
 }
 
@@ -63,19 +64,28 @@ export function compilePredicate(expression: Expression, binder: Binder): Predic
   return (frame) => evaluator(frame) === true;
 }
 
-/** Whether an expression depends on nothing but literals (and, with `parameters`, on parameters). */
-export function isLiteral(expression: Expression, parameters = false): boolean {
+/** What is known, besides literals, when an expression is asked for its value. */
+export type Known = 'nothing' | 'parameters' | 'execution';
+
+/**
+ * Whether an expression depends on nothing but literals and what is `known`: parameters, or parameters and
+ * what stays the same throughout an execution.
+ */
+export function isLiteral(expression: Expression, known: Known = 'nothing'): boolean {
   switch (expression.kind) {
     case 'parameter':
-      return parameters;
+      return known !== 'nothing';
     case 'name':
     case 'subquery':
       return false;
-    case 'call':
+    case 'call': {
       // Aggregates and user-defined functions look at rows.
-      if (expression.isUserDefined || findFunction(expression.name) === undefined) return false;
+      const found = expression.isUserDefined ? undefined : findFunction(expression.name);
+      if (found === undefined || found.volatility === 'volatile') return false;
+      if (found.volatility === 'stable' && known !== 'execution') return false;
+    }
   }
-  return partsOf(expression).every((part) => isLiteral(part, parameters));
+  return partsOf(expression).every((part) => isLiteral(part, known));
 }
 
 function compileNode(expression: Expression, binder: Binder): Evaluator {
@@ -284,18 +294,13 @@ function compileIn(node: InNode, binder: Binder): Evaluator {
 function compileLikeNode(node: LikeNode, binder: Binder): Evaluator {
   const operand = compileExpression(node.operand, binder);
   const pattern = compileExpression(node.pattern, binder);
-  // Nearly every query has one pattern for all rows.
-  let lastText: string | undefined;
-  let lastSteps: LikePattern | undefined;
+  const prepare = lastPrepared((text: string) => compileLike(text, node.escape));
   return (frame) => {
     const text = operand(frame);
     const patternText = pattern(frame);
     if (typeof text !== 'string' || typeof patternText !== 'string') return undefined;
-    if (patternText !== lastText) {
-      lastSteps = compileLike(patternText, node.escape);
-      lastText = patternText;
-    }
-    return lastSteps === undefined ? undefined : matchesLike(lastSteps, text);
+    const prepared = prepare(patternText);
+    return prepared === undefined ? undefined : matchesLike(prepared, text);
   };
 }
 
@@ -325,7 +330,12 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
   );
 }
 
-function callOf({ evaluate }: BuiltInFunction, operands: readonly Evaluator[]): Evaluator {
+function callOf(found: BuiltInFunction, operands: readonly Evaluator[]): Evaluator {
+  if (found.volatility !== 'immutable') {
+    const evaluate = found.bind();
+    return (frame) => evaluate(frame.environment, ...operands.map((operand) => operand(frame)));
+  }
+  const evaluate = found.bind();
   const [first, second] = operands;
   if (first !== undefined && operands.length === 1) return (frame) => evaluate(first(frame));
   if (first !== undefined && second !== undefined && operands.length === 2) {

@@ -3,6 +3,7 @@ import { compareBytes, type Json, type JsonObject } from '../base/index.ts';
 import { compileIndexingPolicy, type Indexer } from '../index/index.ts';
 import type { EpkRange, IndexingPolicy } from '../resource/index.ts';
 import { compileQuery } from './compiled-query.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
 import { executePage } from './execute.ts';
 import type { ExecuteOptions, QueryPage } from './execution.ts';
 import { evaluateOverResources } from './resource-query.ts';
@@ -117,6 +118,7 @@ function page(source: ArraySource, query: string, options: RunOptions = {}): Pro
   const { parameters = {}, ...rest } = options;
   return executePage(compileQuery(query), {
     parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })),
+    environment: NO_ENVIRONMENT,
     source,
     indexer: source.indexer,
     itemCountMax: 100,
@@ -232,7 +234,7 @@ describe('any plan gives the rows of a full scan', () => {
       const inRange = objects.filter(
         ({ pk }) => epkRange === undefined || (String(pk) >= epkRange.min && String(pk) < epkRange.max),
       );
-      const expected = evaluateOverResources({ query, parameters: [] }, inRange);
+      const expected = evaluateOverResources({ query, parameters: [] }, inRange, NO_ENVIRONMENT);
       for (const source of [plain, ...indexed])
         expect(await rows(source, query, options), query).toEqual(expected);
       const count = query.replace('*', 'VALUE COUNT(1)');
@@ -256,7 +258,7 @@ describe('any plan gives the rows of a full scan', () => {
         const filter = `SELECT * FROM c WHERE (${where})${defined} ORDER BY ${path} ${direction}`;
         // The list's ties keep their order; the index reverses them too when it runs backwards.
         const list = direction === 'ASC' ? objects : [...objects].reverse();
-        const expected = evaluateOverResources({ query: filter, parameters: [] }, list);
+        const expected = evaluateOverResources({ query: filter, parameters: [] }, list, NO_ENVIRONMENT);
         expect(await rows(source, query, { itemCountMax: 1 + random(20) }), query).toEqual(expected);
       }
     }
@@ -368,7 +370,7 @@ describe('ways of reading', () => {
   test('an order with a filter that keeps little asks the other index', async () => {
     const query =
       'SELECT * FROM c WHERE c.kind < 40 AND c.rare = c.rare AND ENDSWITH(c.rare, "yes") ORDER BY c.rank';
-    const expected = evaluateOverResources({ query, parameters: [] }, objects);
+    const expected = evaluateOverResources({ query, parameters: [] }, objects, NO_ENVIRONMENT);
     expect(await rows(source, query)).toEqual(expected);
   });
 
@@ -376,7 +378,7 @@ describe('ways of reading', () => {
     for (const direction of ['ASC', 'DESC']) {
       const query = `SELECT c.long, c.id FROM c ORDER BY c.long ${direction}`;
       const list = direction === 'ASC' ? objects : [...objects].reverse();
-      const expected = evaluateOverResources({ query, parameters: [] }, list);
+      const expected = evaluateOverResources({ query, parameters: [] }, list, NO_ENVIRONMENT);
       expect(await rows(source, query, { itemCountMax: 1_700 })).toEqual(expected);
     }
   });
@@ -620,7 +622,7 @@ describe('projections, windows and aggregates', () => {
     expect(await rows(source, query)).toEqual(expected);
     const objects = [...source.items.values()].map((item) => item.object);
     if (!query.includes('ORDER BY'))
-      expect(evaluateOverResources({ query, parameters: [] }, objects)).toEqual(expected);
+      expect(evaluateOverResources({ query, parameters: [] }, objects, NO_ENVIRONMENT)).toEqual(expected);
   });
 
   test('parameters stand for values and for counts', async () => {

@@ -17,7 +17,7 @@ const COUNT_CHUNK = 4_096;
  * continuation that is not ours, a count that is none, and an order that no index can serve.
  */
 export async function executePage(compiled: CompiledQuery, options: ExecuteOptions): Promise<QueryPage> {
-  const frame = frameFor(compiled, options.parameters);
+  const frame = frameFor(compiled, options.parameters, options.environment);
   const window = windowOf(compiled, frame);
   const start: Continuation =
     options.continuation === undefined

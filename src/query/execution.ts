@@ -2,11 +2,13 @@ import type { JsonObject } from '../base/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { Frame } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
+import type { QueryEnvironment } from './environment.ts';
 import type { IndexCoverage } from './plan.ts';
 import type { QuerySource, QuerySpec, SourceItem } from './source.ts';
 
 export interface ExecuteOptions {
   readonly parameters: QuerySpec['parameters'];
+  readonly environment: QueryEnvironment;
   /** Read from, never closed. */
   readonly source: QuerySource;
   readonly indexer: IndexCoverage;

@@ -1,6 +1,7 @@
 /** Queries: from text to a syntax tree, to a plan over the indexes, to pages of rows. */
 export { isServableAcrossPartitions, planForClient } from './client-plan.ts';
 export { type CompiledQuery, compileQuery } from './compiled-query.ts';
+export { beginEnvironment, type QueryEnvironment } from './environment.ts';
 export { executePage } from './execute.ts';
 export type { ExecuteOptions, QueryPage } from './execution.ts';
 export { evaluateOverResources, matchesCondition } from './resource-query.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DatabaseError } from '../errors/index.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
 import { parseQuery } from './parser.ts';
 import { printQuery } from './printer.ts';
 import { evaluateOverResources } from './resource-query.ts';
@@ -233,7 +234,7 @@ test('no scrambled text does anything but run or fail as a bad request', () => {
     if (!isQuery(text)) continue;
     parsed++;
     try {
-      evaluateOverResources({ query: text, parameters: [{ name: '@n', value: 1 }] }, ITEMS);
+      evaluateOverResources({ query: text, parameters: [{ name: '@n', value: 1 }] }, ITEMS, NO_ENVIRONMENT);
       executed++;
     } catch (error) {
       expect(error, text).toBeInstanceOf(DatabaseError);

@@ -76,7 +76,7 @@ class KeyFinder {
   }
 
   find(expression: Expression): Keys {
-    if (isLiteral(expression, true)) return this.#valueOf(expression) === true ? ALL_KEYS : [];
+    if (isLiteral(expression, 'parameters')) return this.#valueOf(expression) === true ? ALL_KEYS : [];
     switch (expression.kind) {
       case 'logical':
         return expression.operator === 'AND'
@@ -89,12 +89,12 @@ class KeyFinder {
       case 'binary': {
         const { operator, left, right } = expression;
         if (operator !== '=') return ALL_KEYS;
-        if (isLiteral(right, true)) return this.#keysOf(left, [this.#valueOf(right)]);
-        return isLiteral(left, true) ? this.#keysOf(right, [this.#valueOf(left)]) : ALL_KEYS;
+        if (isLiteral(right, 'parameters')) return this.#keysOf(left, [this.#valueOf(right)]);
+        return isLiteral(left, 'parameters') ? this.#keysOf(right, [this.#valueOf(left)]) : ALL_KEYS;
       }
       case 'in': {
         const { operand, items, negated } = expression;
-        if (negated || !items.every((item) => isLiteral(item, true))) return ALL_KEYS;
+        if (negated || !items.every((item) => isLiteral(item, 'parameters'))) return ALL_KEYS;
         return this.#keysOf(
           operand,
           items.map((item) => this.#valueOf(item)),

@@ -2,6 +2,7 @@ import { bench, describe } from 'vitest';
 import type { JsonObject } from '../base/index.ts';
 import { compileIndexingPolicy } from '../index/index.ts';
 import { compileQuery, compileTree } from './compiled-query.ts';
+import { NO_ENVIRONMENT } from './environment.ts';
 import { executePage } from './execute.ts';
 import { parseQuery } from './parser.ts';
 import type { QuerySource } from './source.ts';
@@ -41,6 +42,7 @@ describe(`a query of ${TEXT.length} characters`, () => {
 
 describe('50 whole items by an equality', () => {
   const options = {
+    environment: NO_ENVIRONMENT,
     parameters: [{ name: '@kind', value: 'user' }],
     source,
     indexer,

@@ -10,6 +10,7 @@ import {
   refuseUnsupportedFrom,
   windowOf,
 } from './compiled-query.ts';
+import type { QueryEnvironment } from './environment.ts';
 import { compilePredicate, type Predicate } from './evaluate.ts';
 import { parseCondition } from './parser.ts';
 import type { QuerySpec } from './source.ts';
@@ -21,9 +22,13 @@ import { compareForOrder, type Value } from './values.ts';
  * row.
  * @throws DatabaseError `BadRequest` as `compileQuery`, and for counts that are none.
  */
-export function evaluateOverResources(spec: QuerySpec, resources: readonly JsonObject[]): string[] {
+export function evaluateOverResources(
+  spec: QuerySpec,
+  resources: readonly JsonObject[],
+  environment: QueryEnvironment,
+): string[] {
   const compiled = compileQuery(spec.query);
-  const frame = frameFor(compiled, spec.parameters);
+  const frame = frameFor(compiled, spec.parameters, environment);
   const { skip, take } = windowOf(compiled, frame);
   const kept = keptRows(compiled, frame, resources);
   if (compiled.aggregates.length > 0)
@@ -86,13 +91,13 @@ const conditions = new WeightedCache<string, Predicate>(200_000);
  * holds.
  * @throws DatabaseError `BadRequest` when the text is no condition.
  */
-export function matchesCondition(text: string, item: JsonObject): boolean {
+export function matchesCondition(text: string, item: JsonObject, environment: QueryEnvironment): boolean {
   let predicate = conditions.get(text);
   if (predicate === undefined) {
     predicate = compileCondition(text);
     conditions.set(text, predicate, text.length + 200);
   }
-  return predicate({ slots: [item], parameters: [], aggregates: [] });
+  return predicate({ slots: [item], parameters: [], aggregates: [], environment });
 }
 
 function compileCondition(text: string): Predicate {

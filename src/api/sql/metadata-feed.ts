@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/index.ts';
-import { evaluateOverResources } from '../../query/index.ts';
+import { beginEnvironment, evaluateOverResources } from '../../query/index.ts';
 import type { HttpResponse } from '../../runtime/index.ts';
 import type { Exchange } from './exchange.ts';
 import { feedBody, type Page, resourcePage, resultPage } from './feed.ts';
@@ -32,9 +32,10 @@ export function metadataFeed(
     continuation: headerOf(request, 'x-ms-continuation'),
   };
   let page: Page;
-  if (isQuery(request))
-    page = resultPage(evaluateOverResources(querySpecOf(request), feed.resources), pageRequest);
-  else if (feed.isWhole === true) page = { rows: feed.resources.map(toText), continuation: undefined };
+  if (isQuery(request)) {
+    const environment = beginEnvironment(exchange.service.runtime);
+    page = resultPage(evaluateOverResources(querySpecOf(request), feed.resources, environment), pageRequest);
+  } else if (feed.isWhole === true) page = { rows: feed.resources.map(toText), continuation: undefined };
   else page = resourcePage(feed.resources, pageRequest);
   const headers = [
     ...commonHeaders(exchange, METADATA_CHARGE.feed),

@@ -1,6 +1,6 @@
-import { isJsonObject } from '../base/index.ts';
+import { isJsonObject } from '../../base/index.ts';
+import { isPrimitive, type Value } from '../values.ts';
 import { type BuiltInFunction, builtIn } from './built-in-function.ts';
-import { isPrimitive, type Value } from './values.ts';
 
 function typeCheck(holds: (value: Value) => boolean): BuiltInFunction {
   return builtIn(1, 1, holds);

@@ -1,6 +1,6 @@
-import { isJsonObject, type Json } from '../base/index.ts';
+import { isJsonObject, type Json } from '../../base/index.ts';
+import { deepEqual, type Value } from '../values.ts';
 import { ARRAY_LENGTH_MAX, type BuiltInFunction, builtIn } from './built-in-function.ts';
-import { deepEqual, type Value } from './values.ts';
 
 /**
  * Whether every member of `part` is in `whole`, at every depth; elements of arrays must equal one another.

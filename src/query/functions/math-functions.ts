@@ -1,5 +1,5 @@
+import type { Value } from '../values.ts';
 import { type BuiltInFunction, builtIn, finite } from './built-in-function.ts';
-import type { Value } from './values.ts';
 
 function ofNumber(evaluate: (x: number) => number): BuiltInFunction {
   return builtIn(1, 1, (x) => (typeof x === 'number' ? finite(evaluate(x)) : undefined));

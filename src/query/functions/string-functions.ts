@@ -1,5 +1,5 @@
+import type { Value } from '../values.ts';
 import { type BuiltInFunction, builtIn, joined, TEXT_LENGTH_MAX } from './built-in-function.ts';
-import type { Value } from './values.ts';
 
 /** Longest text that REPLICATE makes, in UTF-16 units. */
 const REPLICATED_LENGTH_MAX = 10_000;
