@@ -1,6 +1,18 @@
-/** How JSON values become ordered keys, and which paths of an item have them. */
+/** How JSON values become ordered keys, which paths of an item have them, and how postings are packed. */
 export { type Coverage, compileIndexingPolicy, type Indexer } from './indexer.ts';
 export { ARRAY_ELEMENT, type PathSegment, pathId } from './path-id.ts';
+export type { TermText } from './postings/posting-block.ts';
+export { PostingGatherer } from './postings/posting-gatherer.ts';
+export { PostingMerge, type TermPart } from './postings/posting-merge.ts';
+export {
+  decodeFences,
+  encodeFences,
+  type Fences,
+  RunBuilder,
+  soleFence,
+  sumOf,
+} from './postings/posting-run.ts';
+export { type PostingRange, RunCursor } from './postings/run-cursor.ts';
 export { decodeIndexValue, encodedValueLength, encodeIndexValue, isExact } from './value-encoding.ts';
 export {
   allRange,

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from '../base/index.ts';
 import type { IndexingPolicy } from '../resource/index.ts';
 import { ARRAY_ELEMENT, childPathId, PATH_ID_BYTES, type PathSegment, ROOT_PATH_ID } from './path-id.ts';
 import { compileRules, type PathRules } from './path-rules.ts';
+import type { TermText } from './postings/posting-block.ts';
 import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encoding.ts';
 
 export interface Coverage {
@@ -23,7 +24,7 @@ export interface Indexer {
    * The item's index entries, each once: path id, then encoded value. Objects and arrays have an entry of
    * their own beside those of what they hold. Depends on nothing but the policy and the item.
    */
-  terms(item: JsonObject): Buffer[];
+  terms(item: JsonObject): TermText[];
   coverage(segments: readonly PathSegment[]): Coverage;
 }
 
@@ -73,7 +74,7 @@ class PathIndexer implements Indexer {
     this.#root = this.#build(rules, ROOT_PATH_ID, false);
   }
 
-  terms(item: JsonObject): Buffer[] {
+  terms(item: JsonObject): TermText[] {
     if (this.#learned > LEARNED_NODES_MAX) this.#forget();
     this.#items += 1;
     this.#sink.length = 0;
@@ -186,11 +187,11 @@ class PathIndexer implements Indexer {
     this.#ends.push(sink.length);
   }
 
-  #takeTerms(): Buffer[] {
-    const bytes = Buffer.from(this.#sink.bytes.subarray(0, this.#sink.length));
+  #takeTerms(): TermText[] {
+    const { bytes } = this.#sink;
     let start = 0;
     return this.#ends.map((end) => {
-      const term = bytes.subarray(start, end);
+      const term = bytes.toString('latin1', start, end);
       start = end;
       return term;
     });

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../base/index.ts';
-import type { Indexer } from '../index/index.ts';
+import type { Indexer, TermText } from '../index/index.ts';
 import type { HeldItem } from './item-cache.ts';
 
 /** An item that the store does not hold in its newest state. */
@@ -12,14 +12,14 @@ export interface DirtyItem {
   /** The visible item parsed, when whoever wrote it had it at hand. */
   parsed: JsonObject | undefined;
   /** Its index terms, once somebody asked for them: see `termsOfDirty`. */
-  terms: readonly Buffer[] | undefined;
+  terms: readonly TermText[] | undefined;
 }
 
 /**
  * Index terms of what is visible of a dirty item. Worked out late: of an item that is written again and again
  * only the last version is ever indexed.
  */
-export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): readonly Buffer[] {
+export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): readonly TermText[] {
   const { visible } = dirty.item;
   if (visible === undefined) return [];
   dirty.terms ??= indexer.terms(dirty.parsed ?? parseBody(visible.body));

@@ -1,4 +1,4 @@
-import { assert } from '../base/index.ts';
+import { assert, WeightedCache } from '../base/index.ts';
 import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
@@ -6,6 +6,8 @@ import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts
 import type { QuerySource } from '../query/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
+import { IndexCompactor } from './index-compactor.ts';
+import type { BlockCache } from './index-reader.ts';
 import { ItemCache } from './item-cache.ts';
 import { Partition } from './partition.ts';
 import { openSource } from './partition-source.ts';
@@ -31,11 +33,15 @@ export interface PartitionHostOptions {
 
 /** Few enough that queries can go through all dirty items, enough that a batch is worth its sync. */
 const BATCH_ITEMS = 1024;
+/** Blocks of indexes are kept in memory up to this part of what items may take, beside them. */
+const BLOCK_CACHE_SHARE = 4;
 
 /** All physical partitions of one region's node: they share its log, store, cache and feeder. */
 export class PartitionHost implements PartitionTable {
   readonly #options: PartitionHostOptions;
   readonly #cache: ItemCache;
+  readonly #blocks: BlockCache;
+  readonly #compactor: IndexCompactor;
   readonly #feeder: ViewFeeder;
   readonly #partitions = new Map<PartitionNumber, Partition>();
   readonly #openedListeners = new Set<(number: PartitionNumber) => void>();
@@ -46,7 +52,16 @@ export class PartitionHost implements PartitionTable {
   constructor(options: PartitionHostOptions) {
     this.#options = options;
     this.#cache = new ItemCache(options.cacheBytesMax);
-    this.#feeder = new ViewFeeder({ ...options, batchItems: options.batchItems ?? BATCH_ITEMS });
+    this.#blocks = new WeightedCache(options.cacheBytesMax / BLOCK_CACHE_SHARE);
+    this.#compactor = new IndexCompactor({
+      ...options,
+      onMerged: (partition) => this.#feeder.markMerged(partition),
+    });
+    this.#feeder = new ViewFeeder({
+      ...options,
+      batchItems: options.batchItems ?? BATCH_ITEMS,
+      compactor: this.#compactor,
+    });
     this.#removeLogListener = options.log.onDurable((numbers) => this.#logAdvanced(numbers));
   }
 
@@ -109,6 +124,7 @@ export class PartitionHost implements PartitionTable {
     for (const listener of this.#droppedListeners) listener(number);
     // A batch under way may still hold keys of it; later ones will not.
     await this.#feeder.batchEnd();
+    await this.#compactor.leave(partition);
     await this.forget(number);
   }
 
@@ -134,7 +150,7 @@ export class PartitionHost implements PartitionTable {
   }
 
   openSource(partition: Partition): Promise<QuerySource> {
-    return openSource(partition, this.#options.store);
+    return openSource(partition, this.#options.store, this.#blocks);
   }
 
   /**
@@ -183,6 +199,7 @@ export class PartitionHost implements PartitionTable {
     await this.#feeder.drain();
     this.#endAll();
     await this.#feeder.stop();
+    await this.#compactor.stop();
     this.#removeLogListener();
   }
 
@@ -196,5 +213,6 @@ export class PartitionHost implements PartitionTable {
     this.#endAll();
     this.#removeLogListener();
     await this.#feeder.stop();
+    await this.#compactor.stop();
   }
 }

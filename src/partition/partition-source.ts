@@ -2,7 +2,8 @@
  * What queries read: the store's snapshot, corrected by the items that were dirty at that same moment.
  * A dirty item hides whatever the store has under its old number, and shows itself under its new one.
  */
-import { compareBytes } from '../base/index.ts';
+import { assert } from '../base/index.ts';
+import type { TermPart, TermText } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import type {
   ItemNumber,
@@ -16,29 +17,26 @@ import type {
 import type { EpkRange } from '../resource/index.ts';
 import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
 import { termsOfDirty } from './dirty-item.ts';
+import { type BlockCache, IndexReader, type PostingScan } from './index-reader.ts';
+import { decodeManifest, keyBound, keyOfTerm, type Manifest } from './index-runs.ts';
 import type { PartitionCache } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import type { Partition } from './partition.ts';
 import { decodeDocument } from './record.ts';
-import {
-  boundKey,
-  documentKey,
-  indexPosting,
-  kindEnd,
-  partitionKeyPosting,
-  postingEpk,
-  postingValue,
-  trailingNumber,
-} from './store-key.ts';
+import { documentKey, kindEnd, manifestKey, trailingNumber } from './store-key.ts';
 
 /** Items met by a scan of numbers and kept for the load that is likely to follow. */
 const MET_MAX = 1024;
 
-type DirtyVisible = SourceItem & { readonly terms: () => readonly Buffer[] };
+type DirtyVisible = SourceItem & { readonly terms: () => readonly TermText[] };
 
 /** Opens a source on the newest state; it is given out once all of that state is durable. */
-export async function openSource(partition: Partition, store: Store): Promise<QuerySource> {
-  const source = new PartitionSource(partition, store);
+export async function openSource(
+  partition: Partition,
+  store: Store,
+  blocks: BlockCache,
+): Promise<QuerySource> {
+  const source = new PartitionSource(partition, store, blocks);
   try {
     await partition.settled(partition.applied.lsn);
     return source;
@@ -53,6 +51,10 @@ class PartitionSource implements QuerySource {
   readonly #snapshot: StoreSnapshot;
   readonly #cache: PartitionCache;
   readonly #lsn: Lsn;
+  readonly #blocks: BlockCache;
+  /** Manifests that the snapshot may have; one, unless a batch was being written when it was taken. */
+  readonly #manifests: readonly [Manifest, ...Manifest[]];
+  #index: IndexReader | undefined;
   /** Dirty items that are visible, by number. */
   readonly #dirty = new Map<ItemNumber, DirtyVisible>();
   /** Numbers under which the store shows something that is no longer so. */
@@ -60,8 +62,11 @@ class PartitionSource implements QuerySource {
   /** Items that a scan of numbers met on its way, for the `load` that will follow. */
   readonly #met = new Map<ItemNumber, SourceItem>();
 
-  constructor(partition: Partition, store: Store) {
+  constructor(partition: Partition, store: Store, blocks: BlockCache) {
     this.#number = partition.number;
+    this.#blocks = blocks;
+    const { committed, pending } = partition.index;
+    this.#manifests = pending === undefined ? [committed] : [committed, pending];
     this.#snapshot = store.snapshot();
     this.#cache = partition.cache;
     this.#lsn = partition.applied.lsn;
@@ -85,40 +90,47 @@ class PartitionSource implements QuerySource {
     }
   }
 
+  get #reader(): IndexReader {
+    this.#index ??= new IndexReader(this.#number, this.#snapshot, this.#manifest(), this.#blocks);
+    return this.#index;
+  }
+
+  /** The manifest that the snapshot has. */
+  #manifest(): Manifest {
+    const [committed, pending] = this.#manifests;
+    if (pending === undefined) return committed;
+    const stored = this.#snapshot.get(manifestKey(this.#number));
+    return stored !== undefined && decodeManifest(stored).version === pending.version ? pending : committed;
+  }
+
   scanIndex(scan: {
     pathId: Uint8Array;
     range: ValueRange;
     reverse?: boolean;
     after?: Posting;
   }): PostingCursor {
-    const { pathId, range, after } = scan;
+    const { after } = scan;
     const reverse = scan.reverse === true;
-    const from = boundKey(this.#number, 'x', pathId, range.from);
-    const to = boundKey(this.#number, 'x', pathId, range.to);
-    const edge = after && indexPosting(this.#number, Buffer.concat([pathId, after.value]), after.number);
-    const stored = this.#snapshot.scan({
-      from: edge !== undefined && !reverse ? Buffer.concat([edge, Buffer.alloc(1)]) : from,
-      to: edge !== undefined && reverse ? edge : to,
-      reverse,
-    });
-    const extra = this.#dirtyPostings(pathId, range, after, reverse);
-    const postings = new ConvertedCursor(stored, (key) => this.#posting(key, pathId.length));
-    return new MergedCursor(postings, extra, reverse ? (a, b) => comparePostings(b, a) : comparePostings);
+    const path = textOf(scan.pathId);
+    const range = { from: path + textOf(scan.range.from), to: path + textOf(scan.range.to) };
+    const place = after && { term: path + textOf(after.value), number: after.number };
+    const extra = this.#dirtyPostings(range, place, reverse);
+    const parts = this.#reader.scan({ ...range, reverse, ...(place === undefined ? {} : { after: place }) });
+    const postings = new StoredPostings(parts, this.#hidden);
+    const compare = reverse ? (a: TermPosting, b: TermPosting) => comparePostings(b, a) : comparePostings;
+    return new IndexPostings(new MergedCursor(postings, extra, compare), path.length);
   }
 
   #dirtyPostings(
-    pathId: Uint8Array,
-    range: ValueRange,
-    after: Posting | undefined,
+    range: { readonly from: TermText; readonly to: TermText },
+    after: TermPosting | undefined,
     reverse: boolean,
-  ): Posting[] {
-    const found: Posting[] = [];
-    for (const item of this.#dirty.values()) {
-      for (const term of item.terms()) {
-        if (!startsWith(term, pathId)) continue;
-        const posting = { value: term.subarray(pathId.length), number: item.number };
-        if (compareBytes(posting.value, range.from) < 0 || compareBytes(posting.value, range.to) >= 0)
-          continue;
+  ): TermPosting[] {
+    const found: TermPosting[] = [];
+    for (const { number, terms } of this.#dirty.values()) {
+      for (const term of terms()) {
+        if (term < range.from || term >= range.to) continue;
+        const posting = { term, number };
         if (after !== undefined && comparePostings(posting, after) * (reverse ? -1 : 1) <= 0) continue;
         found.push(posting);
       }
@@ -136,7 +148,7 @@ class PartitionSource implements QuerySource {
     const stored =
       scan.epkRange === undefined
         ? this.#allNumbers(after)
-        : new KeyedNumbers(this.#snapshot, this.#number, scan.epkRange, after, this.#hidden);
+        : new KeyedNumbers(this.#reader, scan.epkRange, after, this.#hidden);
     return new MergedCursor(stored, extra, compareNumbers);
   }
 
@@ -146,11 +158,6 @@ class PartitionSource implements QuerySource {
       to: kindEnd(this.#number, 'd'),
     });
     return new ConvertedCursor(cursor, (key, value) => this.#meet(key, value));
-  }
-
-  #posting(key: Buffer, pathBytes: number): Posting | undefined {
-    const number = trailingNumber(key);
-    return this.#hidden.has(number) ? undefined : { value: postingValue(key, pathBytes), number };
   }
 
   #meet(key: Buffer, value: Buffer): ItemNumber | undefined {
@@ -286,31 +293,97 @@ class ConvertedCursor<T> implements Cursor<T> {
   }
 }
 
+/** A posting as indexes hold it. */
+interface TermPosting {
+  readonly term: TermText;
+  readonly number: ItemNumber;
+}
+
+/** Postings of the store, one by one, without those of hidden items. */
+class StoredPostings implements Cursor<TermPosting> {
+  readonly #scan: PostingScan;
+  readonly #hidden: ReadonlySet<ItemNumber>;
+  #part: TermPart | undefined;
+  #place = 0;
+
+  constructor(scan: PostingScan, hidden: ReadonlySet<ItemNumber>) {
+    this.#scan = scan;
+    this.#hidden = hidden;
+  }
+
+  async next(count: number): Promise<TermPosting[]> {
+    const found: TermPosting[] = [];
+    while (found.length < count) {
+      if (this.#part === undefined) {
+        this.#part = this.#scan.next();
+        this.#place = 0;
+        if (this.#part === undefined) {
+          if (this.#scan.pending === undefined) break;
+          await this.#scan.pending;
+          continue;
+        }
+      }
+      const { term, numbers } = this.#part;
+      const to = Math.min(numbers.length, this.#place + count - found.length);
+      for (let place = this.#place; place < to; place++) {
+        const number = numbers[place] as ItemNumber;
+        assert(number >= 0, 'an index takes away only what it gave');
+        if (!this.#hidden.has(number)) found.push({ term, number });
+      }
+      this.#place = to;
+      if (to === numbers.length) this.#part = undefined;
+    }
+    return found;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Postings in the shape of the query module. */
+class IndexPostings implements PostingCursor {
+  readonly #postings: Cursor<TermPosting>;
+  readonly #pathLength: number;
+
+  constructor(postings: Cursor<TermPosting>, pathLength: number) {
+    this.#postings = postings;
+    this.#pathLength = pathLength;
+  }
+
+  async next(count: number): Promise<Posting[]> {
+    const postings = await this.#postings.next(count);
+    let last: TermText | undefined;
+    let value = NOTHING;
+    return postings.map(({ term, number }) => {
+      // Postings of one value stand together and share it.
+      if (term !== last) value = Buffer.from(term.slice(this.#pathLength), 'latin1');
+      last = term;
+      return { value, number };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#postings.close();
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
 /**
- * Numbers of the items in a range of partition keys. Keys stand by partition key first, so all are
+ * Numbers of the items in a range of partition keys. They stand by partition key first, so all are
  * gathered, then sorted.
  */
 class KeyedNumbers implements Cursor<ItemNumber> {
-  readonly #cursor: StoreCursor;
+  readonly #scan: PostingScan;
   readonly #range: EpkRange;
   readonly #after: ItemNumber;
   readonly #hidden: ReadonlySet<ItemNumber>;
   #numbers: ItemNumber[] | undefined;
   #place = 0;
 
-  constructor(
-    snapshot: StoreSnapshot,
-    partition: PartitionNumber,
-    range: EpkRange,
-    after: ItemNumber,
-    hidden: ReadonlySet<ItemNumber>,
-  ) {
-    const bound = Buffer.from(range.max, 'latin1');
-    this.#cursor = snapshot.scan({
-      from: partitionKeyPosting(partition, range.min, 0),
-      // The key itself may belong to the range's end; what is read is checked, this only bounds the scan.
-      to: boundKey(partition, 'p', bound, Buffer.alloc(1, 0xff)),
-    });
+  constructor(reader: IndexReader, range: EpkRange, after: ItemNumber, hidden: ReadonlySet<ItemNumber>) {
+    this.#scan = reader.scan({ from: keyBound(range.min), to: keyBound(range.max) });
     this.#range = range;
     this.#after = after;
     this.#hidden = hidden;
@@ -324,37 +397,42 @@ class KeyedNumbers implements Cursor<ItemNumber> {
   }
 
   async #gather(): Promise<ItemNumber[]> {
-    const numbers: ItemNumber[] = [];
-    const chunk = 1000;
+    const found: ItemNumber[] = [];
+    let first: TermText | undefined;
+    let isSorted = true;
     for (;;) {
-      const pairs = await this.#cursor.next(chunk);
-      for (const [key] of pairs) {
-        const number = trailingNumber(key);
-        if (number <= this.#after || this.#hidden.has(number)) continue;
-        if (inRange(postingEpk(key), this.#range)) numbers.push(number);
+      const part = this.#scan.next();
+      if (part === undefined) {
+        if (this.#scan.pending === undefined) break;
+        await this.#scan.pending;
+        continue;
       }
-      if (pairs.length < chunk) break;
+      if (!inRange(keyOfTerm(part.term), this.#range)) continue;
+      first ??= part.term;
+      isSorted &&= part.term === first;
+      for (const number of part.numbers) {
+        if (number > this.#after && !this.#hidden.has(number)) found.push(number);
+      }
     }
-    return numbers.sort(compareNumbers);
+    return isSorted ? found : found.sort(compareNumbers);
   }
 
   close(): Promise<void> {
-    return this.#cursor.close();
+    return Promise.resolve();
   }
 }
 
-/** Called for every term of every dirty item: a plain loop beats a view and a native comparison. */
-function startsWith(term: Buffer, prefix: Uint8Array): boolean {
-  for (let place = 0; place < prefix.length; place++) if (term[place] !== prefix[place]) return false;
-  return true;
+function textOf(bytes: Uint8Array): TermText {
+  return asBuffer(bytes).toString('latin1');
 }
 
 function inRange(epk: string, range: EpkRange | undefined): boolean {
   return range === undefined || (epk >= range.min && epk < range.max);
 }
 
-function comparePostings(a: Posting, b: Posting): number {
-  return compareBytes(a.value, b.value) || a.number - b.number;
+function comparePostings(a: TermPosting, b: TermPosting): number {
+  if (a.term === b.term) return a.number - b.number;
+  return a.term < b.term ? -1 : 1;
 }
 
 function compareNumbers(a: number, b: number): number {

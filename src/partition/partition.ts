@@ -25,6 +25,7 @@ import {
 import type { Store } from '../store/index.ts';
 import type { DirtyItem } from './dirty-item.ts';
 import { decodeEntry, type Entry, encodeEntry, peekEntry } from './entry.ts';
+import { decodeManifest, IndexRuns, NO_RUNS } from './index-runs.ts';
 import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
@@ -32,7 +33,7 @@ import { loadItem } from './item-loader.ts';
 import { Positions } from './positions.ts';
 import { decodeDocument, decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
-import { boundKey, documentKey, keyText, kindEnd, positionKey } from './store-key.ts';
+import { boundKey, documentKey, keyText, kindEnd, manifestKey, positionKey } from './store-key.ts';
 import { isUnsettled } from './view-writes.ts';
 import { Waiters, type Waiting } from './waiters.ts';
 
@@ -60,6 +61,8 @@ export interface PartitionOptions {
 
 export class Partition implements ReplicatedPartition {
   readonly number: PartitionNumber;
+  /** What the index in the store consists of. */
+  readonly index: IndexRuns;
   readonly #options: PartitionOptions;
   /** Where the store is. */
   #fed: Position;
@@ -82,6 +85,8 @@ export class Partition implements ReplicatedPartition {
     this.#indexer = options.indexer;
     const stored = options.store.get(positionKey(options.number));
     this.#fed = stored === undefined ? START : decodePosition(stored);
+    const manifest = stored && options.store.get(manifestKey(options.number));
+    this.index = new IndexRuns(manifest === undefined ? NO_RUNS : decodeManifest(manifest));
     this.#applied = { ...this.#fed, vector: this.#fed.vector.clone() };
     this.vector = this.#fed.vector.clone();
     this.#durableLsn = this.#fed.lsn;

@@ -9,12 +9,13 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *   d <number>                  the visible item: its key, the write that it is, its JSON text
  *   k <item key>                the item's number, or its merge state without the visible body
  *   u <item key>                the item's merge state is unsettled: collection has work here
- *   p <epk> 00 <number>         items by partition key
- *   x <path id> <value> <number>  index postings
+ *   r                           the runs that make up the index, oldest first: see index-runs.ts
+ *   f <run>                     what a run of several blocks knows of them
+ *   x <run> <place>             a block of postings
  *
- * Numbers and LSNs are 8 bytes, big-endian, so that keys sort as they count.
+ * Numbers and LSNs are 8 bytes, runs and places 4, all big-endian, so that keys sort as they count.
  */
-export type KeyKind = 'm' | 'c' | 'd' | 'k' | 'u' | 'p' | 'x';
+export type KeyKind = 'm' | 'c' | 'd' | 'k' | 'u' | 'r' | 'f' | 'x';
 
 const PREFIX_BYTES = 5;
 
@@ -67,23 +68,21 @@ export function keyText(key: Buffer): string {
   return key.toString('utf8', PREFIX_BYTES);
 }
 
-export function partitionKeyPosting(partition: PartitionNumber, epk: string, number: number): Buffer {
-  const key = begin(partition, 'p', epk.length + 9);
-  key.write(epk, PREFIX_BYTES, 'latin1');
-  key[PREFIX_BYTES + epk.length] = 0;
-  writeNumber(key, number, PREFIX_BYTES + epk.length + 1);
+export function manifestKey(partition: PartitionNumber): Buffer {
+  return begin(partition, 'r', 0);
+}
+
+export function fencesKey(partition: PartitionNumber, run: number): Buffer {
+  const key = begin(partition, 'f', 4);
+  key.writeUInt32BE(run, PREFIX_BYTES);
   return key;
 }
 
-/** The effective partition key of a `p` key. */
-export function postingEpk(key: Buffer): string {
-  return key.toString('latin1', PREFIX_BYTES, key.length - 9);
-}
-
-export function indexPosting(partition: PartitionNumber, term: Uint8Array, number: number): Buffer {
-  const key = begin(partition, 'x', term.length + 8);
-  key.set(term, PREFIX_BYTES);
-  writeNumber(key, number, PREFIX_BYTES + term.length);
+/** Blocks of one run stand between those of place 0 of the run and of the next. */
+export function blockKey(partition: PartitionNumber, run: number, place: number): Buffer {
+  const key = begin(partition, 'x', 8);
+  key.writeUInt32BE(run, PREFIX_BYTES);
+  key.writeUInt32BE(place, PREFIX_BYTES + 4);
   return key;
 }
 
@@ -107,15 +106,10 @@ export function kindEnd(partition: PartitionNumber, kind: KeyKind): Buffer {
   return key;
 }
 
-/** The number (or LSN) that ends a `c`, `d`, `p` or `x` key. */
+/** The number (or LSN) that ends a `c` or `d` key. */
 export function trailingNumber(key: Buffer): number {
   const offset = key.length - 8;
   return key.readUInt32BE(offset) * 0x1_0000_0000 + key.readUInt32BE(offset + 4);
-}
-
-/** The encoded value of an `x` key whose path id has `pathBytes` bytes; a view. */
-export function postingValue(key: Buffer, pathBytes: number): Buffer {
-  return key.subarray(PREFIX_BYTES + pathBytes, key.length - 8);
 }
 
 /** All keys of a partition lie in [from, to). */

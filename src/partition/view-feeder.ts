@@ -4,13 +4,16 @@
  * durably have, and that the event loop is given back between slices of work.
  */
 import { assert, WeightedCache } from '../base/index.ts';
+import { encodeFences, PostingGatherer, type TermText } from '../index/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Store } from '../store/index.ts';
+import type { Store, StoreBatch } from '../store/index.ts';
 import { type DirtyItem, termsOfDirty } from './dirty-item.ts';
+import type { IndexCompactor } from './index-compactor.ts';
+import { encodeManifest, type IndexRun, newRun } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
-import { checkpointKey, positionKey } from './store-key.ts';
+import { blockKey, checkpointKey, fencesKey, manifestKey, positionKey } from './store-key.ts';
 import { writeViews } from './view-writes.ts';
 
 /** A batch is due when the first item has waited so long. */
@@ -21,6 +24,8 @@ const ITEM_OVERHEAD_BYTES = 3000;
 const RECENT_TERMS = 2048;
 /** Items turned into store writes before the event loop gets its turn. */
 const SLICE_ITEMS = 32;
+/** Items of a run, when a batch has more: making one must not hold up the event loop. */
+const RUN_ITEMS = 1024;
 
 export interface ViewFeederOptions {
   readonly runtime: Runtime;
@@ -29,6 +34,7 @@ export interface ViewFeederOptions {
   readonly dirtyBytesMax: number;
   /** A batch is due when so many items wait. */
   readonly batchItems: number;
+  readonly compactor: IndexCompactor;
   /** The store failed: nothing more will be fed. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -41,7 +47,7 @@ interface Feed {
 
 export class ViewFeeder {
   readonly #options: ViewFeederOptions;
-  readonly #recentTerms = new WeightedCache<string, readonly Buffer[]>(RECENT_TERMS);
+  readonly #recentTerms = new WeightedCache<string, readonly TermText[]>(RECENT_TERMS);
   #waiting = new Set<Partition>();
   #waitingItems = 0;
   #waitingBytes = 0;
@@ -66,6 +72,12 @@ export class ViewFeeder {
     // An item that is written again and again waits once: only its last state will reach the store.
     if (isNew) this.#waitingItems += 1;
     this.#waitingBytes += isNew ? bytes + ITEM_OVERHEAD_BYTES : 0;
+    this.#schedule();
+  }
+
+  /** Takes note that the index of `partition` has a merger to take in. */
+  markMerged(partition: Partition): void {
+    this.#waiting.add(partition);
     this.#schedule();
   }
 
@@ -148,22 +160,11 @@ export class ViewFeeder {
     this.#waitingBytes = 0;
     const batch = this.#options.store.batch();
     const done: Feed[] = [];
-    let sliced = 0;
     for (const feed of feeds) {
-      const { partition, position, changes } = feed;
+      const { partition, position } = feed;
       // A position must be durable in the log before the store may claim it.
       if (!(await isSettled(partition, position))) continue;
-      const indexing = { indexer: partition.indexer, recent: this.#recentTerms };
-      for (const change of changes) {
-        const { stored: before, item: after } = change;
-        const terms = () => termsOfDirty(change, indexing.indexer);
-        writeViews(partition.number, { before, after, terms }, indexing, batch);
-        if (++sliced % SLICE_ITEMS === 0) await this.#turn();
-      }
-      for (const { lsn, vector } of partition.newCheckpoints()) {
-        batch.set(checkpointKey(partition.number, lsn), encodeVector(vector));
-      }
-      batch.set(positionKey(partition.number), encodePosition(position));
+      await this.#writeFeed(feed, batch);
       done.push(feed);
     }
     if (this.#isStopped) {
@@ -171,14 +172,40 @@ export class ViewFeeder {
       return;
     }
     await batch.commit();
+    for (const { partition } of done) this.#options.compactor.settled(partition);
     // Until the partition is told, the items stay dirty and hide what the store has: there is no hurry.
+    let told = 0;
     for (const { partition, position, changes } of done) {
       partition.fedUpTo(position);
       for (const { item } of changes) {
         partition.fedItem(item);
-        if (++sliced % SLICE_ITEMS === 0) await this.#turn();
+        if (++told % SLICE_ITEMS === 0) await this.#turn();
       }
     }
+  }
+
+  async #writeFeed({ partition, position, changes }: Feed, batch: StoreBatch): Promise<void> {
+    const { number, indexer } = partition;
+    const added: IndexRun[] = [];
+    for (let from = 0; from < changes.length; from += RUN_ITEMS) {
+      const postings = new PostingGatherer();
+      const indexing = { indexer, recent: this.#recentTerms, postings };
+      const to = Math.min(changes.length, from + RUN_ITEMS);
+      for (let place = from; place < to; place++) {
+        const change = changes[place] as Feed['changes'][number];
+        const terms = () => termsOfDirty(change, indexer);
+        writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
+        if ((place + 1) % SLICE_ITEMS === 0) await this.#turn();
+      }
+      if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
+    }
+    if (added.length > 0 || partition.index.hasFinished) {
+      batch.set(manifestKey(number), encodeManifest(partition.index.propose(added)));
+    }
+    for (const { lsn, vector } of partition.newCheckpoints()) {
+      batch.set(checkpointKey(number, lsn), encodeVector(vector));
+    }
+    batch.set(positionKey(number), encodePosition(position));
   }
 
   #turn(): Promise<void> {
@@ -206,4 +233,11 @@ function takeFeed(partition: Partition): Feed {
   const position = partition.position();
   assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
   return { partition, position, changes };
+}
+
+function writeRun({ number, index }: Partition, postings: PostingGatherer, batch: StoreBatch): IndexRun {
+  const id = index.takeId();
+  const { fences, bytes } = postings.build((place, block) => batch.set(blockKey(number, id, place), block));
+  if (fences.terms.length > 1) batch.set(fencesKey(number, id), encodeFences(fences));
+  return newRun(id, fences, bytes);
 }

@@ -1,13 +1,14 @@
 import type { WeightedCache } from '../base/index.ts';
-import type { Indexer } from '../index/index.ts';
+import type { Indexer, PostingGatherer, TermText } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import { isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
+import { keyTerm } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import { encodeDocument, encodeState } from './record.ts';
-import { documentKey, indexPosting, partitionKeyPosting, stateKey, unsettledKey } from './store-key.ts';
+import { documentKey, stateKey, unsettledKey } from './store-key.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -16,7 +17,7 @@ export interface ItemChange {
   readonly before: HeldItem | undefined;
   readonly after: HeldItem;
   /** Index terms of `after`. */
-  readonly terms: () => readonly Buffer[];
+  readonly terms: () => readonly TermText[];
 }
 
 /** How items become index terms. */
@@ -26,7 +27,9 @@ export interface Indexing {
    * Terms of writes that were fed not long ago, by the writes' names: what is replaced often is parsed once
    * for each version, not twice.
    */
-  readonly recent: WeightedCache<string, readonly Buffer[]>;
+  readonly recent: WeightedCache<string, readonly TermText[]>;
+  /** Where postings go. */
+  readonly postings: PostingGatherer;
 }
 
 /** Appends the store writes that bring the views of one item from `before` to `after`. */
@@ -41,19 +44,17 @@ export function writeViews(
   const old = before?.visible;
   const now = after.visible;
   if (old === now) return;
-  const epk = epkOf(after.key);
+  const { postings } = indexing;
   const moved = old !== undefined && now !== undefined && old.incarnation !== now.incarnation;
   if (old !== undefined && (now === undefined || moved)) {
     batch.set(documentKey(partition, old.incarnation), undefined);
-    batch.set(partitionKeyPosting(partition, epk, old.incarnation), undefined);
+    postings.remove(keyTerm(epkOf(after.key)), old.incarnation);
   }
   if (now !== undefined) {
     batch.set(documentKey(partition, now.incarnation), encodeDocument(after.key, now));
-    if (old === undefined || moved) {
-      batch.set(partitionKeyPosting(partition, epk, now.incarnation), NOTHING);
-    }
+    if (old === undefined || moved) postings.add(keyTerm(epkOf(after.key)), now.incarnation);
   }
-  writePostings(partition, change, indexing, batch);
+  writePostings(partition, change, indexing);
 }
 
 function writeState(
@@ -82,24 +83,23 @@ function writeState(
 function writePostings(
   partition: PartitionNumber,
   change: ItemChange,
-  { indexer, recent }: Indexing,
-  batch: StoreBatch,
+  { indexer, recent, postings }: Indexing,
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
-  let gone: readonly Buffer[] =
+  let gone: readonly TermText[] =
     old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
-  let fresh: readonly Buffer[] = now === undefined ? [] : change.terms();
+  let fresh: readonly TermText[] = now === undefined ? [] : change.terms();
   if (old !== undefined) recent.delete(nameOf(partition, old));
   if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
   if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
     [gone, fresh] = differingTerms(gone, fresh);
   }
   if (old !== undefined) {
-    for (const term of gone) batch.set(indexPosting(partition, term, old.incarnation), undefined);
+    for (const term of gone) postings.remove(term, old.incarnation);
   }
   if (now !== undefined) {
-    for (const term of fresh) batch.set(indexPosting(partition, term, now.incarnation), NOTHING);
+    for (const term of fresh) postings.add(term, now.incarnation);
   }
 }
 
@@ -113,30 +113,24 @@ function nameOf(partition: PartitionNumber, { dot }: StoredPut): string {
  * were, and then their terms stand at the same places; only what is left after pairing those off is looked
  * up.
  */
-function differingTerms(old: readonly Buffer[], now: readonly Buffer[]): [Buffer[], Buffer[]] {
-  const oldLeft: Buffer[] = [];
-  const nowLeft: Buffer[] = [];
+function differingTerms(old: readonly TermText[], now: readonly TermText[]): [TermText[], TermText[]] {
+  const oldLeft: TermText[] = [];
+  const nowLeft: TermText[] = [];
   const longer = Math.max(old.length, now.length);
   for (let place = 0; place < longer; place++) {
     const a = old[place];
     const b = now[place];
-    if (a !== undefined && b !== undefined && a.equals(b)) continue;
+    if (a === b) continue;
     if (a !== undefined) oldLeft.push(a);
     if (b !== undefined) nowLeft.push(b);
   }
-  const inOld = new Set(oldLeft.map(textOf));
-  const inNow = new Set(nowLeft.map(textOf));
-  return [
-    oldLeft.filter((term) => !inNow.has(textOf(term))),
-    nowLeft.filter((term) => !inOld.has(textOf(term))),
-  ];
+  if (oldLeft.length === 0 || nowLeft.length === 0) return [oldLeft, nowLeft];
+  const inOld = new Set(oldLeft);
+  const inNow = new Set(nowLeft);
+  return [oldLeft.filter((term) => !inNow.has(term)), nowLeft.filter((term) => !inOld.has(term))];
 }
 
-function textOf(term: Buffer): string {
-  return term.toString('latin1');
-}
-
-function termsOf(put: StoredPut, indexer: Indexer): Buffer[] {
+function termsOf(put: StoredPut, indexer: Indexer): TermText[] {
   return indexer.terms(parseBody(put.body));
 }
 

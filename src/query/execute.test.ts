@@ -46,10 +46,10 @@ class ArraySource implements QuerySource {
       const epk = String(object.pk ?? '');
       this.items.set(number, { number, epk, object, text: Buffer.from(JSON.stringify(object)) });
       for (const term of this.indexer.terms(object)) {
-        const key = term.toString('latin1', 0, 8);
+        const key = term.slice(0, 8);
         const list = this.#postings.get(key) ?? [];
         this.#postings.set(key, list);
-        list.push({ value: term.subarray(8), number });
+        list.push({ value: Buffer.from(term.slice(8), 'latin1'), number });
       }
     });
     for (const list of this.#postings.values()) list.sort(comparePostings);

@@ -48,6 +48,9 @@ interface Open {
 const CACHE_BYTES = 96 << 20;
 const DIRTY_BYTES = 96 << 20;
 
+/** 2: postings in packed runs. What an older program left is built anew from the log. */
+const STORE_FORMAT = 2;
+
 /** A store that fails again so soon after it was opened anew is not worth another try: it is built anew. */
 const AGAIN_MS = 60_000;
 
@@ -174,7 +177,7 @@ export class LocalRegion {
   async #openStore(): Promise<Store> {
     const { disk, paths } = this.#options;
     await disk.makeDirectory(paths.root);
-    const options = { directory: paths.store };
+    const options = { directory: paths.store, formatVersion: STORE_FORMAT };
     try {
       return await openLevelStore(options);
     } catch (error) {
