@@ -121,7 +121,7 @@ describe('the runs of an index', () => {
           node.partition.write(key, () => ({
             kind: 'put',
             priority: undefined,
-            render: () => ({ body, parsed: undefined }),
+            render: () => ({ body }),
           })),
         );
       }
