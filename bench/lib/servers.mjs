@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { memory } from './process-figures.mjs';
 import { call } from './wire.mjs';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/cli/launch.cjs', import.meta.url));
 const TARGETS = fileURLToPath(new URL('../targets/', import.meta.url));
 const START_MS_MAX = 120_000;
 const ALL_REGIONS = ['West US', 'North Europe', 'Southeast Asia'];
