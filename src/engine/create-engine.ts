@@ -46,7 +46,7 @@ export function createEngine(options: EngineOptions): EngineParts {
     },
     region,
     items: createItems(options, containers, options.forwarder),
-    resources: createResources({ runtime: options.runtime, directory, containers, partitions }),
+    resources: createResources({ runtime: options.runtime, region, directory, containers, partitions }),
   };
   return {
     engine,

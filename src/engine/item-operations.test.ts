@@ -288,6 +288,19 @@ describe('one write region', () => {
     expect((await read(b, 'i')).status).toBe(200);
   });
 
+  test('the others refuse changes of metadata too', async () => {
+    const { resources } = b.engine;
+    const container = resources.readContainer(PATH);
+    expect(await refusal(resources.createDatabase({ id: 'new' }, undefined))).toBe('WriteForbidden');
+    expect(
+      await refusal(resources.createContainer(PATH.database, { ...container, id: 'new' }, undefined)),
+    ).toBe('WriteForbidden');
+    expect(await refusal(resources.replaceContainer(PATH, container))).toBe('WriteForbidden');
+    expect(await refusal(resources.deleteContainer(PATH))).toBe('WriteForbidden');
+    expect(await refusal(resources.deleteDatabase(PATH.database))).toBe('WriteForbidden');
+    expect(a.engine.resources.listDatabases()).toHaveLength(1);
+  });
+
   test('the write region ignores tokens: it has everything by definition', async () => {
     const made = await a.items.create(writing({ id: 'i', pk: 'p' }, { sessionToken: '0:1#9#1=9#2=0' }));
     expect(made.status).toBe(201);

@@ -1,6 +1,8 @@
 /** Databases, containers, ranges and offers as clients see them, and the commands that change them. */
 import type {
   AccountState,
+  Command,
+  CommandResult,
   ContainerRecord,
   DatabaseRecord,
   Directory,
@@ -23,10 +25,13 @@ import type { Runtime } from '../runtime/index.ts';
 import type { Containers } from './containers.ts';
 import type { ContainerPath, Resources } from './engine.ts';
 import { ownerNotFound, type RegionPartitions } from './region-partitions.ts';
+import { checkWriteRole } from './request-gate.ts';
 import { refuseUnsupported } from './unsupported-policies.ts';
 
 export interface ResourcesOptions {
   readonly runtime: Runtime;
+  /** The one that this face belongs to. */
+  readonly region: string;
   readonly directory: Directory;
   readonly containers: Containers;
   readonly partitions: RegionPartitions;
@@ -38,12 +43,14 @@ export function createResources(options: ResourcesOptions): Resources {
 
 class AccountResources implements Resources {
   readonly #runtime: Runtime;
+  readonly #region: string;
   readonly #directory: Directory;
   readonly #containers: Containers;
   readonly #partitions: RegionPartitions;
 
   constructor(options: ResourcesOptions) {
     this.#runtime = options.runtime;
+    this.#region = options.region;
     this.#directory = options.directory;
     this.#containers = options.containers;
     this.#partitions = options.partitions;
@@ -51,6 +58,12 @@ class AccountResources implements Resources {
 
   get #state(): AccountState {
     return this.#directory.state;
+  }
+
+  /** Every change of metadata is a write, and only write regions take those. */
+  async #execute<C extends Command>(command: C): Promise<CommandResult<C>> {
+    checkWriteRole(this.#state, this.#region);
+    return this.#directory.execute(command);
   }
 
   // --- databases ---------------------------------------------------------------------------------------
@@ -66,7 +79,7 @@ class AccountResources implements Resources {
   async createDatabase(body: JsonObject, throughput: Throughput | undefined): Promise<JsonObject> {
     const id = checkResourceId(body.id);
     return databaseBody(
-      await this.#directory.execute({
+      await this.#execute({
         kind: 'createDatabase',
         id,
         throughput,
@@ -77,7 +90,7 @@ class AccountResources implements Resources {
 
   async deleteDatabase(database: string, ifMatch?: string): Promise<void> {
     const { rid } = this.#containers.database(database);
-    await this.#directory.execute({ kind: 'deleteDatabase', rid, ifMatch });
+    await this.#execute({ kind: 'deleteDatabase', rid, ifMatch });
   }
 
   databaseRid(database: string): string {
@@ -108,7 +121,7 @@ class AccountResources implements Resources {
     const definition = normalizeContainer(body);
     refuseUnsupported(definition);
     const timeMs = this.#runtime.nowMs();
-    const record = await this.#directory.execute({
+    const record = await this.#execute({
       kind: 'createContainer',
       databaseRid,
       definition,
@@ -133,13 +146,13 @@ class AccountResources implements Resources {
     }
     const timeMs = this.#runtime.nowMs();
     return containerResource(
-      await this.#directory.execute({ kind: 'replaceContainer', rid: old.rid, definition, ifMatch, timeMs }),
+      await this.#execute({ kind: 'replaceContainer', rid: old.rid, definition, ifMatch, timeMs }),
     );
   }
 
   async deleteContainer(path: ContainerPath, ifMatch?: string): Promise<void> {
     const { rid } = this.#containers.container(path);
-    await this.#directory.execute({ kind: 'deleteContainer', rid, ifMatch });
+    await this.#execute({ kind: 'deleteContainer', rid, ifMatch });
   }
 
   listPartitionKeyRanges(path: ContainerPath): JsonObject[] {
@@ -201,9 +214,7 @@ class AccountResources implements Resources {
     }
     const throughput = throughputOfOffer(body);
     const timeMs = this.#runtime.nowMs();
-    return this.#offerBody(
-      await this.#directory.execute({ kind: 'replaceOffer', rid: offer.rid, throughput, timeMs }),
-    );
+    return this.#offerBody(await this.#execute({ kind: 'replaceOffer', rid: offer.rid, throughput, timeMs }));
   }
 
   #offer(rid: string): OfferRecord {
