@@ -25,7 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   account: ['resource', 'log', 'store', 'causality', 'runtime'],
   replication: ['partition', 'log', 'causality', 'runtime'],
   partition: ['merge', 'query', 'index', 'resource', 'log', 'store', 'causality', 'runtime'],
-  merge: ['causality'],
+  merge: ['resource', 'causality'],
   query: ['index', 'script', 'resource'],
   index: ['resource'],
   script: ['resource', 'runtime'],

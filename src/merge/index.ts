@@ -9,7 +9,8 @@ export {
   type ItemState,
   isSettled,
   liveIncarnations,
+  patchBase,
   type StoredPut,
   visiblePut,
 } from './item-state.ts';
-export type { Delete, Incarnation, ItemOperation, Put } from './operation.ts';
+export type { Delete, Incarnation, ItemOperation, Patch, Put } from './operation.ts';

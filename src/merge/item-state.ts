@@ -23,7 +23,7 @@ export interface ItemState {
 }
 
 /** A put without its context, which is no longer needed once it is applied. */
-export type StoredPut = Omit<Put, 'kind' | 'context'>;
+export type StoredPut = Omit<Put, 'kind' | 'context' | 'patch'>;
 
 /** An incarnation that was deleted. */
 export interface DeadIncarnation {
@@ -61,6 +61,15 @@ export function liveIncarnations(state: ItemState): Incarnation[] {
   return [...new Set(state.siblings.map((sibling) => sibling.incarnation))].sort((a, b) => a - b);
 }
 
+/**
+ * What a patch of the visible item has for its base; undefined when the item is in a conflict of whole
+ * writes, which a patch resolves like any other whole write.
+ */
+export function patchBase(state: ItemState): Dot | undefined {
+  const [only, ...others] = state.siblings;
+  return others.length === 0 ? only?.dot : undefined;
+}
+
 /** Whether nothing but the visible put needs to be remembered: the state of nearly every item. */
 export function isSettled(state: ItemState): boolean {
   return state.siblings.length === 1 && state.dead.length === 0;
@@ -84,8 +93,8 @@ function applyPut(state: ItemState, put: Put): ItemState {
     );
     return rivals.length === state.siblings.length ? state : { siblings: rivals, dead: state.dead };
   }
-  const { dot, time, incarnation, priority, body } = put;
-  const stored: StoredPut = { dot, time, incarnation, priority, body };
+  const { dot, time, incarnation, priority, ttl, body } = put;
+  const stored: StoredPut = { dot, time, incarnation, priority, ttl, body };
   if (rivals.length === 0) return { siblings: [stored], dead: state.dead };
   return { siblings: [...rivals, stored].sort((a, b) => compareWinners(b, a)), dead: state.dead };
 }

@@ -1,4 +1,5 @@
 import type { Dot, HybridTime, VersionVector } from '../causality/index.ts';
+import type { PathEdit } from '../resource/index.ts';
 
 /**
  * Number of an item's *incarnation*, unique in its partition set: a create makes a new one, a replace keeps
@@ -24,8 +25,20 @@ export interface Put extends Operation {
    * `/_ts`.
    */
   readonly priority: number | undefined;
-  /** The complete item as JSON text; opaque here. */
+  /** The item's own time to live in seconds, -1 for never; undefined when it has none. */
+  readonly ttl?: number | undefined;
+  /** For a write that changed only some places of the item; undefined for one of the whole item. */
+  readonly patch?: Patch | undefined;
+  /** The complete item as JSON text, as its origin showed it after the write. */
   readonly body: Uint8Array;
+}
+
+/** What a partial write did, so that it can be merged with concurrent ones. */
+export interface Patch {
+  /** The whole write that the patched item goes back to: patches merge with patches of the same base only. */
+  readonly base: Dot;
+  /** In the order in which they were applied. */
+  readonly edits: readonly PathEdit[];
 }
 
 /** Ends the incarnations that its origin could see. */

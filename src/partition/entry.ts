@@ -2,49 +2,100 @@ import { assert, ByteReader, ByteWriter } from '../base/index.ts';
 import { type Dot, type HybridTime, VersionVector } from '../causality/index.ts';
 import { LogDamagedError } from '../log/index.ts';
 import type { ItemOperation } from '../merge/index.ts';
+import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
 
 /**
- * One log entry: a replicated write in its one and only form. The bytes that the origin appended are the
- * bytes every region appends, so nothing is decoded and encoded again on the way.
+ * One log entry: a replicated write in its one and only form, or all writes of one transaction. The bytes
+ * that the origin appended are the bytes every region appends, so nothing is decoded and encoded again on the
+ * way, and a transaction is whole wherever it is.
  *
- * Layout: format, kind, origin, n, context, time, item key, then by kind
- *   put:    incarnation, flags (1 = has priority), [priority], body to the end
- *   delete: count, incarnations
+ * Layout: format, kind, origin, n, context, time, then
+ *   put, delete:  item key, fields
+ *   transaction:  count, then for each change: kind, item key, length of the fields, fields
+ * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live), [priority],
+ * [time to live + 1], [patch: origin and n of its base, edits], body to the end;
+ * of a delete: count, incarnations.
+ *
+ * Format 1 had puts without patches or time to live and no transactions; it reads like format 2.
  */
 export interface Entry {
+  /** One at least. All have the same dot, context and time; an item may be deleted and then put. */
+  readonly changes: readonly Change[];
+}
+
+export interface Change {
   readonly itemKey: string;
   readonly operation: ItemOperation;
 }
 
-/** What can be told of an entry without reading its item. */
+/** What can be told of an entry without reading its items. */
 export interface EntryHead {
   readonly dot: Dot;
   readonly context: VersionVector;
   readonly time: HybridTime;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
+const FORMAT_OLDEST = 1;
 const KIND_PUT = 1;
 const KIND_DELETE = 2;
+const KIND_TRANSACTION = 3;
 const FLAG_PRIORITY = 1;
+const FLAG_PATCH = 2;
+const FLAG_TTL = 4;
 
-export function encodeEntry(entry: Entry): Buffer {
-  const { operation, itemKey } = entry;
-  const bodyBytes = operation.kind === 'put' ? operation.body.length : 16 * operation.incarnations.length;
-  const writer = new ByteWriter(96 + itemKey.length + bodyBytes);
-  writer.u8(FORMAT).u8(operation.kind === 'put' ? KIND_PUT : KIND_DELETE);
+export function encodeEntry({ changes }: Entry): Buffer {
+  const [first] = changes;
+  assert(first !== undefined, 'an entry changes something');
+  const { operation, itemKey } = first;
+  const isSingle = changes.length === 1;
+  const writer = new ByteWriter(96 + (isSingle ? itemKey.length + sizeOf(operation) : 4096));
+  writer.u8(FORMAT).u8(isSingle ? kindOf(operation) : KIND_TRANSACTION);
   writer.uint(operation.dot.origin).uint(operation.dot.n);
   operation.context.encode(writer);
-  writer.f64(operation.time).string(itemKey);
-  if (operation.kind === 'put') {
-    writer.uint(operation.incarnation).u8(operation.priority === undefined ? 0 : FLAG_PRIORITY);
-    if (operation.priority !== undefined) writer.f64(operation.priority);
-    writer.raw(operation.body);
-  } else {
-    writer.uint(operation.incarnations.length);
-    for (const incarnation of operation.incarnations) writer.uint(incarnation);
+  writer.f64(operation.time);
+  if (isSingle) {
+    writer.string(itemKey);
+    encodeFields(writer, operation);
+    return writer.finish();
+  }
+  writer.uint(changes.length);
+  for (const change of changes) {
+    assert(change.operation.dot.n === operation.dot.n, 'the changes of a transaction are one write');
+    const fields = new ByteWriter(sizeOf(change.operation) + 32);
+    encodeFields(fields, change.operation);
+    writer.u8(kindOf(change.operation)).string(change.itemKey).bytes(fields.finish());
   }
   return writer.finish();
+}
+
+function kindOf(operation: ItemOperation): number {
+  return operation.kind === 'put' ? KIND_PUT : KIND_DELETE;
+}
+
+function sizeOf(operation: ItemOperation): number {
+  return operation.kind === 'put' ? operation.body.length : 16 * operation.incarnations.length;
+}
+
+function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
+  if (operation.kind === 'delete') {
+    writer.uint(operation.incarnations.length);
+    for (const incarnation of operation.incarnations) writer.uint(incarnation);
+    return;
+  }
+  const { incarnation, priority, ttl, patch, body } = operation;
+  const flags =
+    (priority === undefined ? 0 : FLAG_PRIORITY) |
+    (patch === undefined ? 0 : FLAG_PATCH) |
+    (ttl === undefined ? 0 : FLAG_TTL);
+  writer.uint(incarnation).u8(flags);
+  if (priority !== undefined) writer.f64(priority);
+  if (ttl !== undefined) writer.uint(ttl + 1);
+  if (patch !== undefined) {
+    writer.uint(patch.base.origin).uint(patch.base.n);
+    encodePathEdits(writer, patch.edits);
+  }
+  writer.raw(body);
 }
 
 /** @throws LogDamagedError when the bytes are not an entry of a known format. */
@@ -52,26 +103,49 @@ export function peekEntry(bytes: Uint8Array): EntryHead {
   return readHead(new ByteReader(bytes)).head;
 }
 
-/** The entry; its body is a view of `bytes`, not a copy. @throws LogDamagedError as `peekEntry`. */
+/** The entry; its bodies are views of `bytes`, not copies. @throws LogDamagedError as `peekEntry`. */
 export function decodeEntry(bytes: Uint8Array): Entry {
   const reader = new ByteReader(bytes);
   const { kind, head } = readHead(reader);
-  const itemKey = reader.string();
+  if (kind !== KIND_TRANSACTION) return { changes: [decodeChange(reader, reader, kind, head)] };
+  const changes: Change[] = [];
+  for (let left = reader.uint(); left > 0; left--) {
+    const each = reader.u8();
+    const itemKey = reader.string();
+    changes.push({ itemKey, operation: decodeFields(new ByteReader(reader.bytes()), each, head) });
+  }
+  return { changes };
+}
+
+function decodeChange(keys: ByteReader, fields: ByteReader, kind: number, head: EntryHead): Change {
+  const itemKey = keys.string();
+  return { itemKey, operation: decodeFields(fields, kind, head) };
+}
+
+function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOperation {
   if (kind === KIND_DELETE) {
     const incarnations: number[] = [];
     for (let left = reader.uint(); left > 0; left--) incarnations.push(reader.uint());
-    return { itemKey, operation: { kind: 'delete', ...head, incarnations } };
+    return { kind: 'delete', ...head, incarnations };
   }
-  assert(kind === KIND_PUT, 'readHead admits known kinds only');
+  if (kind !== KIND_PUT) throw new LogDamagedError(`a change in a log entry has unknown kind ${kind}`);
   const incarnation = reader.uint();
-  const priority = (reader.u8() & FLAG_PRIORITY) !== 0 ? reader.f64() : undefined;
-  return { itemKey, operation: { kind: 'put', ...head, incarnation, priority, body: reader.rest() } };
+  const flags = reader.u8();
+  const priority = (flags & FLAG_PRIORITY) !== 0 ? reader.f64() : undefined;
+  const ttl = (flags & FLAG_TTL) !== 0 ? reader.uint() - 1 : undefined;
+  const patch = (flags & FLAG_PATCH) !== 0 ? decodePatch(reader) : undefined;
+  return { kind: 'put', ...head, incarnation, priority, ttl, patch, body: reader.rest() };
+}
+
+function decodePatch(reader: ByteReader) {
+  const base = { origin: reader.uint(), n: reader.uint() };
+  return { base, edits: decodePathEdits(reader) };
 }
 
 function readHead(reader: ByteReader): { kind: number; head: EntryHead } {
   const format = reader.u8();
   const kind = reader.u8();
-  if (format !== FORMAT || (kind !== KIND_PUT && kind !== KIND_DELETE)) {
+  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_TRANSACTION) {
     throw new LogDamagedError(`log entry has unknown format ${format} or kind ${kind}`);
   }
   const dot = { origin: reader.uint(), n: reader.uint() };

@@ -2,10 +2,11 @@
  * Physical partitions: the write path, applying, recovery, reads. Knows no wire format and no other region.
  */
 export type { StoredPut } from '../merge/index.ts';
-export { decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
-export type { Intent, Stamp, WriteOutcome } from './intent.ts';
+export { type Change, decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
+export type { Intent, PutIntent, Stamp, WriteOutcome } from './intent.ts';
 export type { HeldItem } from './item-cache.ts';
 export { epkOf, type ItemKey, idIn, itemKey } from './item-key.ts';
 export { Partition } from './partition.ts';
 export { PartitionHost, type PartitionHostOptions } from './partition-host.ts';
 export type { PartitionTable, ReplicatedPartition } from './replicated-partition.ts';
+export { Transaction, type TransactionOutcome } from './transaction.ts';

@@ -2,6 +2,7 @@ import type { JsonObject } from '../base/index.ts';
 import type { Origin } from '../causality/index.ts';
 import type { Lsn } from '../log/index.ts';
 import type { Incarnation, StoredPut } from '../merge/index.ts';
+import type { PathEdit } from '../resource/index.ts';
 
 /** What a write becomes part of; given to whoever renders the item's text. */
 export interface Stamp {
@@ -11,16 +12,20 @@ export interface Stamp {
   readonly incarnation: Incarnation;
 }
 
+export interface PutIntent {
+  readonly kind: 'put';
+  /** The complete item as JSON text, and as it would be parsed if that is at hand. */
+  readonly render: (stamp: Stamp) => { readonly body: Buffer; readonly parsed?: JsonObject };
+  /** See merge's Put. */
+  readonly priority: number | undefined;
+  /** See merge's Put. */
+  readonly ttl?: number | undefined;
+  /** For a patch: what it does to the item that the decision was shown. Left out for whole items. */
+  readonly edits?: readonly PathEdit[] | undefined;
+}
+
 /** What to do with the item that the decision was shown. */
-export type Intent =
-  | {
-      readonly kind: 'put';
-      /** The complete item as JSON text, and as it would be parsed if that is at hand. */
-      readonly render: (stamp: Stamp) => { readonly body: Buffer; readonly parsed?: JsonObject };
-      /** See merge's Put. */
-      readonly priority: number | undefined;
-    }
-  | { readonly kind: 'delete' };
+export type Intent = PutIntent | { readonly kind: 'delete' };
 
 export interface WriteOutcome {
   readonly lsn: Lsn;

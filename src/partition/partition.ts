@@ -22,19 +22,23 @@ import {
   type StoredPut,
   visiblePut,
 } from '../merge/index.ts';
+import type { EffectivePartitionKey } from '../resource/index.ts';
 import type { Store } from '../store/index.ts';
+import { deliverable } from './delivery.ts';
 import type { DirtyItem } from './dirty-item.ts';
-import { decodeEntry, type Entry, encodeEntry, peekEntry } from './entry.ts';
+import { type Change, decodeEntry, encodeEntry } from './entry.ts';
 import { decodeManifest, IndexRuns, NO_RUNS } from './index-runs.ts';
 import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
 import { Positions } from './positions.ts';
+import { patchOf, putOperation } from './put-operation.ts';
 import { decodeDocument, decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
-import { boundKey, documentKey, keyText, kindEnd, manifestKey, positionKey } from './store-key.ts';
-import { isUnsettled } from './view-writes.ts';
+import { documentKey, manifestKey, positionKey } from './store-key.ts';
+import { type ItemDraft, type Standpoint, Transaction, type TransactionHost } from './transaction.ts';
+import { UnsettledItems } from './unsettled-items.ts';
 import { Waiters, type Waiting } from './waiters.ts';
 
 /**
@@ -59,7 +63,7 @@ export interface PartitionOptions {
   readonly onBroken: (reason: unknown) => void;
 }
 
-export class Partition implements ReplicatedPartition {
+export class Partition implements ReplicatedPartition, TransactionHost {
   readonly number: PartitionNumber;
   /** What the index in the store consists of. */
   readonly index: IndexRuns;
@@ -73,8 +77,7 @@ export class Partition implements ReplicatedPartition {
   readonly #positions: Positions;
   readonly #inFlight: { lsn: Lsn; origin: Origin; n: number }[] = [];
   readonly #dirty = new Map<ItemKey, DirtyItem>();
-  /** Items whose merge state is more than one settled write. */
-  readonly #unsettled = new Set<ItemKey>();
+  readonly #unsettled = new UnsettledItems();
   readonly #waiters = new Waiters();
   #ended: DatabaseError | undefined;
   #indexer: Indexer;
@@ -133,6 +136,11 @@ export class Partition implements ReplicatedPartition {
     return loaded;
   }
 
+  /** What readers see of an item that `lookup` gave. */
+  shown(item: HeldItem | undefined): StoredPut | undefined {
+    return item?.visible;
+  }
+
   /** The key of the visible item with this number; undefined when there is none. Not for hot paths. */
   keyOf(number: Incarnation): ItemKey | undefined {
     const cached = this.#options.cache.getByNumber(number);
@@ -168,15 +176,53 @@ export class Partition implements ReplicatedPartition {
     const before = this.lookup(key);
     let intent: Intent;
     try {
-      intent = decide(before?.visible);
+      intent = decide(this.shown(before));
     } catch (error) {
       return this.#refuse(error, before?.lsn ?? 0);
     }
     const { operation, parsed } = this.#stamp(before, intent);
     const expectedTail = this.#applied.lsn;
+    this.#advance(operation);
     const put = this.#apply(key, before, operation, parsed);
-    const appended = this.#append(expectedTail, [encodeEntry({ itemKey: key, operation })]);
+    const appended = this.#append(expectedTail, [encodeEntry({ changes: [{ itemKey: key, operation }] })]);
     return appended.then((lsn) => ({ lsn, put }));
+  }
+
+  /**
+   * Begins a transaction on one logical partition; see Transaction. It costs nothing until it is committed,
+   * and needs no end if it never is.
+   */
+  begin(epk: EffectivePartitionKey): Transaction {
+    this.#demandOpen();
+    return new Transaction(this, epk);
+  }
+
+  standpoint(): Standpoint {
+    const { origin, clock } = this.#options;
+    const { lsn, vector, sequence } = this.#applied;
+    const stamp = { origin, n: vector.get(origin) + 1, time: clock.now() };
+    return { lsn, stamp, incarnation: (k) => (sequence + 1 + k) * ORIGINS + origin };
+  }
+
+  commitDrafts(drafts: readonly ItemDraft[], { stamp }: Standpoint): Promise<Lsn> {
+    this.#demandOpen();
+    const { origin, n, time } = stamp;
+    const head = { dot: { origin, n }, context: this.#applied.vector.clone(), time };
+    const expectedTail = this.#applied.lsn;
+    const changes: Change[] = [];
+    this.#advance(head);
+    for (const { key, before, endsOld, put, edits, parsed } of drafts) {
+      const change = (operation: ItemOperation, text: JsonObject | undefined) => {
+        changes.push({ itemKey: key, operation });
+        this.#apply(key, this.lookup(key), operation, text);
+      };
+      if (endsOld) {
+        assert(before !== undefined, 'only what was there ends');
+        change({ kind: 'delete', ...head, incarnations: liveIncarnations(before.state) }, undefined);
+      }
+      if (put !== undefined) change(putOperation(head, put, patchOf(before, edits)), parsed);
+    }
+    return this.#append(expectedTail, [encodeEntry({ changes })]);
   }
 
   async #refuse(error: unknown, basedOn: Lsn): Promise<never> {
@@ -196,46 +242,41 @@ export class Partition implements ReplicatedPartition {
       const operation = { kind: 'delete' as const, ...head, incarnations: liveIncarnations(before.state) };
       return { operation, parsed: undefined };
     }
-    const incarnation = before?.visible?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
+    const incarnation = this.shown(before)?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
     const { body, parsed } = intent.render({ origin, n: dot.n, time: head.time, incarnation });
-    return { operation: { kind: 'put', ...head, incarnation, priority: intent.priority, body }, parsed };
+    const { priority, ttl, edits } = intent;
+    return {
+      operation: putOperation(head, { incarnation, priority, ttl, body }, patchOf(before, edits)),
+      parsed,
+    };
   }
 
   /** Entries of other regions; see ReplicatedPartition. */
   async receive(entries: readonly Uint8Array[]): Promise<void> {
     await this.#options.room();
     this.#demandOpen();
-    // Everything is read and checked before anything is applied: a damaged entry must not leave half a
-    // batch behind.
-    const fresh = this.#deliverable(entries);
+    const fresh = deliverable(this.#applied.vector, entries);
     if (fresh.length === 0) {
       await this.settled(this.#applied.lsn);
       return;
     }
     const expectedTail = this.#applied.lsn;
-    for (const { itemKey, operation } of fresh) {
-      this.#options.clock.observe(operation.time);
-      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
-    }
+    for (const { changes } of fresh) this.#applyEntry(changes, true);
     await this.#append(
       expectedTail,
       fresh.map((entry) => entry.bytes),
     );
   }
 
-  /** Those entries that are new here, decoded, in order. */
-  #deliverable(entries: readonly Uint8Array[]): (Entry & { readonly bytes: Uint8Array })[] {
-    const seen = this.#applied.vector.clone();
-    const fresh: (Entry & { readonly bytes: Uint8Array })[] = [];
-    for (const bytes of entries) {
-      const { dot, context } = peekEntry(bytes);
-      if (seen.covers(dot)) continue;
-      assert(dot.n === seen.get(dot.origin) + 1, 'entries of one origin arrive in order');
-      assert(seen.coversAll(context), 'causal delivery: what an entry saw is here before it');
-      fresh.push({ ...decodeEntry(bytes), bytes });
-      seen.advance(dot.origin, dot.n);
+  /** All changes of an entry, in the step in which the partition takes its position. */
+  #applyEntry(changes: readonly Change[], isFromOthers: boolean): void {
+    const [first] = changes;
+    assert(first !== undefined, 'an entry changes something');
+    if (isFromOthers) this.#options.clock.observe(first.operation.time);
+    this.#advance(first.operation);
+    for (const { itemKey, operation } of changes) {
+      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
     }
-    return fresh;
   }
 
   async #append(expectedTail: Lsn, entries: readonly Uint8Array[]): Promise<Lsn> {
@@ -269,6 +310,15 @@ export class Partition implements ReplicatedPartition {
     if (this.#ended !== undefined) throw this.#ended;
   }
 
+  /** The next entry takes its place: nothing else may come between this and its changes. */
+  #advance({ dot, time }: Pick<ItemOperation, 'dot' | 'time'>): void {
+    const applied = this.#applied;
+    applied.lsn += 1;
+    applied.vector.advance(dot.origin, dot.n);
+    applied.time = Math.max(applied.time, time);
+    this.#inFlight.push({ lsn: applied.lsn, origin: dot.origin, n: dot.n });
+  }
+
   #apply(
     key: ItemKey,
     before: HeldItem | undefined,
@@ -278,10 +328,6 @@ export class Partition implements ReplicatedPartition {
     const state = applyOperation(before?.state ?? EMPTY_ITEM, operation);
     const { dot } = operation;
     const applied = this.#applied;
-    applied.lsn += 1;
-    applied.vector.advance(dot.origin, dot.n);
-    applied.time = Math.max(applied.time, operation.time);
-    this.#inFlight.push({ lsn: applied.lsn, origin: dot.origin, n: dot.n });
     let put: StoredPut | undefined;
     if (operation.kind === 'put') {
       applied.sequence = Math.max(applied.sequence, Math.floor(operation.incarnation / ORIGINS));
@@ -298,8 +344,7 @@ export class Partition implements ReplicatedPartition {
     const now = after.visible;
     applied.itemCount += (now === undefined ? 0 : 1) - (old === undefined ? 0 : 1);
     applied.itemBytes += (now?.body.length ?? 0) - (old?.body.length ?? 0);
-    if (isUnsettled(after)) this.#unsettled.add(after.key);
-    else this.#unsettled.delete(after.key);
+    this.#unsettled.note(after);
     applied.unsettled = this.#unsettled.size;
     const dirty = this.#dirty.get(after.key);
     // One that is being fed is on its way; now it will have to be fed once more.
@@ -365,11 +410,10 @@ export class Partition implements ReplicatedPartition {
     const tail = log.tail(this.number);
     assert(this.#fed.lsn <= tail, 'a store ahead of its log is rebuilt before its partitions open');
     await this.#positions.load(store, this.number);
-    if (this.#fed.unsettled > 0) await this.#loadUnsettled(store);
+    if (this.#fed.unsettled > 0) await this.#unsettled.load(store, this.number);
     while (this.#applied.lsn < tail) {
       for (const bytes of await log.read(this.number, this.#applied.lsn + 1, 1 << 20)) {
-        const { itemKey, operation } = decodeEntry(bytes);
-        this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
+        this.#applyEntry(decodeEntry(bytes).changes, false);
       }
       this.#advanceDurable(this.#applied.lsn);
       await pause();
@@ -377,22 +421,9 @@ export class Partition implements ReplicatedPartition {
     this.#options.clock.resumeAfter(this.#applied.time);
   }
 
-  async #loadUnsettled(store: Store): Promise<void> {
-    const snapshot = store.snapshot();
-    const cursor = snapshot.scan({ from: boundKey(this.number, 'u'), to: kindEnd(this.number, 'u') });
-    const chunk = 1000;
-    for (;;) {
-      const pairs = await cursor.next(chunk);
-      for (const [key] of pairs) this.#unsettled.add(keyText(key));
-      if (pairs.length < chunk) break;
-    }
-    await cursor.close();
-    await snapshot.close();
-  }
-
   /** The items that collection must look at, as of now. */
   unsettledKeys(): ItemKey[] {
-    return [...this.#unsettled];
+    return this.#unsettled.keys();
   }
 
   /** Checkpoints that the store does not have yet, up to what is durable. */
@@ -425,14 +456,7 @@ export class Partition implements ReplicatedPartition {
 
   /** Losing versions and marks of the dead that wait for collection, for people to see. */
   countUnsettled(): { readonly siblings: number; readonly tombstones: number } {
-    let siblings = 0;
-    let tombstones = 0;
-    for (const key of this.#unsettled) {
-      const state = this.lookup(key)?.state ?? EMPTY_ITEM;
-      siblings += Math.max(0, state.siblings.length - 1);
-      tombstones += state.dead.length;
-    }
-    return { siblings, tombstones };
+    return this.#unsettled.count((key) => this.lookup(key)?.state ?? EMPTY_ITEM);
   }
 
   /**

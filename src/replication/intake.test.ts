@@ -12,7 +12,9 @@ function entry(origin: Origin, n: number, seen: [Origin, number][] = []): Uint8A
     incarnation: 1,
     priority: undefined,
   };
-  return encodeEntry({ itemKey: 'k', operation: { kind: 'put', ...operation, body: Buffer.from('{}') } });
+  return encodeEntry({
+    changes: [{ itemKey: 'k', operation: { kind: 'put', ...operation, body: Buffer.from('{}') } }],
+  });
 }
 
 /** One partition whose log is as slow as the test wants it. */

@@ -10,7 +10,9 @@ import { decodeMessage, encodeEntries, encodeMessage, type Message } from './wir
 
 function entry(origin: Origin, seen = new VersionVector()): Uint8Array {
   const operation = { dot: { origin, n: 1 }, context: seen, time: 1, incarnation: 1, priority: undefined };
-  return encodeEntry({ itemKey: 'k', operation: { kind: 'put', ...operation, body: Buffer.from('{}') } });
+  return encodeEntry({
+    changes: [{ itemKey: 'k', operation: { kind: 'put', ...operation, body: Buffer.from('{}') } }],
+  });
 }
 
 /** A source (region B, origin 2) that says what the test wants it to say. */

@@ -85,7 +85,9 @@ class ArrayPartition implements ReplicatedPartition {
     const body = Buffer.alloc(bodyBytes, n & 0xff);
     const operation = { dot: { origin, n }, context, time: n, incarnation: n, priority: undefined, body };
     this.#applied.advance(origin, n);
-    return this.#append([encodeEntry({ itemKey: 'k', operation: { kind: 'put', ...operation } })]);
+    return this.#append([
+      encodeEntry({ changes: [{ itemKey: 'k', operation: { kind: 'put', ...operation } }] }),
+    ]);
   }
 
   async receive(entries: readonly Uint8Array[]): Promise<void> {

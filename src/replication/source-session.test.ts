@@ -30,8 +30,7 @@ class Logs implements PartitionTable {
       priority: undefined,
     };
     const entry = encodeEntry({
-      itemKey: 'k',
-      operation: { kind: 'put', ...operation, body: Buffer.alloc(bytes) },
+      changes: [{ itemKey: 'k', operation: { kind: 'put', ...operation, body: Buffer.alloc(bytes) } }],
     });
     this.logs.set(number, [...(this.logs.get(number) ?? []), entry]);
   }

@@ -29,6 +29,17 @@ export {
   samePartitionKey,
   splitPath,
 } from './partition-key.ts';
+export {
+  decodePath,
+  decodePathEdits,
+  encodePath,
+  encodePathEdits,
+  isAtOrAbove,
+  type PathEdit,
+  removeAt,
+  setAt,
+  valueAt,
+} from './path-edit.ts';
 export { checkItemId, checkResourceId } from './resource-id.ts';
 export {
   type ContainerChild,

@@ -4,7 +4,7 @@ import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
 import { type Ledger, nameOf } from './ledger.ts';
 import { fateOf } from './reference.ts';
-import type { LoggedEntry, RegionLog } from './region-log.ts';
+import type { LoggedChange, RegionLog } from './region-log.ts';
 import type { ClientRequest } from './region-under-test.ts';
 import type { Violations } from './violations.ts';
 
@@ -98,7 +98,7 @@ function describe(record: OperationRecord): string {
   return `#${record.number} ${kind} ${value ?? ''} of ${item.partitionKey}/${item.id} in ${record.region}`;
 }
 
-function valueIn(entry: LoggedEntry): string {
+function valueIn(entry: LoggedChange): string {
   if (entry.operation.kind !== 'put') return '';
   const body = JSON.parse(Buffer.from(entry.operation.body).toString()) as { value?: unknown };
   return String(body.value);
@@ -106,9 +106,9 @@ function valueIn(entry: LoggedEntry): string {
 
 function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
   const { ledger, violations } = judgement;
-  const entries = new Map<string, { entry: LoggedEntry; partition: PartitionNumber }>();
+  const entries = new Map<string, { entry: LoggedChange; partition: PartitionNumber }>();
   for (const partition of ledger.partitions()) {
-    for (const entry of ledger.universe(partition).values()) {
+    for (const entry of ledger.changes(partition)) {
       if (entry.operation.kind !== 'put') continue;
       const value = valueIn(entry);
       const twin = entries.get(value);
@@ -143,7 +143,7 @@ function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgem
 
 function judgeAcknowledgedPut(
   record: OperationRecord,
-  found: { readonly entry: LoggedEntry; readonly partition: PartitionNumber } | undefined,
+  found: { readonly entry: LoggedChange; readonly partition: PartitionNumber } | undefined,
   { ledger, violations, regions }: HistoryJudgement,
 ): void {
   const { outcome } = record;
@@ -198,13 +198,14 @@ function judgeAcknowledgedPut(
 function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
   const { ledger, violations } = judgement;
   const deletes = records.filter((record) => record.request.kind === 'delete');
-  const taken = new Set<LoggedEntry>();
+  const taken = new Set<LoggedChange>();
   const acknowledged = deletes.filter((record) => record.outcome?.kind === 'ok');
   for (const record of acknowledged.sort((a, b) => a.tailAfter - b.tailAfter)) {
     if (!isPromise(record, judgement)) continue;
     const { entries } = ledger.log(record.region, record.partition);
     const match = entries
       .slice(record.tailBefore, record.tailAfter)
+      .flatMap((entry) => entry.changes)
       .find((entry) => entry.key === record.key && entry.operation.kind === 'delete' && !taken.has(entry));
     if (match === undefined) {
       violations.report(
@@ -215,7 +216,7 @@ function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJud
   }
   for (const partition of ledger.partitions()) {
     const counts = new Map<string, number>();
-    for (const { key, operation } of ledger.universe(partition).values()) {
+    for (const { key, operation } of ledger.changes(partition)) {
       if (operation.kind === 'delete') counts.set(key, (counts.get(key) ?? 0) + 1);
     }
     for (const [key, count] of counts) {

@@ -1,9 +1,9 @@
 import { murmur3x86Hash32 } from '../../src/base/index.ts';
 import type { Dot, Origin } from '../../src/causality/index.ts';
 import type { PartitionNumber } from '../../src/log/index.ts';
-import type { ItemState, StoredPut } from '../../src/merge/index.ts';
-import { decodeEntry } from '../../src/partition/index.ts';
-import { type LoggedEntry, type ModelItem, RegionLog } from './region-log.ts';
+import type { ItemOperation, ItemState, Put, StoredPut } from '../../src/merge/index.ts';
+import { decodeEntry, peekEntry } from '../../src/partition/index.ts';
+import { type LoggedChange, type LoggedEntry, type ModelItem, RegionLog } from './region-log.ts';
 import type { InspectedPartition } from './region-under-test.ts';
 import type { Violations } from './violations.ts';
 
@@ -71,6 +71,11 @@ export class Ledger {
     return this.#universe.get(partition) ?? new Map();
   }
 
+  /** What all those operations did to items. */
+  *changes(partition: PartitionNumber): Generator<LoggedChange> {
+    for (const entry of this.universe(partition).values()) yield* entry.changes;
+  }
+
   partitions(): PartitionNumber[] {
     return [...this.#universe.keys()].sort((a, b) => a - b);
   }
@@ -114,13 +119,14 @@ export class Ledger {
   }
 
   #take(followed: Followed, partition: PartitionNumber, log: RegionLog, bytes: Uint8Array): void {
-    const { itemKey, operation } = decodeEntry(Uint8Array.from(bytes));
-    const entry: LoggedEntry = {
-      lsn: log.entries.length + 1,
+    const copy = Uint8Array.from(bytes);
+    const lsn = log.entries.length + 1;
+    const changes = decodeEntry(copy).changes.map(({ itemKey, operation }) => ({
+      lsn,
       key: itemKey,
       operation,
-      hash: murmur3x86Hash32(bytes),
-    };
+    }));
+    const entry: LoggedEntry = { ...peekEntry(copy), lsn, changes, hash: murmur3x86Hash32(bytes) };
     this.#judge(followed, partition, log, entry);
     log.append(entry);
     this.#admit(partition, entry, followed.region);
@@ -128,53 +134,41 @@ export class Ledger {
 
   #judge(followed: Followed, partition: PartitionNumber, log: RegionLog, entry: LoggedEntry): void {
     const { violations } = this.#options;
-    const { operation } = entry;
-    const where = `${followed.region} partition ${partition} LSN ${entry.lsn}: ${nameOf(operation.dot)}`;
-    const expected = log.vector.get(operation.dot.origin) + 1;
-    if (operation.dot.n !== expected) {
+    const { dot, context } = entry;
+    const where = `${followed.region} partition ${partition} LSN ${entry.lsn}: ${nameOf(dot)}`;
+    const expected = log.vector.get(dot.origin) + 1;
+    if (dot.n !== expected) {
       violations.report(
         'I5 one dot, one content; contiguous positions',
         `${where} came instead of n = ${expected}`,
       );
     }
-    if (!log.vector.coversAll(operation.context)) {
-      violations.report(
-        'I6 causal order',
-        `${where} saw [${operation.context}], the region had [${log.vector}]`,
-      );
+    if (!log.vector.coversAll(context)) {
+      violations.report('I6 causal order', `${where} saw [${context}], the region had [${log.vector}]`);
     }
-    if (operation.dot.origin === followed.origin) this.#judgeOwn(where, log, entry);
+    if (dot.origin === followed.origin) this.#judgeOwn(where, log, entry);
   }
 
   /** A region's own write must follow from what its log says it had then. */
-  #judgeOwn(where: string, log: RegionLog, { operation, key }: LoggedEntry): void {
+  #judgeOwn(where: string, log: RegionLog, { context, time, changes }: LoggedEntry): void {
     const { violations, isTimeCausal } = this.#options;
-    if (!operation.context.equals(log.vector)) {
-      violations.report(
-        'I6 causal order',
-        `${where} claims [${operation.context}], the region had [${log.vector}]`,
-      );
+    if (!context.equals(log.vector)) {
+      violations.report('I6 causal order', `${where} claims [${context}], the region had [${log.vector}]`);
     }
-    if (isTimeCausal && operation.time <= log.timeMax) {
+    if (isTimeCausal && time <= log.timeMax) {
       violations.report(
         'hybrid time follows causality',
-        `${where} has time ${operation.time}, not after ${log.timeMax}`,
+        `${where} has time ${time}, not after ${log.timeMax}`,
       );
     }
-    const visible = log.items.get(key)?.visible;
-    if (operation.kind === 'put') {
-      const isFresh = !log.incarnations.has(operation.incarnation);
-      if (visible === undefined ? !isFresh : operation.incarnation !== visible.incarnation) {
-        violations.report(
-          'I7 visible is a function of the set of operations',
-          `${where} writes ${operation.incarnation}, visible was ${visible?.incarnation ?? 'none'}`,
-        );
+    const deleted = new Set<string>();
+    for (const { key, operation } of changes) {
+      const visible = deleted.has(key) ? undefined : log.items.get(key)?.visible;
+      if (operation.kind === 'delete') deleted.add(key);
+      const problem = problemOf(operation, visible, log);
+      if (problem !== undefined) {
+        violations.report('I7 visible is a function of the set of operations', `${where} ${problem}`);
       }
-    } else if (visible === undefined || !operation.incarnations.includes(visible.incarnation)) {
-      violations.report(
-        'I7 visible is a function of the set of operations',
-        `${where} deletes [${operation.incarnations}], visible was ${visible?.incarnation ?? 'none'}`,
-      );
     }
   }
 
@@ -184,7 +178,7 @@ export class Ledger {
       universe = new Map();
       this.#universe.set(partition, universe);
     }
-    const name = nameOf(entry.operation.dot);
+    const name = nameOf(entry.dot);
     const known = universe.get(name);
     if (known === undefined) universe.set(name, entry);
     else if (known.hash !== entry.hash) {
@@ -221,6 +215,18 @@ export class Ledger {
     }
     return true;
   }
+}
+
+/** What is wrong with an operation of a region's own, given what was visible there; undefined for nothing. */
+function problemOf(operation: ItemOperation, visible: Put | undefined, log: RegionLog): string | undefined {
+  const was = `visible was ${visible?.incarnation ?? 'none'}`;
+  if (operation.kind === 'delete') {
+    if (visible !== undefined && operation.incarnations.includes(visible.incarnation)) return undefined;
+    return `deletes [${operation.incarnations}], ${was}`;
+  }
+  const isFresh = !log.incarnations.has(operation.incarnation);
+  const isRight = visible === undefined ? isFresh : operation.incarnation === visible.incarnation;
+  return isRight ? undefined : `writes ${operation.incarnation}, ${was}`;
 }
 
 interface ItemJudgement {

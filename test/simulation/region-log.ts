@@ -33,7 +33,10 @@ export class ModelItem {
     }
     let best: Put | undefined;
     for (const put of this.maximal) if (best === undefined || beats(put, best)) best = put;
-    if (best !== this.visible) this.timeline.push({ lsn, put: best });
+    if (best === this.visible) return;
+    // Nobody can see what an item is between two changes of one transaction.
+    if (this.timeline.at(-1)?.lsn === lsn && lsn > 0) this.timeline.pop();
+    this.timeline.push({ lsn, put: best });
   }
 
   /** The specification's answer, from nothing but the set of operations. */
@@ -42,11 +45,20 @@ export class ModelItem {
   }
 }
 
-/** One entry of a log, as the checkers keep it. */
-export interface LoggedEntry {
+/** One change of a log's entry: a transaction has several, all with one LSN and one dot. */
+export interface LoggedChange {
   readonly lsn: Lsn;
   readonly key: string;
   readonly operation: ItemOperation;
+}
+
+/** One entry of a log, as the checkers keep it. */
+export interface LoggedEntry {
+  readonly lsn: Lsn;
+  readonly dot: Dot;
+  readonly context: VersionVector;
+  readonly time: number;
+  readonly changes: readonly LoggedChange[];
   /** Of the entry's bytes. */
   readonly hash: number;
 }
@@ -62,25 +74,26 @@ export class RegionLog {
   timeMax = 0;
 
   append(entry: LoggedEntry): void {
-    const { operation, key } = entry;
     this.entries.push(entry);
-    this.vector.advance(operation.dot.origin, operation.dot.n);
-    this.timeMax = Math.max(this.timeMax, operation.time);
-    if (operation.kind === 'put') this.incarnations.add(operation.incarnation);
-    let item = this.items.get(key);
-    if (item === undefined) {
-      item = new ModelItem();
-      this.items.set(key, item);
+    this.vector.advance(entry.dot.origin, entry.dot.n);
+    this.timeMax = Math.max(this.timeMax, entry.time);
+    for (const { key, operation } of entry.changes) {
+      if (operation.kind === 'put') this.incarnations.add(operation.incarnation);
+      let item = this.items.get(key);
+      if (item === undefined) {
+        item = new ModelItem();
+        this.items.set(key, item);
+      }
+      item.apply(entry.lsn, operation);
     }
-    item.apply(entry.lsn, operation);
   }
 
   /** The first LSN at which everything that `demand` names was here; undefined when it never was. */
   firstCovering(demand: VersionVector): Lsn | undefined {
     const vector = new VersionVector();
     if (vector.coversAll(demand)) return 0;
-    for (const { lsn, operation } of this.entries) {
-      vector.advance(operation.dot.origin, operation.dot.n);
+    for (const { lsn, dot } of this.entries) {
+      vector.advance(dot.origin, dot.n);
       if (vector.coversAll(demand)) return lsn;
     }
     return undefined;

@@ -17,7 +17,7 @@ import {
   liveIncarnations,
   visiblePut,
 } from '../../src/merge/index.ts';
-import { decodeEntry, encodeEntry } from '../../src/partition/index.ts';
+import { type Change, decodeEntry, encodeEntry, peekEntry } from '../../src/partition/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
 import type { Channel } from '../../src/runtime/index.ts';
 import type {
@@ -257,7 +257,7 @@ class ToyPartition implements InspectedPartition {
     this.#log = log;
     for (const bytes of log) {
       this.#apply(bytes);
-      const { dot, time } = decodeEntry(bytes).operation;
+      const { dot, time } = peekEntry(bytes);
       this.#dots.push(dot);
       options.clock.resumeAfter(time);
     }
@@ -363,7 +363,7 @@ class ToyPartition implements InspectedPartition {
       const body = Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority }));
       operation = { kind: 'put', ...head, incarnation, priority: byPriority ? priority : undefined, body };
     }
-    const bytes = encodeEntry({ itemKey: key, operation });
+    const bytes = encodeEntry({ changes: [{ itemKey: key, operation }] });
     this.#apply(bytes);
     const durable = this.#append(bytes);
     if (!this.#has('acknowledged before it is durable')) await durable;
@@ -371,7 +371,7 @@ class ToyPartition implements InspectedPartition {
   }
 
   receive(bytes: Uint8Array): void {
-    const { operation } = decodeEntry(bytes);
+    const { operation } = onlyChange(bytes);
     const isNew = !this.#applied.covers(operation.dot);
     const isTwice = this.#has('an entry that comes twice is applied twice') && operation.kind === 'put';
     if (!isNew && !(isTwice && operation.dot.n === this.#applied.get(operation.dot.origin))) return;
@@ -384,7 +384,7 @@ class ToyPartition implements InspectedPartition {
   }
 
   #apply(bytes: Uint8Array): void {
-    const { itemKey, operation } = decodeEntry(bytes);
+    const { itemKey, operation } = onlyChange(bytes);
     const before = this.#items.get(itemKey) ?? EMPTY_ITEM;
     this.#before.set(itemKey, before);
     this.#applied.advance(operation.dot.origin, operation.dot.n);
@@ -418,7 +418,7 @@ class ToyPartition implements InspectedPartition {
     const entry = this.#inFlight.shift();
     if (entry === undefined) return;
     this.#log.push(entry.bytes);
-    const { dot } = decodeEntry(entry.bytes).operation;
+    const { dot } = peekEntry(entry.bytes);
     this.#dots.push(dot);
     this.vector.advance(dot.origin, dot.n);
     entry.done();
@@ -474,4 +474,11 @@ class ToyPartition implements InspectedPartition {
   #has(mistake: Mistake): boolean {
     return this.#options.mistake === mistake;
   }
+}
+
+/** The toy has no transactions. */
+function onlyChange(bytes: Uint8Array): Change {
+  const [change] = decodeEntry(bytes).changes;
+  if (change === undefined) throw new RangeError('an entry without changes');
+  return change;
 }

@@ -1,0 +1,204 @@
+/**
+ * Several reads and writes of items of one logical partition, in one region: either all writes become one
+ * log entry, visible together wherever it comes, or nothing happens.
+ *
+ * Whoever has a transaction reads its own writes in it. Nothing is locked: other writes go on meanwhile, and
+ * a transaction that read what has changed since is refused when it commits, and can be run again. One that
+ * is begun, filled and committed in one synchronous step is never refused.
+ */
+import { assert, type JsonObject } from '../base/index.ts';
+import { sameDot } from '../causality/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import type { Lsn } from '../log/index.ts';
+import type { Incarnation, StoredPut } from '../merge/index.ts';
+import type { EffectivePartitionKey, PathEdit } from '../resource/index.ts';
+import type { Intent, PutIntent, Stamp } from './intent.ts';
+import type { HeldItem } from './item-cache.ts';
+import { epkOf, type ItemKey } from './item-key.ts';
+
+/** Where a transaction would stand in the log if it were committed now. */
+export interface Standpoint {
+  /** Of the last entry before it. */
+  readonly lsn: Lsn;
+  readonly stamp: Omit<Stamp, 'incarnation'>;
+  /** Number of the k-th item that it creates, k from 0. */
+  readonly incarnation: (k: number) => Incarnation;
+}
+
+/** What a transaction did to one item in all. */
+export interface ItemDraft {
+  readonly key: ItemKey;
+  readonly before: HeldItem | undefined;
+  /** Whether the item that was there ends, even if another one takes its place. */
+  readonly endsOld: boolean;
+  readonly put: StoredPut | undefined;
+  /** The put as a patch of what was there; undefined when it is a whole item. */
+  readonly edits: readonly PathEdit[] | undefined;
+  readonly parsed: JsonObject | undefined;
+}
+
+/** The partition, as transactions see it. */
+export interface TransactionHost {
+  lookup(key: ItemKey): HeldItem | undefined;
+  /** What readers see of an item now. */
+  shown(item: HeldItem | undefined): StoredPut | undefined;
+  standpoint(): Standpoint;
+  settled(lsn: Lsn): Promise<void> | undefined;
+  /** Makes the drafts one entry at `standpoint`, which is still the present one. */
+  commitDrafts(drafts: readonly ItemDraft[], standpoint: Standpoint): Promise<Lsn>;
+}
+
+interface Touched {
+  readonly before: HeldItem | undefined;
+  /** Visible when the transaction first looked. */
+  readonly initial: StoredPut | undefined;
+  /** What the transaction sees now. */
+  shown: StoredPut | undefined;
+  endsOld: boolean;
+  /** Place among the items that this transaction creates; undefined when it is the old one. */
+  created: number | undefined;
+  intent: PutIntent | undefined;
+  edits: readonly PathEdit[] | undefined;
+  parsed: JsonObject | undefined;
+}
+
+export interface TransactionOutcome {
+  readonly lsn: Lsn;
+  /** What was written, by item, as it is in the log now; undefined for items that ended. */
+  readonly puts: ReadonlyMap<ItemKey, StoredPut | undefined>;
+}
+
+export class Transaction {
+  readonly epk: EffectivePartitionKey;
+  readonly #host: TransactionHost;
+  readonly #touched = new Map<ItemKey, Touched>();
+  #standpoint: Standpoint;
+  #creations = 0;
+  #isOver = false;
+
+  constructor(host: TransactionHost, epk: EffectivePartitionKey) {
+    this.#host = host;
+    this.epk = epk;
+    this.#standpoint = host.standpoint();
+  }
+
+  /** The item as this transaction sees it, its own writes included. */
+  get(key: ItemKey): StoredPut | undefined {
+    return this.#touch(key).shown;
+  }
+
+  /**
+   * Writes an item that `get` showed, or creates one where it showed none. The answer is what the transaction
+   * sees from now on; its etag and time are final only if nothing else is written before the commit.
+   */
+  write(key: ItemKey, intent: Intent): StoredPut | undefined {
+    assert(!this.#isOver, 'a transaction is over when it was committed or rolled back');
+    const touched = this.#touch(key);
+    if (intent.kind === 'delete') {
+      assert(touched.shown !== undefined, 'only what is there is deleted');
+      if (touched.created === undefined) touched.endsOld = true;
+      touched.created = undefined;
+      touched.intent = undefined;
+      touched.edits = undefined;
+      touched.shown = undefined;
+      return undefined;
+    }
+    // Patches of one item add up; with a whole write among them they are part of a whole write.
+    const isPatch =
+      intent.edits !== undefined && touched.created === undefined && touched.shown !== undefined;
+    const isFirst = touched.intent === undefined;
+    const joins = isPatch && (isFirst || touched.edits !== undefined);
+    if (touched.shown === undefined) touched.created = this.#creations++;
+    touched.edits = joins ? [...(touched.edits ?? []), ...(intent.edits ?? [])] : undefined;
+    touched.intent = intent;
+    this.#render(touched, intent);
+    return touched.shown;
+  }
+
+  #touch(key: ItemKey): Touched {
+    let touched = this.#touched.get(key);
+    if (touched === undefined) {
+      assert(epkOf(key) === this.epk, 'a transaction stays in its logical partition');
+      const before = this.#host.lookup(key);
+      const initial = this.#host.shown(before);
+      touched = {
+        before,
+        initial,
+        shown: initial,
+        endsOld: false,
+        created: undefined,
+        intent: undefined,
+        edits: undefined,
+        parsed: undefined,
+      };
+      this.#touched.set(key, touched);
+    }
+    return touched;
+  }
+
+  #render(touched: Touched, intent: PutIntent): void {
+    const { stamp, incarnation: numberOf } = this.#standpoint;
+    const incarnation =
+      touched.created === undefined ? touched.initial?.incarnation : numberOf(touched.created);
+    assert(incarnation !== undefined, 'an item that is not created was there');
+    const { body, parsed } = intent.render({ ...stamp, incarnation });
+    const { priority, ttl } = intent;
+    const dot = { origin: stamp.origin, n: stamp.n };
+    touched.parsed = parsed;
+    touched.shown = { dot, time: stamp.time, incarnation, priority, ttl, body };
+  }
+
+  /**
+   * Resolves when everything is durable.
+   * @throws DatabaseError `RetryWith` when an item that was read or written has changed since.
+   */
+  commit(): Promise<TransactionOutcome> {
+    this.#end();
+    const now = this.#host.standpoint();
+    if (now.lsn !== this.#standpoint.lsn) {
+      for (const [key, { initial }] of this.#touched) {
+        if (!isSame(this.#host.shown(this.#host.lookup(key)), initial)) return this.#refuse(key);
+      }
+      this.#standpoint = now;
+      for (const touched of this.#touched.values()) {
+        if (touched.intent !== undefined) this.#render(touched, touched.intent);
+      }
+    }
+    const drafts: ItemDraft[] = [];
+    const puts = new Map<ItemKey, StoredPut | undefined>();
+    for (const [key, { before, endsOld, intent, shown, edits, parsed }] of this.#touched) {
+      if (intent === undefined && !endsOld) continue;
+      drafts.push({ key, before, endsOld, put: intent && shown, edits, parsed });
+      puts.set(key, shown);
+    }
+    if (drafts.length === 0) return this.#settleReads().then(() => ({ lsn: this.#standpoint.lsn, puts }));
+    return this.#host.commitDrafts(drafts, this.#standpoint).then((lsn) => ({ lsn, puts }));
+  }
+
+  /** Forgets all writes; resolves when everything that was read is durable, so that it may be told. */
+  rollBack(): Promise<void> {
+    this.#end();
+    return this.#settleReads();
+  }
+
+  #end(): void {
+    assert(!this.#isOver, 'a transaction ends once');
+    this.#isOver = true;
+  }
+
+  async #refuse(key: ItemKey): Promise<never> {
+    await this.#host.settled(this.#host.lookup(key)?.lsn ?? 0);
+    throw new DatabaseError('RetryWith', 'Another write changed what this transaction is based on.');
+  }
+
+  async #settleReads(): Promise<void> {
+    let last = 0;
+    for (const { before } of this.#touched.values()) last = Math.max(last, before?.lsn ?? 0);
+    await this.#host.settled(last);
+  }
+}
+
+function isSame(a: StoredPut | undefined, b: StoredPut | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return sameDot(a.dot, b.dot) && a.body.length === b.body.length;
+}

@@ -1,0 +1,53 @@
+import type { PartitionNumber } from '../log/index.ts';
+import type { ItemState } from '../merge/index.ts';
+import type { Store } from '../store/index.ts';
+import type { HeldItem } from './item-cache.ts';
+import type { ItemKey } from './item-key.ts';
+import { boundKey, keyText, kindEnd } from './store-key.ts';
+import { isUnsettled } from './view-writes.ts';
+
+const CHUNK = 1000;
+
+/** The items of one partition whose merge state is more than one settled write: collection has work there. */
+export class UnsettledItems {
+  readonly #keys = new Set<ItemKey>();
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /** As of now. */
+  keys(): ItemKey[] {
+    return [...this.#keys];
+  }
+
+  note(item: HeldItem): void {
+    if (isUnsettled(item)) this.#keys.add(item.key);
+    else this.#keys.delete(item.key);
+  }
+
+  /** How many losing versions and marks of the dead there are. */
+  count(stateOf: (key: ItemKey) => ItemState): { readonly siblings: number; readonly tombstones: number } {
+    let siblings = 0;
+    let tombstones = 0;
+    for (const key of this.#keys) {
+      const state = stateOf(key);
+      siblings += Math.max(0, state.siblings.length - 1);
+      tombstones += state.dead.length;
+    }
+    return { siblings, tombstones };
+  }
+
+  /** Reads back what earlier processes stored. */
+  async load(store: Store, partition: PartitionNumber): Promise<void> {
+    const snapshot = store.snapshot();
+    const cursor = snapshot.scan({ from: boundKey(partition, 'u'), to: kindEnd(partition, 'u') });
+    for (;;) {
+      const pairs = await cursor.next(CHUNK);
+      for (const [key] of pairs) this.#keys.add(keyText(key));
+      if (pairs.length < CHUNK) break;
+    }
+    await cursor.close();
+    await snapshot.close();
+  }
+}
