@@ -3,8 +3,8 @@ import type { VersionVector } from '../causality/index.ts';
 import { decodeEntry, type Entry, peekEntry } from './entry.ts';
 
 /**
- * Those entries that are new to a region which has `applied`, decoded, in order. Everything is read and checked
- * before anything is applied: a damaged entry must not leave half a batch behind.
+ * Those entries that are new to a region which has `applied`, decoded, in order. Everything is read and
+ * checked before anything is applied: a damaged entry must not leave half a batch behind.
  */
 export function deliverable(
   applied: VersionVector,
