@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LOAD_HEAD, loadRow, number, printTable, printTargets, targets } from './lib/report.mjs';
+import { measureBookkeeping } from './parts/bookkeeping.mjs';
 import { measureContainers } from './parts/containers.mjs';
 import { measureDisk } from './parts/disk.mjs';
 import { measureFilter } from './parts/filter.mjs';
@@ -28,6 +29,7 @@ const PARTS = {
   half1: (settings, results) => measureHalfLoad(1, results.orrery1, settings),
   halfBare: (settings, results) => measureSameRateBare(results.half1, settings),
   half3: (settings, results) => measureHalfLoad(3, results.orrery3, settings),
+  bookkeeping: (settings) => measureBookkeeping(settings),
   visibility: (settings) => measureVisibility(settings),
   containers: (settings) => measureContainers(settings),
   start: (settings) => measureStart(settings),
@@ -145,7 +147,7 @@ function printLoads(results) {
 }
 
 function printRest(results) {
-  const { disk, visibility, containers, start, million } = results;
+  const { disk, bookkeeping, visibility, containers, start, million } = results;
   const rows = [];
   const add = (name, value, unit) => rows.push([name, `${value} ${unit}`]);
   if (disk !== undefined) {
@@ -166,6 +168,14 @@ function printRest(results) {
       `memory after the load, peak / private: ${name}`,
       `${number(figures.peakMb, 0)} / ${number(figures.privateMb, 0)}`,
       'MB',
+    );
+  }
+  if (bookkeeping !== undefined) {
+    const { throughputRatio, cpuRatio } = bookkeeping;
+    add(
+      'several write regions against one: throughput / CPU of an upsert',
+      `${number(throughputRatio)} / ${number(cpuRatio)}`,
+      'x',
     );
   }
   if (visibility !== undefined) {

@@ -35,7 +35,7 @@ export const LOAD_HEAD = ['', 'ops/s', 'p50 ms', 'p99 ms', 'server CPU us/op', '
 
 /** Each target as [what, measured, unit, bound, direction, goal]; those without figures are left out. */
 export function targets(results) {
-  const { bare, orrery1, orrery3, disk, half1, half3, filter50000, start } = results;
+  const { bare, orrery1, orrery3, disk, half1, half3, filter50000, start, bookkeeping } = results;
   const found = [];
   const atMost = (what, value, bound, unit, goal) =>
     found.push({ what, value, bound, unit, goal, isMet: value <= bound });
@@ -75,6 +75,10 @@ export function targets(results) {
     atMost(`read p99 at half load (${name})`, figures.read.p99Ms, 10, 'ms');
     const writeBound = Math.max(10, 2.5 * (disk?.syncP99Ms ?? 0));
     atMost(`durable upsert p99 at half load (${name})`, figures.upsert.p99Ms, writeBound, 'ms');
+  }
+  if (bookkeeping !== undefined) {
+    const what = 'upserts with several write regions against one region: throughput';
+    atLeast(what, bookkeeping.throughputRatio, 0.85, 'x');
   }
   if (start !== undefined)
     atMost('first answer after the start of the process', start.orreryThreeSeconds, 1, 's');

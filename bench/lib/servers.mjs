@@ -27,6 +27,10 @@ export class Server {
     return this.port + 1 + index;
   }
 
+  get managementPort() {
+    return this.port + 9;
+  }
+
   memory() {
     return memory(this.pid);
   }
