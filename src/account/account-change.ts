@@ -15,7 +15,12 @@ export interface Edits<T extends { readonly rid: string }> {
 export interface AccountChange {
   /** Of the state that it leads to. */
   readonly revision: number;
-  readonly fields?: Partial<Pick<AccountState, 'epoch' | 'regions' | 'retiredOrigins' | 'next'>>;
+  readonly fields?: Partial<
+    Pick<
+      AccountState,
+      'epoch' | 'regions' | 'retiredOrigins' | 'next' | 'quorum' | 'consistency' | 'topology'
+    >
+  >;
   readonly databases?: Edits<DatabaseRecord>;
   readonly containers?: Edits<ContainerRecord>;
   readonly offers?: Edits<OfferRecord>;

@@ -19,7 +19,10 @@ import {
 import { type AccountChange, withChanges } from './account-change.ts';
 import { type AccountLookups, AccountView, own } from './account-view.ts';
 import type { Command, CommandResult, CommandResults } from './command.ts';
+import { checkConsistencyPolicy } from './consistency-policy.ts';
+import { replaceQuorum, wholeQuorum } from './quorum.ts';
 import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, PartitionRecord } from './state.ts';
+import { checkTopology } from './topology.ts';
 
 /**
  * The rules of the account: which command is allowed in which state, and what it does. Pure: no clock, no
@@ -56,6 +59,12 @@ function decideAny(view: AccountView, command: Command): Decision {
       return replaceOffer(view, command);
     case 'renewOrigin':
       return renewOrigin(view.state, command);
+    case 'changeQuorum':
+      return changeQuorum(view.state, command);
+    case 'changeConsistency':
+      return changeConsistency(view.state, command);
+    case 'changeTopology':
+      return changeTopology(view.state, command);
     default:
       return unreachable(command);
   }
@@ -236,9 +245,38 @@ function renewOrigin(state: AccountState, command: Of<'renewOrigin'>): Decision 
     epoch: state.epoch + 1,
     regions: state.regions.map((each) => (each === region ? result : each)),
     retiredOrigins: [...state.retiredOrigins, region.origin],
+    // The new life is a member in the old one's place: nothing more is answered before it has caught up.
+    quorum: {
+      epoch: state.quorum.epoch + 1,
+      origins: state.quorum.origins.map((origin) => (origin === region.origin ? result.origin : origin)),
+    },
     next: { ...state.next, origin: state.next.origin + 1 },
   };
   return { change: { ...step(state), fields }, result };
+}
+
+function changeQuorum(state: AccountState, command: Of<'changeQuorum'>): Decision {
+  const quorum = replaceQuorum(state, command.expectedEpoch, command.origins);
+  return { change: { ...step(state), fields: { quorum } }, result: quorum };
+}
+
+function changeConsistency(state: AccountState, command: Of<'changeConsistency'>): Decision {
+  const { regions, multipleWriteRegions } = state;
+  const consistency = checkConsistencyPolicy(command.consistency, {
+    regionCount: regions.length,
+    multipleWriteRegions,
+    isUnsafe: command.isUnsafe ?? false,
+  });
+  // Nobody has kept the set while nothing rested on it.
+  const quorum = wholeQuorum(regions, state.quorum.epoch + 1);
+  const isTurnedOn = consistency.level === 'Strong' && state.consistency.level !== 'Strong';
+  const fields = isTurnedOn ? { consistency, quorum } : { consistency };
+  return { change: { ...step(state), fields }, result: consistency };
+}
+
+function changeTopology(state: AccountState, command: Of<'changeTopology'>): Decision {
+  const topology = checkTopology(command.topology, state.regions);
+  return { change: { ...step(state), fields: { topology } }, result: topology };
 }
 
 function step(state: AccountState): { readonly revision: number } {

@@ -1,5 +1,13 @@
+import type { Origin } from '../causality/index.ts';
 import type { ContainerDefinition, Throughput } from '../resource/index.ts';
-import type { ContainerRecord, DatabaseRecord, OfferRecord, RegionRecord } from './state.ts';
+import type {
+  AccountState,
+  ContainerRecord,
+  DatabaseRecord,
+  OfferRecord,
+  RegionRecord,
+  Topology,
+} from './state.ts';
 
 /**
  * What can be asked of the directory, as plain data. Time comes inside (`timeMs`, Unix milliseconds), so that
@@ -52,7 +60,24 @@ export type Command =
       /** The region lost its storage: its new life gets a new origin, and the membership epoch rises. */
       readonly kind: 'renewOrigin';
       readonly region: string;
-    };
+    }
+  | {
+      /**
+       * Which regions must hold a Strong write from here on; refused unless `expectedEpoch` is the
+       * present.
+       */
+      readonly kind: 'changeQuorum';
+      readonly expectedEpoch: number;
+      readonly origins: readonly Origin[];
+    }
+  | {
+      /** Level and bounds for all requests from here on; clients notice when they are made anew. */
+      readonly kind: 'changeConsistency';
+      readonly consistency: AccountState['consistency'];
+      /** Permits bounds below the published minimum, for tests. */
+      readonly isUnsafe?: boolean;
+    }
+  | { readonly kind: 'changeTopology'; readonly topology: Topology };
 
 export interface CommandResults {
   readonly createDatabase: DatabaseRecord;
@@ -62,6 +87,9 @@ export interface CommandResults {
   readonly deleteContainer: undefined;
   readonly replaceOffer: OfferRecord;
   readonly renewOrigin: RegionRecord;
+  readonly changeQuorum: AccountState['quorum'];
+  readonly changeConsistency: AccountState['consistency'];
+  readonly changeTopology: Topology;
 }
 
 export type CommandResult<C extends Command> = CommandResults[C['kind']];

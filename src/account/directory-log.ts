@@ -1,6 +1,7 @@
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
 import { type Log, LogDamagedError, type Lsn } from '../log/index.ts';
 import { type AccountChange, withChanges } from './account-change.ts';
+import { wholeQuorum } from './quorum.ts';
 import type { AccountState } from './state.ts';
 
 /**
@@ -65,6 +66,16 @@ export async function recoverState(log: Log): Promise<RecoveredState | undefined
   return tail === 0 ? undefined : recovery.finish();
 }
 
+/** A snapshot of an earlier version lacks what that version did not know of. */
+function withDefaults(snapshot: AccountState): AccountState {
+  const { regions, quorum, topology } = snapshot as Partial<AccountState>;
+  return {
+    ...snapshot,
+    quorum: quorum ?? wholeQuorum(regions ?? [], 1),
+    topology: topology ?? { kind: 'auto' },
+  };
+}
+
 /**
  * Keeps the latest whole snapshot and what came after it, and parses only that: logs are trimmed by whole
  * segments, so much older entries may come first.
@@ -107,6 +118,7 @@ class Recovery {
       throw new LogDamagedError(`the directory log lacks what leads to revision ${revision}`);
     }
     const changeBytes = this.#changes.reduce((sum, bytes) => sum + bytes.length, 0);
-    return { state: withChanges(snapshot, changes), changeBytes, snapshotBytes: body.length };
+    const state = withChanges(withDefaults(snapshot), changes);
+    return { state, changeBytes, snapshotBytes: body.length };
   }
 }

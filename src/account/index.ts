@@ -4,6 +4,12 @@ export { accountDocument, type RegionEndpoint } from './account-document.ts';
 export type { AccountLookups } from './account-view.ts';
 export { applyCommand, offerMinimum } from './apply-command.ts';
 export type { Command, CommandResult, CommandResults } from './command.ts';
+export {
+  CONSISTENCY_LEVELS,
+  isStronger,
+  STALENESS_MAX,
+  STALENESS_MIN,
+} from './consistency-policy.ts';
 export type { ChangeListener, Directory } from './directory.ts';
 export { type EmbeddedDirectoryOptions, openEmbeddedDirectory } from './embedded-directory.ts';
 export { type AccountPlan, initialAccountState } from './initial-state.ts';
@@ -18,4 +24,6 @@ export type {
   OfferRecord,
   PartitionRecord,
   RegionRecord,
+  Topology,
 } from './state.ts';
+export { topologyEdges } from './topology.ts';

@@ -108,3 +108,8 @@ function coordinatesOf(region: string): readonly [number, number] {
     `No coordinates are known for region '${region}'. Known regions: ${known}.`,
   );
 }
+
+/** Whether the region's place on the globe is known. */
+export function isKnownRegion(name: string): boolean {
+  return BY_PLAIN_NAME.has(plain(name));
+}

@@ -5,6 +5,18 @@ import type { ContainerDefinition, EpkRange, Throughput } from '../resource/inde
 
 export type ConsistencyLevel = 'Strong' | 'BoundedStaleness' | 'Session' | 'ConsistentPrefix' | 'Eventual';
 
+/** Which regions replicate with which directly; everything else is relayed. */
+export type Topology =
+  /** Chosen by the account's level and the distances. */
+  | { readonly kind: 'auto' }
+  | { readonly kind: 'mesh' }
+  /** All with one; the first region unless named. */
+  | { readonly kind: 'star'; readonly hub?: string }
+  /** Each with the next, in failover-priority order. */
+  | { readonly kind: 'chain' }
+  /** The shortest links that join all, by distance where the regions' places are known. */
+  | { readonly kind: 'tree' };
+
 export interface RegionRecord {
   readonly name: string;
   /** The region's present storage life; a wipe gives it a new one and raises the account's `epoch`. */
@@ -62,6 +74,12 @@ export interface AccountState {
     readonly stalenessOperations: number;
     readonly stalenessSeconds: number;
   };
+  /**
+   * The regions (by origin) that must hold a write durably before a Strong account answers it. Its epoch
+   * rises with each change.
+   */
+  readonly quorum: { readonly epoch: number; readonly origins: readonly Origin[] };
+  readonly topology: Topology;
   /** In failover-priority order; the first is the write region of a single-write account. */
   readonly regions: readonly RegionRecord[];
   /** Origins of storage lives that ended; their writes live on in the logs of others. */

@@ -1,4 +1,4 @@
-import { type ConsistencyLevel, REGION_NAMES } from '../account/index.ts';
+import { type ConsistencyLevel, REGION_NAMES, STALENESS_MAX, STALENESS_MIN } from '../account/index.ts';
 import { type Environment, type Reading, readFlags } from './flags.ts';
 import { OPTIONS } from './options.ts';
 
@@ -40,10 +40,6 @@ export type StartOptionsResult =
 const MANAGEMENT_OFFSET = 9;
 const REGION_NAME_CHARACTERS_MAX = 64;
 const LATENCY_MS_MAX = 60_000;
-
-// Published minimums: a bound that one region can keep is far smaller than what several regions need.
-const STALENESS_MIN = { one: { operations: 10, seconds: 5 }, several: { operations: 100_000, seconds: 300 } };
-const STALENESS_MAX = { operations: 2_147_483_647, seconds: 86_400 };
 
 /**
  * The options of `start` from its arguments (the command word taken off) and the environment. Every
@@ -164,9 +160,6 @@ function readLatency(text: string, regions: readonly string[], problems: string[
 function checkConsistency({ values }: Reading<typeof OPTIONS>, problems: string[]): void {
   if (values.consistency === 'Strong' && values.write === 'multi') {
     problems.push('--consistency Strong needs --write single: several write regions cannot agree in time');
-  }
-  if (values.consistency === 'Strong' || values.consistency === 'BoundedStaleness') {
-    problems.push(`--consistency ${values.consistency} is not available in this version`);
   }
 }
 

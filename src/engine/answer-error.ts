@@ -15,6 +15,16 @@ export class AnswerError extends DatabaseError {
   /** The same failure with its position; other errors pass through as they are. */
   static withHead(error: unknown, head: AnswerHead): unknown {
     if (!(error instanceof DatabaseError) || error instanceof AnswerError) return error;
+    return AnswerError.#of(error, head);
+  }
+
+  /** The same failure, charged `factor` times; errors without a charge pass through as they are. */
+  static withCharge(error: unknown, factor: number): unknown {
+    if (!(error instanceof AnswerError)) return error;
+    return AnswerError.#of(error, { ...error.head, charge: error.head.charge * factor });
+  }
+
+  static #of(error: DatabaseError, head: AnswerHead): AnswerError {
     const { retryAfterMs, additionalInfo } = error;
     return new AnswerError(error.code, error.message, head, {
       cause: error,

@@ -7,6 +7,8 @@ import type { Engine, Items } from './engine.ts';
 import { Feeds } from './feeds.ts';
 import type { Forwarder } from './forwarding.ts';
 import { ItemOperations } from './item-operations.ts';
+import type { LevelGate } from './level-gate.ts';
+import { LevelItems } from './level-items.ts';
 import { deletePartitionKey } from './partition-key-deletion.ts';
 import { RegionPartitions } from './region-partitions.ts';
 import { createResources } from './resources.ts';
@@ -19,10 +21,13 @@ export interface EngineOptions {
   readonly directory: Directory;
   readonly host: PartitionHost;
   readonly forwarder: Forwarder;
+  readonly gate: LevelGate;
   /** How long a request waits for its session token before another region is asked, in milliseconds. */
   readonly sessionPatienceMs: number;
   /** How long a write waits while the store lags too far behind, in milliseconds. */
   readonly roomPatienceMs: number;
+  /** How long a Strong answer waits for other regions, in milliseconds. */
+  readonly commitPatienceMs: number;
 }
 
 export interface EngineParts {
@@ -74,7 +79,7 @@ function createItems(
     items,
     openSource: (partition) => host.openSource(partition),
   });
-  return {
+  const inner: Items = {
     create: (write) => items.create(write),
     upsert: (write) => items.upsert(write),
     replace: (target, body) => items.replace(target, body),
@@ -85,4 +90,5 @@ function createItems(
     query: (request) => feeds.query(request),
     deletePartitionKey: (scope) => deletePartitionKey({ ...options, containers, items }, scope),
   };
+  return new LevelItems(inner, { ...options, forwarder });
 }

@@ -38,6 +38,8 @@ export interface AnswerHead {
   readonly rangeId: string;
   readonly sessionToken: string;
   readonly lsn: number;
+  /** The position in this region's log that the answer rests on; 0 when another region vouches for it. */
+  readonly basedOn: number;
   /** Request units. */
   readonly charge: number;
 }

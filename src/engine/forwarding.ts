@@ -86,7 +86,7 @@ export function createForwarder({ runtime, network, addressOf, timeoutMs }: Forw
         giveUp(region, connecting);
         throw unavailable(region);
       }
-      if ('answer' in outcome) return withBuffers(outcome.answer);
+      if ('answer' in outcome) return adopted(outcome.answer);
       throw rebuild(outcome.error);
     },
     close() {
@@ -100,18 +100,20 @@ function unavailable(region: string): DatabaseError {
   return new DatabaseError('ServiceUnavailable', `The region '${region}' does not answer.`);
 }
 
-/** Structured cloning turns buffers into plain byte arrays. */
-function withBuffers(answer: ItemAnswer | FeedAnswer): ItemAnswer | FeedAnswer {
+/** Structured cloning turns buffers into plain byte arrays; positions are those of the other region's log. */
+function adopted(answer: ItemAnswer | FeedAnswer): ItemAnswer | FeedAnswer {
   if ('rows' in answer) {
-    return { ...answer, rows: answer.rows.map((row) => (typeof row === 'string' ? row : Buffer.from(row))) };
+    const rows = answer.rows.map((row) => (typeof row === 'string' ? row : Buffer.from(row)));
+    return { ...answer, rows, basedOn: 0 };
   }
-  return answer.body === undefined ? answer : { ...answer, body: Buffer.from(answer.body) };
+  const body = answer.body === undefined ? undefined : Buffer.from(answer.body);
+  return { ...answer, body, basedOn: 0 };
 }
 
 function rebuild(error: Extract<Outcome, { error: unknown }>['error']): DatabaseError {
   const details = error.additionalInfo === undefined ? {} : { additionalInfo: error.additionalInfo };
   if (error.head === undefined) return new DatabaseError(error.code, error.message, details);
-  return new AnswerError(error.code, error.message, error.head, details);
+  return new AnswerError(error.code, error.message, { ...error.head, basedOn: 0 }, details);
 }
 
 /**

@@ -18,3 +18,4 @@ export type {
   Resources,
 } from './engine.ts';
 export { createForwarder, type Forwarder, type ForwarderOptions, serveForwarding } from './forwarding.ts';
+export type { CommitWait, LevelGate } from './level-gate.ts';

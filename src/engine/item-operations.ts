@@ -154,14 +154,15 @@ export class ItemOperations {
       throw new AnswerError(
         'NotFound',
         'Entity with the specified id does not exist in the system.',
-        headOf(state, place.handle, place.record, place.partition, LOOKUP_CHARGE),
+        headOf(state, place.handle, place.record, place.partition, LOOKUP_CHARGE, restsOn(place, item)),
       );
     }
     const etag = etagOf(visible);
     const isUnchanged =
       target.ifNoneMatch !== undefined && (target.ifNoneMatch === etag || target.ifNoneMatch === '*');
     const charge = isUnchanged ? LOOKUP_CHARGE : readCharge(visible.body.length);
-    const head = headOf(state, place.handle, place.record, place.partition, charge);
+    const basedOn = restsOn(place, item);
+    const head = headOf(state, place.handle, place.record, place.partition, charge, basedOn);
     const body = isUnchanged ? undefined : asBuffer(visible.body);
     return answerOf(head, isUnchanged ? 304 : 200, etag, body);
   }
@@ -374,6 +375,11 @@ export class ItemOperations {
   }
 }
 
+/** What came from the store was there when the store was fed last. */
+function restsOn({ partition }: Place, item: HeldItem | undefined): number {
+  return item === undefined || item.lsn === 0 ? partition.fed.lsn : item.lsn;
+}
+
 async function withinPatience(runtime: Runtime, waiting: Promise<void>, patienceMs: number): Promise<void> {
   let cancel: () => void = () => undefined;
   const tooLate = new Promise<false>((resolve) => {
@@ -412,8 +418,8 @@ function answerOf(
   etag: string | undefined,
   body: Buffer | undefined,
 ): ItemAnswer {
-  const { containerRid, containerPath, rangeId, sessionToken, lsn, charge } = head;
-  return { containerRid, containerPath, rangeId, sessionToken, lsn, charge, status, etag, body };
+  const { containerRid, containerPath, rangeId, sessionToken, lsn, basedOn, charge } = head;
+  return { containerRid, containerPath, rangeId, sessionToken, lsn, basedOn, charge, status, etag, body };
 }
 
 /** The etag that the origin wrote into the item's text: worked out again, not parsed. */

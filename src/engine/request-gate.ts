@@ -1,7 +1,12 @@
 /**
  * What stands between a request and its partition: the consistency demand, the session token, the write role.
  */
-import type { AccountState, ConsistencyLevel, PartitionRecord } from '../account/index.ts';
+import {
+  type AccountState,
+  type ConsistencyLevel,
+  isStronger,
+  type PartitionRecord,
+} from '../account/index.ts';
 import {
   formatSessionToken,
   type Origin,
@@ -14,19 +19,10 @@ import type { Runtime } from '../runtime/index.ts';
 import type { ContainerHandle } from './container-handle.ts';
 import type { AnswerHead, RequestContext } from './engine.ts';
 
-/** From weak to strong. */
-const LEVELS: readonly ConsistencyLevel[] = [
-  'Eventual',
-  'ConsistentPrefix',
-  'Session',
-  'BoundedStaleness',
-  'Strong',
-];
-
 /** @throws DatabaseError `BadRequest` when the request asks for more than the account promises. */
 export function checkConsistency(state: AccountState, asked: ConsistencyLevel | undefined): void {
   if (asked === undefined) return;
-  if (LEVELS.indexOf(asked) > LEVELS.indexOf(state.consistency.level)) {
+  if (isStronger(asked, state.consistency.level)) {
     throw new DatabaseError(
       'BadRequest',
       `ConsistencyLevel ${asked} specified in the request is invalid when service is configured with ` +
@@ -119,6 +115,7 @@ export function headOf(
   record: PartitionRecord,
   partition: Partition,
   charge: number,
+  basedOn: number = partition.durableLsn,
 ): AnswerHead {
   return {
     containerRid: handle.record.rid,
@@ -130,6 +127,7 @@ export function headOf(
       originsOf(state),
     ),
     lsn: partition.durableLsn,
+    basedOn,
     charge,
   };
 }

@@ -40,6 +40,7 @@ export const CATALOGUE = {
   RequestEntityTooLarge: { status: 413, name: 'RequestEntityTooLarge', advice: 'fix-request' },
   TooManyRequests: { status: 429, substatus: 3200, name: '429', advice: 'after-delay' },
   RetryWith: { status: 449, name: 'RetryWith', advice: 'after-delay' },
+  StalenessBoundReached: { status: 429, substatus: 3250, name: '429', advice: 'after-delay' },
   InternalServerError: { status: 500, name: 'InternalServerError', advice: 'report' },
   NotImplemented: { status: 501, name: 'NotImplemented', advice: 'fix-request' },
   ServiceUnavailable: { status: 503, name: 'ServiceUnavailable', advice: 'other-region' },

@@ -27,6 +27,8 @@ export interface PartitionHostOptions {
   readonly dirtyBytesMax: number;
   /** The store is fed when so many items wait for it, or half a second after the first. Default 1024. */
   readonly batchItems?: number;
+  /** See PartitionOptions; asked for at each write, since levels change. */
+  readonly admitWrite?: (partition: PartitionNumber, head: number) => void;
   /** The store failed: this node must be opened anew. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -88,6 +90,7 @@ export class PartitionHost implements PartitionTable {
       indexer,
       onDirty: (...change) => this.#feeder.markDirty(...change),
       room: () => this.#feeder.room(),
+      admitWrite: this.#options.admitWrite,
       onBroken: this.#options.onFailed,
     });
     if (log.head(number) > partition.fed.lsn + 1) {

@@ -59,6 +59,11 @@ export interface PartitionOptions {
   readonly onDirty: (partition: Partition, bytes: number, isNew: boolean) => void;
   /** Resolves when the store has caught up enough for more; undefined when it has. */
   readonly room: () => Promise<void> | undefined;
+  /**
+   * Called before each write of this region, with the number of its writes so far: throws when another one
+   * would be too many for now. Undefined: nobody counts.
+   */
+  readonly admitWrite: ((partition: PartitionNumber, head: number) => void) | undefined;
   /** The log refused an append: this partition's memory is worth nothing any more. */
   readonly onBroken: (reason: unknown) => void;
 }
@@ -173,6 +178,14 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    */
   write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const { admitWrite, origin } = this.#options;
+    if (admitWrite !== undefined) {
+      try {
+        admitWrite(this.number, this.#applied.vector.get(origin));
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     const before = this.lookup(key);
     let intent: Intent;
     try {

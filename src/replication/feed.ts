@@ -24,6 +24,7 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #session: SourceSession;
   #isPumping = false;
+  #isTelling = false;
   #isClosed = false;
   #heardAtMs: number;
 
@@ -66,6 +67,18 @@ export class Feed {
   markOpened(number: PartitionNumber): void {
     this.#session.markOpened(number);
     this.pump();
+  }
+
+  /** Tells the puller soon, together with what else is committed in this moment. */
+  markCommitted(number: PartitionNumber): void {
+    this.#session.noteCommitted(number);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    this.#options.runtime.soon(() => {
+      this.#isTelling = false;
+      if (!this.#isClosed && this.#session.peer !== undefined)
+        this.#guard(() => this.#session.sendCommitted());
+    });
   }
 
   tick(): void {

@@ -108,7 +108,7 @@ describe('time', () => {
     const entries = (count: number): Buffer =>
       encodeEntries(1, [{ partition: 1, entries: Array.from({ length: count }, () => bytes('e')) }]);
     for (const count of [2, 4, 1]) channel.send(entries(count));
-    channel.send(encodeMessage(1, { kind: 'heartbeat', entryFrames: 0 }));
+    channel.send(encodeMessage(1, { kind: 'want', origins: [] }));
     await run(10_000);
     expect(received.map(({ atMs }) => atMs)).toEqual([0, 0, 500, 1_500]);
     expect(received[1]?.text.length).toBeLessThan(10);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { undemanding } from '../../test/kit/undemanding-levels.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { type SimulatedMachine, SimulatedRuntime } from '../../test/simulation/simulated-runtime.ts';
 import { Trace } from '../../test/simulation/trace.ts';
@@ -101,6 +102,7 @@ async function world(onMessage: (message: Message, answer: Answer) => void) {
     members: () => [{ region: 'B', origin: 2, address: 'B' }],
     retired: () => [],
     table,
+    levels: undemanding(machine, table, 1),
     onFailure: (error) => failures.push(error),
   });
   const run = (ms: number): Promise<void> => runtime.run({ untilMs: runtime.elapsedMs + ms });
@@ -108,13 +110,14 @@ async function world(onMessage: (message: Message, answer: Answer) => void) {
 }
 
 const welcome: Message = { kind: 'welcome', region: 'B', origin: 2 };
+const ANSWER = { kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 0 } as const;
 const missing = entry(3);
 /** A write of B that builds on one of C, origin 3. */
 const building = entry(2, new VersionVector([[3, 1]]));
 
 /** Keeps C's write back unless the session began with asking for it. */
 function stubborn(message: Message, answer: Answer): void {
-  if (message.kind === 'heartbeat') answer.say({ kind: 'heartbeat', entryFrames: 1 });
+  if (message.kind === 'ask') answer.say({ ...ANSWER, entryFrames: 1 });
   if (message.kind !== 'hello') return;
   answer.say(welcome);
   if (message.wants.includes(3)) answer.give(missing, building);
@@ -173,7 +176,9 @@ test('nothing happens any more after close, or after a crash', async () => {
   for (const end of ['close', 'abandon'] as const) {
     const { run, source, vector, replication } = await world((message, answer) => {
       if (message.kind === 'hello') answer.say(welcome);
-      if (message.kind === 'heartbeat') answer.give(missing);
+      // The first question comes with the beginning, the next after half a second.
+      if (message.kind === 'ask' && source.heard.filter(({ kind }) => kind === 'ask').length > 1)
+        answer.give(missing);
     });
     await run(400);
     await replication[end]();

@@ -4,7 +4,7 @@ import type { PartitionTable } from '../partition/index.ts';
 import type { Cancel, Channel, Network, Runtime } from '../runtime/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 import type { EntryOwner, Intake } from './intake.ts';
-import { type PullEvent, PullSession } from './pull-session.ts';
+import { ASK_TICKS, type PullEvent, PullSession, type Question } from './pull-session.ts';
 import type { PositionRow, RelayedRow } from './wire.ts';
 
 /** A region of the account and where to reach it. */
@@ -14,6 +14,9 @@ export interface Member {
   /** As `Network.connect` takes it. */
   readonly address: string;
 }
+
+/** A source's answer to a question; see the wire. */
+export type Answer = Extract<PullEvent, { kind: 'answer' }>;
 
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 1_000;
@@ -37,6 +40,12 @@ export interface PullLinkOptions {
   /** Whose entries exist at all, so far as is known. */
   readonly allOrigins: () => readonly Origin[];
   readonly onRows: (rows: readonly RelayedRow[]) => void;
+  /** What this region says of itself when it asks. */
+  readonly question: () => Question;
+  readonly onAnswer: (answer: Answer) => void;
+  readonly onCommitted: (rows: readonly PositionRow[]) => void;
+  /** Whether a lease is wanted, which has to be asked for more often than the rest needs. */
+  readonly needsLease: () => boolean;
   /** The session became live, or is no longer. */
   readonly onChange: () => void;
 }
@@ -117,10 +126,28 @@ export class PullLink {
         this.#failures = 0;
         this.#lastError = undefined;
         this.#unavailable = new Set();
+        this.#attempt?.ask();
         this.#options.onChange();
-      } else if (event.kind === 'entries') this.#stallTicks = 0;
-      else if (event.kind === 'rows') this.#options.onRows(event.rows);
-      else this.#unavailable.add(event.partition);
+      } else this.#take(event);
+    }
+  }
+
+  #take(event: Exclude<PullEvent, { kind: 'live' }>): void {
+    switch (event.kind) {
+      case 'entries':
+        this.#stallTicks = 0;
+        return;
+      case 'rows':
+        this.#options.onRows(event.rows);
+        return;
+      case 'answer':
+        this.#options.onAnswer(event);
+        return;
+      case 'committed':
+        this.#options.onCommitted(event.rows);
+        return;
+      case 'unavailable':
+        this.#unavailable.add(event.partition);
     }
   }
 
@@ -206,6 +233,7 @@ class Attempt implements EntryOwner {
   #session: PullSession | undefined;
   #isEnded = false;
   #isReportDue = false;
+  #ticks = 0;
 
   constructor(options: PullLinkOptions, events: AttemptEvents) {
     this.#options = options;
@@ -278,8 +306,14 @@ class Attempt implements EntryOwner {
   }
 
   tick(): void {
+    this.#ticks++;
     this.act((session) => session.tick());
+    if (this.#ticks % ASK_TICKS === 0 || this.#options.needsLease()) this.ask();
     this.#report();
+  }
+
+  ask(): void {
+    this.act((session) => session.ask(this.#options.question()));
   }
 
   /** Does something with the session and sends what comes of it; whatever breaks the protocol ends it. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { VersionVector } from '../causality/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 import { PullSession } from './pull-session.ts';
-import { decodeMessage, encodeEntries, encodeMessage, type Message } from './wire.ts';
+import { decodeMessage, encodeEntries, encodeMessage, type Message, PROTOCOL_VERSION } from './wire.ts';
 
 // Vectors keep their numbers private, so a plain comparison would find any two of them alike.
 expect.addEqualityTesters([
@@ -41,7 +41,15 @@ describe('opening', () => {
   test('says who it is, what it wants and where its partitions are', () => {
     const { session, sent, hear } = open();
     expect(sent()).toEqual([
-      { kind: 'hello', version: 1, account: 'a', epoch: 1, region: 'A', origin: 1, wants: [2] },
+      {
+        kind: 'hello',
+        version: PROTOCOL_VERSION,
+        account: 'a',
+        epoch: 1,
+        region: 'A',
+        origin: 1,
+        wants: [2],
+      },
       { kind: 'subscribe', rows: [{ partition: 1, vector }] },
     ]);
     expect(session.isLive).toBe(false);
@@ -96,7 +104,7 @@ describe('entries', () => {
     const { session, hear } = live();
     const wait = (): void => {
       for (let tick = 0; tick < 50; tick++) {
-        hear({ kind: 'heartbeat', entryFrames: 1 });
+        hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 1 });
         session.tick();
       }
     };
@@ -108,7 +116,7 @@ describe('entries', () => {
     for (let seq = 1; seq <= 10; seq++) {
       session.handle(entries(seq, 'x'));
       for (let tick = 0; tick < 30; tick++) {
-        hear({ kind: 'heartbeat', entryFrames: 10 });
+        hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 10 });
         session.tick();
       }
     }
@@ -144,7 +152,7 @@ test('silence ends a live session; any frame breaks it', () => {
   const { session, hear } = live();
   for (let round = 0; round < 5; round++) {
     for (let tick = 0; tick < 8; tick++) session.tick();
-    hear({ kind: 'heartbeat', entryFrames: 0 });
+    hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 0 });
   }
   for (let tick = 0; tick < 8; tick++) session.tick();
   expect(() => session.tick()).toThrow(/fell silent/);

@@ -13,8 +13,8 @@ import {
   type Section,
 } from './wire.ts';
 
-/** Ticks between two heartbeats. */
-export const HEARTBEAT_TICKS = 2;
+/** Ticks between two questions; the answers are how each side knows that the other is there. */
+export const ASK_TICKS = 2;
 /**
  * Ticks of silence after which the other side counts as gone. Ticks and not milliseconds: a process that
  * was itself held up for long has not waited, it was absent.
@@ -40,7 +40,18 @@ export type PullEvent =
   | { readonly kind: 'live' }
   | { readonly kind: 'entries'; readonly sections: readonly Section[] }
   | { readonly kind: 'rows'; readonly rows: readonly RelayedRow[] }
+  | { readonly kind: 'answer'; readonly askedAtMs: number; readonly wallMs: number; readonly leaseMs: number }
+  | { readonly kind: 'committed'; readonly rows: readonly PositionRow[] }
   | { readonly kind: 'unavailable'; readonly partition: PartitionNumber };
+
+/** This region's clocks when it asks, and what it knows of the way. */
+export interface Question {
+  /** Monotonic. */
+  readonly askedAtMs: number;
+  readonly wallMs: number;
+  /** Of the last question and its answer; -1 before the first. */
+  readonly roundTripMs: number;
+}
 
 /**
  * The puller's half of one session: says what it wants, puts the frames that come in order, and tells what
@@ -137,11 +148,15 @@ export class PullSession {
       case 'rows':
         events.push({ kind: 'rows', rows: message.rows });
         return;
-      case 'heartbeat':
-        this.#entryFramesAnnounced = message.entryFrames;
-        return;
       case 'unavailable':
         events.push({ kind: 'unavailable', partition: message.partition });
+        return;
+      case 'answer':
+        this.#entryFramesAnnounced = message.entryFrames;
+        events.push(message);
+        return;
+      case 'committed':
+        events.push(message);
         return;
       default:
         throw new ProtocolError(`a source does not send '${message.kind}'`);
@@ -210,7 +225,11 @@ export class PullSession {
     this.#control.tick();
     this.#entries.tick();
     this.#tickTail();
-    if (this.#ticks % HEARTBEAT_TICKS === 0) this.#send({ kind: 'heartbeat', entryFrames: 0 });
+  }
+
+  /** Says that it is still here, and asks for a lease. Call it every `ASK_TICKS` ticks at least. */
+  ask(question: Question): void {
+    this.#send({ kind: 'ask', ...question });
   }
 
   #tickTail(): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { undemanding } from '../../test/kit/undemanding-levels.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { type LinkQuality, PERFECT_LINK, SimulatedNetwork } from '../../test/simulation/simulated-network.ts';
 import { type SimulatedMachine, SimulatedRuntime } from '../../test/simulation/simulated-runtime.ts';
@@ -293,6 +294,7 @@ class Planet {
       members: () => this.members(),
       retired: () => this.retired,
       table: region.table,
+      levels: undemanding(region.machine, region.table, region.origin),
       onFailure: (error) => this.failures.push(error),
     });
   }
@@ -430,7 +432,7 @@ describe('streams', () => {
     expect(planet.frames).toBeLessThan(400);
     planet.frames = 0;
     await planet.run(10_000);
-    // Six sessions with two heartbeats a second each way.
+    // Six sessions with two questions and answers a second.
     expect(planet.frames).toBeLessThan(300);
   });
 
@@ -638,7 +640,7 @@ describe('bounds', () => {
     await planet.run(3_000);
     planet.frameBytes = 0;
     await planet.run(10_000);
-    expect(planet.frameBytes).toBeLessThan(6_000);
+    expect(planet.frameBytes).toBeLessThan(8_000);
     planet.write('B', 2_999);
     expect(await planet.until(() => planet.partition('C', 2_999).tail() === 1)).toBeLessThan(10);
   });
@@ -703,6 +705,7 @@ describe('trouble', () => {
   test('regions of different accounts and strangers are refused', async () => {
     const planet = await Planet.start({ names: ['A', 'B'] });
     const stranger = planet.runtime.forRegion('X');
+    const table = new ArrayTable(9, { machine: stranger, delayMs: 1 }, new Map([[1, []]]));
     const replication = await startReplication({
       runtime: stranger,
       network: planet.links.network('X', createLocalNetwork(stranger), (address) => address),
@@ -712,7 +715,8 @@ describe('trouble', () => {
       listenAddress: 'X',
       members: () => planet.members(),
       retired: () => [],
-      table: new ArrayTable(9, { machine: stranger, delayMs: 1 }, new Map([[1, []]])),
+      table,
+      levels: undemanding(stranger, table, 9),
       onFailure: (error) => planet.failures.push(error),
     });
     planet.write('A');

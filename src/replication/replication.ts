@@ -21,9 +21,13 @@ import type { Cancel, Channel, Network, NetworkListener, Runtime } from '../runt
 import { Feed } from './feed.ts';
 import { FreezableNetwork } from './freezable-network.ts';
 import { Intake } from './intake.ts';
-import { type Member, PullLink } from './pull-link.ts';
+import type { Levels } from './levels.ts';
+import { type Answer, type Member, PullLink } from './pull-link.ts';
+import type { Question } from './pull-session.ts';
 import { wantedOrigins } from './relay.ts';
-import { type Lag, Reports } from './reports.ts';
+import type { PeerStatus, ReplicationStatus } from './replication-status.ts';
+import type { Lag, Reports } from './reports.ts';
+import { Visibility } from './visibility.ts';
 import type { PositionRow } from './wire.ts';
 
 const TICK_MS = 250;
@@ -52,6 +56,8 @@ export interface ReplicationOptions {
   /** Origins whose homes are gone, but whose entries may not be everywhere yet. */
   readonly retired: () => readonly Origin[];
   readonly table: PartitionTable;
+  /** What this region does for the account's consistency level; it hears here what the others have. */
+  readonly levels: Levels;
   /**
    * A member is now known to have applied `vector`, durably. The vector changes in place later; clone to
    * keep.
@@ -64,41 +70,6 @@ export interface ReplicationOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-export interface PeerStatus {
-  readonly region: string;
-  readonly origin: Origin;
-  /** This region pulls from it. */
-  readonly isConnected: boolean;
-  /** It pulls from this region. */
-  readonly isPulling: boolean;
-  /** Since anything at all was heard of it; undefined if never. */
-  readonly lastHeardMs: number | undefined;
-  /** Why the last session with it as the source ended, while there is none. */
-  readonly lastError: string | undefined;
-  /** Whose entries it is asked for. */
-  readonly wants: readonly Origin[];
-  /** Bytes of its entries that came and are not yet durable here. */
-  readonly unreleasedBytes: number;
-  /** Bytes sent to it that it has not said to hold durably. */
-  readonly unacknowledgedBytes: number;
-  /** Entries sent to it in its present session. */
-  readonly entriesSent: number;
-  /** Partitions that only a copy can bring up to date: its log starts after our position. */
-  readonly unavailable: readonly PartitionNumber[];
-  /** How far we are behind its own writes, over all partitions: operations summed, the longest time. */
-  readonly lag: Lag;
-}
-
-export interface ReplicationStatus {
-  readonly isPaused: boolean;
-  readonly peers: readonly PeerStatus[];
-  /** Entries that came before something they depend on. */
-  readonly waitingEntries: number;
-  readonly waitingBytes: number;
-  /** Bytes being made durable. */
-  readonly receivingBytes: number;
-}
-
 /** Starts pulling from and serving all members. Rejects when `listenAddress` cannot be had. */
 export async function startReplication(options: ReplicationOptions): Promise<Replication> {
   const replication = new Replication(options);
@@ -109,7 +80,8 @@ export async function startReplication(options: ReplicationOptions): Promise<Rep
 export class Replication {
   readonly #options: ReplicationOptions;
   readonly #network: FreezableNetwork;
-  readonly #reports = new Reports();
+  readonly #reports: Reports;
+  readonly #visibility = new Visibility();
   readonly #intake: Intake;
   readonly #links = new Map<string, PullLink>();
   readonly #feeds = new Set<Feed>();
@@ -128,7 +100,8 @@ export class Replication {
   constructor(options: ReplicationOptions) {
     this.#options = options;
     this.#epoch = options.epoch();
-    const { table } = options;
+    const { table, levels } = options;
+    this.#reports = levels.reports;
     this.#network = new FreezableNetwork(options.network);
     this.#intake = new Intake({
       table,
@@ -140,7 +113,11 @@ export class Replication {
       table.onOpened((number) => this.#opened(number)),
       table.onDurable((numbers) => this.#durable(numbers)),
       table.onDropped((number) => this.#dropped(number)),
+      levels.onCommitted((number) => {
+        for (const feed of this.#feeds) feed.markCommitted(number);
+      }),
     ];
+    for (const number of table.numbers()) levels.opened(number);
   }
 
   /** Part of starting. */
@@ -160,11 +137,13 @@ export class Replication {
   // --- partitions --------------------------------------------------------------------------------------
 
   #opened(number: PartitionNumber): void {
+    this.#options.levels.opened(number);
     for (const link of this.#links.values()) link.subscribe(number);
     for (const feed of this.#feeds) feed.markOpened(number);
   }
 
   #durable(numbers: readonly PartitionNumber[]): void {
+    this.#options.levels.durable(numbers);
     for (const link of this.#links.values()) link.noteChanges(numbers);
     for (const feed of this.#feeds) feed.markDurable(numbers);
     for (const number of numbers) this.#intake.advance(number);
@@ -174,7 +153,7 @@ export class Replication {
     for (const link of this.#links.values()) link.unsubscribe(number);
     for (const feed of this.#feeds) feed.session.markDropped(number);
     this.#intake.drop(number);
-    this.#reports.forget(number);
+    this.#options.levels.dropped(number);
   }
 
   #receiveFailed(error: unknown): void {
@@ -206,7 +185,7 @@ export class Replication {
       const { peer } = feed.session;
       if (peer !== undefined && current.get(peer.region)?.origin !== peer.origin) feed.end();
     }
-    this.#reports.retain(new Set(this.#members.map((member) => member.origin)));
+    this.#options.levels.retain(new Set(this.#members.map((member) => member.origin)));
     for (const member of this.#members) if (!this.#links.has(member.region)) this.#link(member);
     this.#updateWants();
   }
@@ -214,14 +193,14 @@ export class Replication {
   #enterEpoch(epoch: number): void {
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
-    this.#reports.retain(new Set());
+    this.#options.levels.retain(new Set());
     for (const feed of [...this.#feeds]) feed.end();
     this.#restartLinks('the membership changed');
   }
 
   #link(member: Member): void {
     this.#reachedAtMs.set(member.origin, this.#nowMs());
-    const { runtime, account, epoch, self, table } = this.#options;
+    const { runtime, account, epoch, self, table, levels } = this.#options;
     const link = new PullLink({
       runtime,
       network: this.#network,
@@ -236,6 +215,12 @@ export class Replication {
       onRows: (rows) => {
         for (const { partition, origin, vector } of rows) this.#learn(partition, origin, vector);
       },
+      question: () => this.#question(member.origin),
+      onAnswer: (answer) => this.#answered(member.origin, answer),
+      onCommitted: (rows) => {
+        for (const { partition, vector } of rows) levels.learnCommitted(partition, vector);
+      },
+      needsLease: () => levels.needsLeases,
       onChange: () => this.#updateWants(),
     });
     this.#links.set(member.region, link);
@@ -246,7 +231,7 @@ export class Replication {
       channel.close();
       return;
     }
-    const { runtime, account, epoch, self, table, onFailure } = this.#options;
+    const { runtime, account, epoch, self, table, levels, onFailure } = this.#options;
     const feed = new Feed({
       runtime,
       channel,
@@ -257,6 +242,8 @@ export class Replication {
       isMember: (region, origin) =>
         this.#members.some((one) => one.region === region && one.origin === origin),
       rowOf: (partition, origin) => this.#reports.rows(partition).get(origin),
+      answer: (origin, question) => this.#answer(origin, question),
+      committedOf: (partition) => levels.committedVector(partition),
       onMet: (met) => this.#endOlderFeeds(met),
       onRows: (origin, rows) => this.#reported(origin, rows),
       onEnd: (ended) => this.#feeds.delete(ended),
@@ -277,13 +264,31 @@ export class Replication {
   }
 
   #learn(partition: PartitionNumber, origin: Origin, vector: VersionVector): void {
-    const { table, onReport, self } = this.#options;
+    const { table, onReport, self, levels } = this.#options;
     if (origin === self.origin || table.get(partition) === undefined) return;
     if (!this.#members.some((member) => member.origin === origin)) return;
-    if (!this.#reports.learn(partition, origin, vector, this.#nowMs())) return;
+    if (!levels.reported(partition, origin, vector, (ms) => this.#visibility.note(origin, ms))) return;
     for (const feed of this.#feeds) feed.session.noteRow(partition, origin);
     const row = this.#reports.rows(partition).get(origin);
     if (row !== undefined) onReport?.(partition, origin, row);
+  }
+
+  // --- questions and leases ----------------------------------------------------------------------------
+
+  #question(source: Origin): Question {
+    const { runtime } = this.#options;
+    const roundTripMs = this.#visibility.roundTripMs(source) ?? -1;
+    return { askedAtMs: runtime.monotonicMs(), wallMs: runtime.nowMs(), roundTripMs };
+  }
+
+  #answer(puller: Origin, question: Question): { readonly wallMs: number; readonly leaseMs: number } {
+    if (question.roundTripMs >= 0) this.#visibility.measured(puller, question.roundTripMs);
+    return { wallMs: this.#options.runtime.nowMs(), leaseMs: this.#options.levels.ask(puller) };
+  }
+
+  #answered(source: Origin, { askedAtMs, leaseMs }: Answer): void {
+    this.#visibility.measured(source, this.#nowMs() - askedAtMs);
+    if (leaseMs > 0) this.#options.levels.take(source, askedAtMs, leaseMs);
   }
 
   // --- relaying ----------------------------------------------------------------------------------------
@@ -349,6 +354,7 @@ export class Replication {
       link.tick(isMissing);
     }
     for (const feed of [...this.#feeds]) feed.tick();
+    this.#options.levels.tick();
     this.#updateWants();
   }
 

@@ -65,6 +65,8 @@ function open(wants: readonly Origin[] = [2]) {
     epoch: () => 1,
     self: { region: 'B', origin: 2 },
     table,
+    answer: () => ({ wallMs: 1, leaseMs: 0 }),
+    committedOf: () => undefined,
     isMember: (region, origin) => region === 'A' && origin === 1,
     rowOf: (_, origin) => (origin === 3 ? new VersionVector([[3, 9]]) : undefined),
   });
@@ -249,7 +251,7 @@ test('positions are told of what is wanted from here, once after each change', (
   const told = (): unknown[] => {
     session.takeFrames();
     for (let tick = 0; tick < 4; tick++) session.tick();
-    hear({ kind: 'heartbeat', entryFrames: 0 });
+    hear({ kind: 'ask', askedAtMs: 0, wallMs: 0, roundTripMs: -1 });
     return session
       .takeFrames()
       .map(decodeMessage)

@@ -2,7 +2,7 @@ import type { Origin, VersionVector } from '../causality/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import { type PartitionTable, peekEntry, type ReplicatedPartition } from '../partition/index.ts';
 import { FrameSequence, ProtocolError } from './frame-sequence.ts';
-import { chunks, HEARTBEAT_TICKS, SILENCE_TICKS } from './pull-session.ts';
+import { chunks, type Question, SILENCE_TICKS } from './pull-session.ts';
 import { SendWindow } from './send-window.ts';
 import {
   decodeMessage,
@@ -26,6 +26,13 @@ export interface SourceSessionOptions {
   readonly self: { readonly region: string; readonly origin: Origin };
   readonly table: PartitionTable;
   readonly isMember: (region: string, origin: Origin) => boolean;
+  /** A puller's question: this region's wall clock, and the length of the lease it may have, or 0. */
+  readonly answer: (
+    origin: Origin,
+    question: Question,
+  ) => { readonly wallMs: number; readonly leaseMs: number };
+  /** What is known to be globally committed; undefined when nobody keeps account of it. */
+  readonly committedOf: (partition: PartitionNumber) => VersionVector | undefined;
   /** Position of another region, if known. */
   readonly rowOf: (partition: PartitionNumber, origin: Origin) => VersionVector | undefined;
 }
@@ -60,6 +67,7 @@ export class SourceSession {
   /** Partitions with something to read, in the order of their turns. */
   readonly #dirty = new Set<PartitionNumber>();
   readonly #staleRows = new Set<PartitionNumber>();
+  readonly #staleCommits = new Set<PartitionNumber>();
   #wants: ReadonlySet<Origin> = new Set();
   #peer: { readonly region: string; readonly origin: Origin } | undefined;
   #sections: { partition: PartitionNumber; entries: Uint8Array[] }[] = [];
@@ -135,8 +143,14 @@ export class SourceSession {
         for (const { partition, vector } of message.rows)
           this.#subscriptions.get(partition)?.sent.join(vector);
         return message.rows;
-      case 'heartbeat':
+      case 'ask': {
+        const { wallMs, leaseMs } = this.#options.answer(this.#peer.origin, message);
+        // The lease says that what is committed is there; what is committed comes before it.
+        this.sendCommitted();
+        const { askedAtMs } = message;
+        this.#send({ kind: 'answer', askedAtMs, wallMs, leaseMs, entryFrames: this.#entryFrames });
         return [];
+      }
       default:
         throw new ProtocolError(`a puller does not send '${message.kind}'`);
     }
@@ -167,6 +181,7 @@ export class SourceSession {
     this.#subscriptions.delete(partition);
     this.#dirty.delete(partition);
     this.#staleRows.delete(partition);
+    this.#staleCommits.delete(partition);
   }
 
   #want(origins: readonly Origin[]): void {
@@ -183,6 +198,7 @@ export class SourceSession {
     if (partition === undefined) return;
     subscription.nextLsn = partition.coveredLsn(subscription.sent) + 1;
     this.#staleRows.add(number);
+    this.#staleCommits.add(number);
     if (subscription.nextLsn <= partition.tail()) this.#dirty.add(number);
   }
 
@@ -206,6 +222,22 @@ export class SourceSession {
   /** The position of `origin` in this partition has moved on. */
   noteRow(number: PartitionNumber, origin: Origin): void {
     if (this.#wants.has(origin) && this.#subscriptions.has(number)) this.#staleRows.add(number);
+  }
+
+  /** More of this partition is globally committed; `sendCommitted` tells the puller. */
+  noteCommitted(number: PartitionNumber): void {
+    if (this.#subscriptions.has(number)) this.#staleCommits.add(number);
+  }
+
+  sendCommitted(): void {
+    if (this.#staleCommits.size === 0) return;
+    const rows: PositionRow[] = [];
+    for (const partition of this.#staleCommits) {
+      const vector = this.#options.committedOf(partition);
+      if (vector !== undefined) rows.push({ partition, vector });
+    }
+    this.#staleCommits.clear();
+    for (const chunk of chunks(rows)) this.#send({ kind: 'committed', rows: chunk });
   }
 
   /** What to read next; undefined when there is nothing, or no room to send it. */
@@ -281,8 +313,6 @@ export class SourceSession {
     this.#control.tick();
     if (this.#peer === undefined) return;
     if (this.#ticks % ROWS_TICKS === 0) this.#sendRows();
-    if (this.#ticks % HEARTBEAT_TICKS === 0)
-      this.#send({ kind: 'heartbeat', entryFrames: this.#entryFrames });
   }
 
   #sendRows(): void {

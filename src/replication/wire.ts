@@ -4,7 +4,7 @@
  * A frame starts with its lane and its number in that lane (from 1 on, per direction and channel):
  *   control: lane 0, number, kind, fields                     both directions
  *   entries: lane 1, number, count of entries, sections       source to puller
- * Two lanes, because entries may be held up by a slow link for long, while heartbeats and reports, which
+ * Two lanes, because entries may be held up by a slow link for long, while questions and reports, which
  * weigh nothing, pass by: a slow peer must not look like a dead one.
  */
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
@@ -12,7 +12,7 @@ import { type Origin, VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const LANE_CONTROL = 0;
 const LANE_ENTRIES = 1;
@@ -56,8 +56,29 @@ export type Message =
   | { readonly kind: 'report'; readonly releasedBytes: number; readonly rows: readonly PositionRow[] }
   /** Source: positions of itself and of regions whose entries it relays. */
   | { readonly kind: 'rows'; readonly rows: readonly RelayedRow[] }
-  /** Both: still here; `entryFrames` counts the entry frames sent. */
-  | { readonly kind: 'heartbeat'; readonly entryFrames: number }
+  /**
+   * Puller: still here, and may it have a read lease? `askedAtMs` is its own monotonic clock's and comes back
+   * as it was; `wallMs` its wall clock (Unix); `roundTripMs` what the last question and answer took, or -1.
+   */
+  | {
+      readonly kind: 'ask';
+      readonly askedAtMs: number;
+      readonly wallMs: number;
+      readonly roundTripMs: number;
+    }
+  /**
+   * Source: its wall clock, the lease's length, counted from `askedAtMs` (0 for none), and how many frames of
+   * entries it has sent.
+   */
+  | {
+      readonly kind: 'answer';
+      readonly askedAtMs: number;
+      readonly wallMs: number;
+      readonly leaseMs: number;
+      readonly entryFrames: number;
+    }
+  /** Source, the write region: what every region that is waited for holds durably. */
+  | { readonly kind: 'committed'; readonly rows: readonly PositionRow[] }
   /** Source: the log no longer reaches back to the puller's position. */
   | { readonly kind: 'unavailable'; readonly partition: PartitionNumber };
 
@@ -70,8 +91,10 @@ const KINDS: readonly Message['kind'][] = [
   'want',
   'report',
   'rows',
-  'heartbeat',
   'unavailable',
+  'ask',
+  'answer',
+  'committed',
 ];
 
 /** Entries of one partition within a frame. */
@@ -142,8 +165,14 @@ function writeFields(writer: ByteWriter, message: Message): void {
       for (const { partition, origin, vector } of message.rows)
         vector.encode(writer.uint(partition).uint(origin));
       return;
-    case 'heartbeat':
-      writer.uint(message.entryFrames);
+    case 'ask':
+      writer.f64(message.askedAtMs).f64(message.wallMs).f64(message.roundTripMs);
+      return;
+    case 'answer':
+      writer.f64(message.askedAtMs).f64(message.wallMs).f64(message.leaseMs).uint(message.entryFrames);
+      return;
+    case 'committed':
+      writeRows(writer, message.rows);
       return;
     default:
       writer.uint(message.partition);
@@ -197,8 +226,18 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
       return { kind, releasedBytes: reader.uint(), rows: readRows(reader) };
     case 'rows':
       return { kind, rows: readRelayedRows(reader) };
-    case 'heartbeat':
-      return { kind, entryFrames: reader.uint() };
+    case 'ask':
+      return { kind, askedAtMs: reader.f64(), wallMs: reader.f64(), roundTripMs: reader.f64() };
+    case 'answer':
+      return {
+        kind,
+        askedAtMs: reader.f64(),
+        wallMs: reader.f64(),
+        leaseMs: reader.f64(),
+        entryFrames: reader.uint(),
+      };
+    case 'committed':
+      return { kind, rows: readRows(reader) };
     default:
       return { kind, partition: reader.uint() };
   }

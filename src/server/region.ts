@@ -14,9 +14,10 @@ import {
   type Forwarder,
   serveForwarding,
 } from '../engine/index.ts';
+import { DatabaseError } from '../errors/index.ts';
 import type { Log } from '../log/index.ts';
 import { type Partition, PartitionHost, type PartitionTable } from '../partition/index.ts';
-import { type Replication, startReplication } from '../replication/index.ts';
+import { type LevelDemand, Levels, type Replication, startReplication } from '../replication/index.ts';
 import type { Network, NetworkListener, Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
 import { StabilityBook } from './stability-book.ts';
@@ -54,6 +55,9 @@ const COLLECT_EVERY_MS = 1000;
 const SESSION_PATIENCE_MS = 1000;
 const FORWARD_TIMEOUT_MS = 2000;
 const ROOM_PATIENCE_MS = 5000;
+const OPERATION_TIMEOUT_MS = 5000;
+/** Long enough for a round trip round the globe. */
+const BOUND_RETRY_MS = 250;
 
 /** What a region says of itself; whether it answers clients is for those to say who let them in. */
 export type NodeStatus = Omit<RegionStatus, 'isServing'>;
@@ -92,6 +96,7 @@ class RegionNode implements Region {
   readonly #parts: EngineParts;
   readonly #forwarder: Forwarder;
   readonly #book: StabilityBook;
+  readonly #levels: Levels;
   readonly #removals: (() => void)[] = [];
   #replication: Replication | undefined;
   #forwardListener: NetworkListener | undefined;
@@ -110,7 +115,16 @@ class RegionNode implements Region {
       store,
       clock: new HybridClock(runtime),
       ...memory,
+      admitWrite: (partition, head) => this.#admitWrite(partition, head),
       onFailed,
+    });
+    this.#levels = new Levels({
+      runtime,
+      self: this.origin,
+      table: this.#host,
+      demand: () => levelDemand(directory.state),
+      changeQuorum: (expectedEpoch, origins) =>
+        directory.execute({ kind: 'changeQuorum', expectedEpoch, origins }),
     });
     void log.failed.then((reason) => {
       if (!this.#isStopped) onFailed(reason);
@@ -128,6 +142,8 @@ class RegionNode implements Region {
       directory,
       host: this.#host,
       forwarder: this.#forwarder,
+      gate: this.#levels,
+      commitPatienceMs: OPERATION_TIMEOUT_MS,
       sessionPatienceMs: SESSION_PATIENCE_MS,
       roomPatienceMs: ROOM_PATIENCE_MS,
     });
@@ -201,6 +217,7 @@ class RegionNode implements Region {
       },
       retired: () => directory.state.retiredOrigins,
       table: this.#host,
+      levels: this.#levels,
       onReport: (partition, origin, vector) =>
         this.#book.observe(partition, origin, directory.state.epoch, vector.clone()),
       onFailure: onFailed,
@@ -208,6 +225,9 @@ class RegionNode implements Region {
   }
 
   #accountChanged(state: AccountState, previous: AccountState, change: AccountChange): void {
+    if (state.consistency !== previous.consistency || state.quorum !== previous.quorum) {
+      this.#levels.configure();
+    }
     if (state.epoch !== previous.epoch) {
       this.#book.membershipChanged(state);
       this.#replication?.membersChanged();
@@ -230,6 +250,21 @@ class RegionNode implements Region {
     } catch (error) {
       if (!this.#isStopped) this.#options.onFailed(error);
     }
+  }
+
+  /** @throws DatabaseError `StalenessBoundReached` */
+  #admitWrite(partition: number, head: number): void {
+    if (this.#levels.kind !== 'bounded') return;
+    const backlog = this.#levels.backlog(partition, head);
+    if (backlog === undefined) return;
+    const { regions } = this.#options.directory.state;
+    const slowest = regions.find(({ origin }) => origin === backlog.origin)?.name;
+    throw new DatabaseError(
+      'StalenessBoundReached',
+      `The region '${slowest}' lacks ${backlog.operations} operations, the oldest for ` +
+        `${Math.round(backlog.ms)} ms: more would break the account's staleness bound.`,
+      { retryAfterMs: BOUND_RETRY_MS },
+    );
   }
 
   #scheduleCollection(): void {
@@ -276,6 +311,7 @@ class RegionNode implements Region {
       // Custom conflict resolution is not offered yet, so nothing can be waiting for anybody's decision.
       conflicts: 0,
       lag,
+      lease: this.#levels.lease(),
     };
   }
 
@@ -310,6 +346,19 @@ class RegionNode implements Region {
     this.#forwarder.close();
     await this.#forwardListener?.close();
   }
+}
+
+function levelDemand(state: AccountState): LevelDemand {
+  const { level, stalenessOperations, stalenessSeconds } = state.consistency;
+  const members = state.regions.map(({ origin }) => origin);
+  return {
+    kind: level === 'Strong' ? 'strong' : level === 'BoundedStaleness' ? 'bounded' : 'none',
+    operationsMax: stalenessOperations,
+    lagMsMax: stalenessSeconds * 1000,
+    members,
+    writers: state.multipleWriteRegions ? members : members.slice(0, 1),
+    quorum: state.quorum,
+  };
 }
 
 function takesWrites({ multipleWriteRegions, regions }: AccountState, region: string): boolean {

@@ -116,8 +116,10 @@ export class EngineRegion {
       directory,
       host: this.host,
       forwarder: createForwarder({ runtime, network, addressOf: (other) => other, timeoutMs: 500 }),
+      gate: { kind: 'none', holdsLease: () => true, committed: () => undefined },
       sessionPatienceMs,
       roomPatienceMs: 100,
+      commitPatienceMs: 500,
     });
     this.#forget = directory.onChange((_, previous, change) => {
       for (const rid of change.containers?.removed ?? []) {

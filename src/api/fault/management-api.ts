@@ -114,8 +114,7 @@ function replicationRow(planet: Planet, status: RegionStatus, partition: Partiti
     tombstones,
     conflicts,
     lag: partition.lag as unknown as JsonObject,
-    // Leases belong to the stronger consistency levels, which this version does not offer.
-    lease: { held: false, expiresInMs: 0 },
+    lease: { ...partition.lease },
   };
 }
 

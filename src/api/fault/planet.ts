@@ -47,6 +47,8 @@ export interface PartitionStatus {
   readonly siblings: number;
   readonly tombstones: number;
   readonly conflicts: number;
+  /** Whether the region may answer reads of the account's level by itself, and for how long that is sure. */
+  readonly lease: { readonly held: boolean; readonly expiresInMs: number };
   /**
    * Per other region: how many of its own writes this one lacks, and for how long it has known of the
    * oldest.

@@ -43,6 +43,7 @@ class OneContainer implements Items {
       rangeId: '0',
       sessionToken: `0:1#${this.lsn}#1=${this.lsn}`,
       lsn: this.lsn,
+      basedOn: this.lsn,
       charge,
     };
   }

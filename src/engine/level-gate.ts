@@ -1,0 +1,20 @@
+import type { Lsn, PartitionNumber } from '../log/index.ts';
+
+/** What a region does for the account's consistency level beyond keeping its own data. */
+export interface LevelGate {
+  /** `none`: the level asks nothing of the kind. */
+  readonly kind: 'none' | 'bounded' | 'strong';
+  /** Reads of the account's level may be answered from this region's own data. */
+  holdsLease(): boolean;
+  /**
+   * Resolves when everything that is durable here up to `lsn` (unless given: all of it) is globally
+   * committed; undefined when it is, or need not be.
+   */
+  committed(partition: PartitionNumber, lsn?: Lsn): CommitWait | undefined;
+}
+
+/** A promise that can be given up: nobody will look at it any more. */
+export interface CommitWait {
+  readonly promise: Promise<void>;
+  readonly cancel: () => void;
+}
