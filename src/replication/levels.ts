@@ -1,9 +1,10 @@
 /**
  * What this region does for the account's consistency level beyond keeping its own data.
  *
- *   Strong            the write region waits until every region of the quorum set, and every region that may
+ *   Strong            the write region waits until every region of the quorum set, and every one that might
  *                     hold a read lease still, has a write durably (commit-positions.ts, quorum.ts); others
  *                     read while they hold a lease, and show nothing that is not committed everywhere.
+ *   BoundedStaleness  each write region refuses writes that would leave another one more than K operations or
  *                     T seconds behind; the others read while a lease says that this is kept.
  *   the others        nothing.
  *
