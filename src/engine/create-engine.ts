@@ -6,6 +6,7 @@ import { Containers } from './containers.ts';
 import type { Engine, Items } from './engine.ts';
 import { Feeds } from './feeds.ts';
 import type { Forwarder } from './forwarding.ts';
+import { runBatch } from './item-batch.ts';
 import { ItemOperations } from './item-operations.ts';
 import type { LevelGate } from './level-gate.ts';
 import { LevelItems } from './level-items.ts';
@@ -88,6 +89,7 @@ function createItems(
     read: (target) => items.read(target),
     list: (scope) => feeds.list(scope),
     query: (request) => feeds.query(request),
+    batch: (request) => runBatch({ ...options, containers, items }, request),
     deletePartitionKey: (scope) => deletePartitionKey({ ...options, containers, items }, scope),
   };
   return new LevelItems(inner, { ...options, forwarder });

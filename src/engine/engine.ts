@@ -1,5 +1,6 @@
 import type { AccountState, ConsistencyLevel, ContainerRecord } from '../account/index.ts';
 import type { JsonObject } from '../base/index.ts';
+import type { DatabaseError } from '../errors/index.ts';
 import type { QuerySpec } from '../query/index.ts';
 import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
 
@@ -86,6 +87,34 @@ export interface ItemWrite extends RequestContext, Preconditions {
   readonly body: Buffer;
 }
 
+/** One operation of a batch; what it needs beside its conditions depends on its kind. */
+export type BatchOperation = Preconditions &
+  (
+    | { readonly kind: 'create' | 'upsert'; readonly body: Buffer }
+    | { readonly kind: 'replace' | 'patch'; readonly id: string; readonly body: Buffer }
+    | { readonly kind: 'read' | 'delete'; readonly id: string }
+  );
+
+/** Operations on items of one logical partition: all of them happen, or none. */
+export interface BatchRequest extends RequestContext {
+  readonly path: ContainerPath;
+  readonly partitionKey: PartitionKey | undefined;
+  readonly operations: readonly BatchOperation[];
+}
+
+export type BatchResult =
+  | Pick<ItemAnswer, 'status' | 'etag' | 'body' | 'charge'>
+  /** Why the batch failed. */
+  | { readonly error: DatabaseError }
+  /** Not done, since another operation failed. */
+  | 'failed dependency';
+
+export interface BatchAnswer extends AnswerHead {
+  readonly isCommitted: boolean;
+  /** In the order of the operations. */
+  readonly results: readonly BatchResult[];
+}
+
 export interface FeedScope extends RequestContext {
   readonly path: ContainerPath;
   /** A full key or a prefix of a hierarchical one. */
@@ -115,6 +144,8 @@ export interface Items {
   list(scope: FeedScope): Promise<FeedAnswer>;
   query(request: QueryRequest): Promise<FeedAnswer>;
   deletePartitionKey(scope: FeedScope): Promise<AnswerHead>;
+  /** Resolves also when an operation fails, since then all have: see `isCommitted`. */
+  batch(request: BatchRequest): Promise<BatchAnswer>;
 }
 
 /** Metadata as the SQL protocol shows it: complete resources with `_rid`, `_self`, `_etag`, `_ts`. */

@@ -3,6 +3,10 @@ export { AnswerError } from './answer-error.ts';
 export { createEngine, type EngineOptions, type EngineParts } from './create-engine.ts';
 export type {
   AnswerHead,
+  BatchAnswer,
+  BatchOperation,
+  BatchRequest,
+  BatchResult,
   ContainerPath,
   Engine,
   FeedAnswer,

@@ -3,46 +3,42 @@
  * partition a decision to take atomically against the newest state.
  */
 import type { Directory, PartitionRecord } from '../account/index.ts';
-import { assert, type Json, type JsonObject } from '../base/index.ts';
-import { unixMs, type VersionVector } from '../causality/index.ts';
+import type { JsonObject } from '../base/index.ts';
+import type { VersionVector } from '../causality/index.ts';
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
-import {
-  type HeldItem,
-  type Intent,
-  idIn,
-  itemKey,
-  Partition,
-  type Stamp,
-  type StoredPut,
-} from '../partition/index.ts';
+import { type HeldItem, idIn, itemKey, Partition } from '../partition/index.ts';
 import { beginEnvironment, matchesCondition } from '../query/index.ts';
 import {
-  childSelfLink,
   completeKey,
-  documentRid,
   effectivePartitionKey,
-  formatEtag,
   matchPartitionKey,
   type PartitionKey,
+  parsePatch,
   parseRid,
+  type ReadItem,
   readItem,
-  withSystemProperties,
 } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
-import { createCharge, LOOKUP_CHARGE, readCharge, replaceCharge } from './charge.ts';
-import { type ContainerHandle, partitionFor, priorityOf } from './container-handle.ts';
+import { LOOKUP_CHARGE, readCharge } from './charge.ts';
+import { type ContainerHandle, partitionFor } from './container-handle.ts';
 import type { Containers } from './containers.ts';
-import type {
-  AnswerHead,
-  ItemAnswer,
-  ItemTarget,
-  ItemWrite,
-  Preconditions,
-  RequestContext,
-} from './engine.ts';
+import type { AnswerHead, ItemAnswer, ItemTarget, ItemWrite, RequestContext } from './engine.ts';
 import type { Forwarder } from './forwarding.ts';
-import { applyPatch, parsePatch } from './item-patch.ts';
+import {
+  asBuffer,
+  type Decide,
+  decideCreate,
+  decideDelete,
+  decidePatch,
+  decideReplace,
+  decideUpsert,
+  etagOf,
+  idOf,
+  parseJson,
+  readReplacement,
+  writeCharge,
+} from './item-decision.ts';
 import {
   checkConsistency,
   checkIntendedContainer,
@@ -170,54 +166,32 @@ export class ItemOperations {
   // --- writes ------------------------------------------------------------------------------------------
 
   create(write: ItemWrite): Promise<ItemAnswer> {
-    return this.#writeBody(write, (visible) => {
-      if (visible !== undefined) {
-        throw new DatabaseError('Conflict', 'Entity with the specified id already exists in the system.');
-      }
-      return 201;
-    });
+    return this.#writeBody(write, (handle, item) => decideCreate(handle, item));
   }
 
   upsert(write: ItemWrite): Promise<ItemAnswer> {
-    return this.#writeBody(write, (visible) => {
-      if (visible === undefined) return 201;
-      checkMatch(visible, write);
-      return 200;
-    });
+    return this.#writeBody(write, (handle, item) => decideUpsert(handle, item, write));
   }
 
   async replace(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
     const { handle, record, key } = this.#locate(target);
-    const place = await this.#openForWrite(handle, record, key, target);
-    const { object, text } = readItem(body);
-    if (object.id !== idIn(key)) {
-      throw new DatabaseError(
-        'BadRequest',
-        'The id in the body of the item does not match the id in the path.',
-      );
-    }
-    matchPartitionKey(handle.record.definition.partitionKey, { named: target.partitionKey, item: object });
-    return this.#put(place, object, text, (visible) => {
-      checkMatch(Partition.requireVisible(visible), target);
-      return 200;
-    });
+    const place = await this.openForWrite(handle, record, key, target);
+    const item = readReplacement(handle, body, { id: idIn(key), partitionKey: target.partitionKey });
+    return this.#commit(place, decideReplace(handle, item, target));
   }
 
   async patch(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
     const { handle, record, key } = this.#locate(target);
     const patch = parsePatch(parseJson(body), handle.keyPaths);
-    const place = await this.#openForWrite(handle, record, key, target);
-    return this.#commit(place, 200, (visible) => {
-      const current = Partition.requireVisible(visible);
-      checkMatch(current, target);
-      const item = parseJson(asBuffer(current.body)) as JsonObject;
-      if (patch.condition !== undefined) this.#requireCondition(patch.condition, item, handle);
-      const { object, text } = readItem(Buffer.from(JSON.stringify(applyPatch(item, patch.operations))));
-      return putIntent(handle, object, text);
-    });
+    const place = await this.openForWrite(handle, record, key, target);
+    return this.#commit(
+      place,
+      decidePatch(handle, patch, target, (condition, item) => this.requireCondition(condition, item, handle)),
+    );
   }
 
-  #requireCondition(condition: string, item: JsonObject, handle: ContainerHandle): void {
+  /** @throws DatabaseError `PreconditionFailed` when the filter of a patch does not hold. */
+  requireCondition(condition: string, item: JsonObject, handle: ContainerHandle): void {
     const { geospatialType } = handle;
     const environment = beginEnvironment(this.#options.runtime, { geospatialType });
     if (matchesCondition(condition, item, environment)) return;
@@ -226,78 +200,55 @@ export class ItemOperations {
 
   async delete(target: ItemTarget): Promise<ItemAnswer> {
     const { handle, record, key } = this.#locate(target);
-    const place = await this.#openForWrite(handle, record, key, target);
-    return this.#commit(place, 204, (visible) => {
-      checkMatch(Partition.requireVisible(visible), target);
-      return { kind: 'delete' };
-    });
+    const place = await this.openForWrite(handle, record, key, target);
+    return this.#commit(place, decideDelete(target));
   }
 
   /** Deletes one item by its key, whatever its version; for deleting whole logical partitions. */
   async deleteByKey(handle: ContainerHandle, record: PartitionRecord, key: string): Promise<void> {
-    const place = await this.#openForWrite(handle, record, key, {});
-    const isThere = (visible: StoredPut | undefined): Intent => {
-      Partition.requireVisible(visible);
-      return { kind: 'delete' };
-    };
+    const place = await this.openForWrite(handle, record, key, {});
+    const decide = decideDelete({});
     this.#options.containers.requireOpen(record, place.partition);
-    await place.partition.write(key, isThere).catch((error: unknown) => {
-      // Somebody else deleted it first, which is just as well.
-      if (!(error instanceof DatabaseError && error.code === 'NotFound')) throw error;
-    });
+    await place.partition
+      .write(key, (visible) => decide(visible).intent)
+      .catch((error: unknown) => {
+        // Somebody else deleted it first, which is just as well.
+        if (!(error instanceof DatabaseError && error.code === 'NotFound')) throw error;
+      });
   }
 
   async #writeBody(
     write: ItemWrite,
-    decide: (visible: StoredPut | undefined) => 200 | 201,
+    decide: (handle: ContainerHandle, item: ReadItem) => Decide,
   ): Promise<ItemAnswer> {
-    const handle = this.#owner(write.path, write);
-    const { object, text } = readItem(write.body);
+    const handle = this.owner(write.path, write);
+    const item = readItem(write.body);
     const definition = handle.record.definition.partitionKey;
-    const key = matchPartitionKey(definition, { named: write.partitionKey, item: object });
+    const key = matchPartitionKey(definition, { named: write.partitionKey, item: item.object });
     const epk = effectivePartitionKey(definition, key);
     const record = partitionFor(handle, epk);
-    const opened = this.#openForWrite(handle, record, itemKey(epk, idOf(object)), write);
+    const opened = this.openForWrite(handle, record, itemKey(epk, idOf(item.object)), write);
     // An await costs a turn even when there is nothing to wait for, and nearly always there is not.
     const place = opened instanceof Promise ? await opened : opened;
-    return this.#put(place, object, text, decide);
+    return this.#commit(place, decide(handle, item));
   }
 
-  #put(
-    place: Place,
-    object: JsonObject,
-    text: Buffer,
-    decide: (visible: StoredPut | undefined) => 200 | 201,
-  ): Promise<ItemAnswer> {
-    let status: 200 | 201 = 200;
-    return this.#commit(
-      place,
-      () => status,
-      (visible) => {
-        status = decide(visible);
-        return putIntent(place.handle, object, text);
-      },
-    );
-  }
-
-  async #commit(
-    place: Place,
-    status: ItemAnswer['status'] | (() => ItemAnswer['status']),
-    decide: (visible: StoredPut | undefined) => Intent,
-  ): Promise<ItemAnswer> {
+  async #commit(place: Place, decide: Decide): Promise<ItemAnswer> {
     const { handle, record, partition } = place;
     this.#options.containers.requireOpen(record, partition);
     let oldBytes = 0;
+    let status: ItemAnswer['status'] = 200;
     try {
       const outcome = await partition.write(place.key, (visible) => {
         oldBytes = visible?.body.length ?? 0;
-        return decide(visible);
+        const decision = decide(visible);
+        status = decision.status;
+        return decision.intent;
       });
-      const final = typeof status === 'number' ? status : status();
       const { put } = outcome;
-      const charge = chargeOf(final, oldBytes, put?.body.length ?? 0);
+      const charge = writeCharge(status, oldBytes, put?.body.length ?? 0);
       const head = headOf(this.#options.directory.state, handle, record, partition, charge);
-      return answerOf(head, final, put && etagOf(put), put && asBuffer(put.body));
+      return answerOf(head, status, put && etagOf(put), put && asBuffer(put.body));
     } catch (error) {
       throw AnswerError.withHead(
         error,
@@ -308,7 +259,8 @@ export class ItemOperations {
 
   // --- the way there -----------------------------------------------------------------------------------
 
-  #owner(path: ItemTarget['path'], context: RequestContext): ContainerHandle {
+  /** The container of a request that may see it; see `checkConsistency` and `checkIntendedContainer`. */
+  owner(path: ItemTarget['path'], context: RequestContext): ContainerHandle {
     const handle = this.#options.containers.owner(path);
     checkConsistency(this.#options.directory.state, context.consistency);
     checkIntendedContainer(handle, context);
@@ -316,7 +268,7 @@ export class ItemOperations {
   }
 
   #locate(target: ItemTarget): { handle: ContainerHandle; record: PartitionRecord; key: string } {
-    const handle = this.#owner(target.path, target);
+    const handle = this.owner(target.path, target);
     const epk = this.#epkOf(handle, target.partitionKey);
     const record = partitionFor(handle, epk);
     const isByRid = target.path.container === handle.record.rid;
@@ -340,7 +292,8 @@ export class ItemOperations {
     return effectivePartitionKey(definition, completeKey(definition, named));
   }
 
-  #openForWrite(
+  /** Synchronous when nothing has to be waited for. */
+  openForWrite(
     handle: ContainerHandle,
     record: PartitionRecord,
     key: string,
@@ -394,23 +347,6 @@ async function withinPatience(runtime: Runtime, waiting: Promise<void>, patience
   }
 }
 
-function putIntent(handle: ContainerHandle, object: JsonObject, text: Buffer): Intent {
-  const { rid } = handle.record;
-  return {
-    kind: 'put',
-    priority: priorityOf(handle, object),
-    render: (stamp: Stamp) => {
-      const itemRid = documentRid(rid, stamp.incarnation);
-      const ts = Math.floor(unixMs(stamp.time) / 1000);
-      const self = childSelfLink('document', handle.selfLink, itemRid);
-      const body = withSystemProperties(text, { rid: itemRid, self, etag: formatEtag(stamp), ts });
-      // The parsed item is at hand here; whoever indexes it would have to parse the text again.
-      object._ts = ts;
-      return { body, parsed: object };
-    },
-  };
-}
-
 /** Written out, since spreading the head into a new object showed in profiles of point reads. */
 function answerOf(
   head: AnswerHead,
@@ -420,38 +356,4 @@ function answerOf(
 ): ItemAnswer {
   const { containerRid, containerPath, rangeId, sessionToken, lsn, basedOn, charge } = head;
   return { containerRid, containerPath, rangeId, sessionToken, lsn, basedOn, charge, status, etag, body };
-}
-
-/** The etag that the origin wrote into the item's text: worked out again, not parsed. */
-function etagOf(put: StoredPut): string {
-  return formatEtag({ origin: put.dot.origin, n: put.dot.n, time: put.time });
-}
-
-/** @throws DatabaseError `PreconditionFailed` when the caller wants another version replaced. */
-function checkMatch(visible: StoredPut, { ifMatch }: Preconditions): void {
-  if (ifMatch === undefined || ifMatch === '*' || ifMatch === etagOf(visible)) return;
-  throw new DatabaseError('PreconditionFailed', 'One of the specified pre-condition is not met.');
-}
-
-function chargeOf(status: ItemAnswer['status'], oldBytes: number, newBytes: number): number {
-  if (status === 201) return createCharge(newBytes);
-  return status === 204 ? createCharge(oldBytes) : replaceCharge(Math.max(oldBytes, newBytes));
-}
-
-/** `readItem` lets no item through without one. */
-function idOf(item: JsonObject): string {
-  assert(typeof item.id === 'string', 'an item that was read has an id');
-  return item.id;
-}
-
-function parseJson(body: Buffer): Json {
-  try {
-    return JSON.parse(body.toString('utf8')) as Json;
-  } catch (cause) {
-    throw new DatabaseError('BadRequest', 'The body of the request is not valid JSON.', { cause });
-  }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -8,6 +8,8 @@ import type { Runtime } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
 import type {
   AnswerHead,
+  BatchAnswer,
+  BatchRequest,
   FeedAnswer,
   FeedScope,
   ItemAnswer,
@@ -139,6 +141,11 @@ export class LevelItems implements Items {
 
   deletePartitionKey(scope: FeedScope): Promise<AnswerHead> {
     return this.#afterCommit(this.#inner.deletePartitionKey(scope));
+  }
+
+  /** A batch that failed tells what is stored, too. */
+  batch(request: BatchRequest): Promise<BatchAnswer> {
+    return this.#afterCommit(this.#inner.batch(request));
   }
 
   /** A refusal that tells what is stored waits as well: that may be a write which is not committed yet. */

@@ -9,7 +9,7 @@
  */
 import { assert, type JsonObject } from '../base/index.ts';
 import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
-import { DatabaseError } from '../errors/index.ts';
+import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { Log, Lsn, PartitionNumber } from '../log/index.ts';
 import {
@@ -484,13 +484,5 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const visible = visiblePut(state);
     assert(visible?.dot.n === before.visible?.dot.n, 'collection never changes what is visible');
     this.#replace(before, { key, state, visible: before.visible, lsn: before.lsn }, undefined);
-  }
-
-  /** Refuses an intent that only makes sense on an item that is there. */
-  static requireVisible(visible: StoredPut | undefined): StoredPut {
-    if (visible === undefined) {
-      throw new DatabaseError('NotFound', 'Entity with the specified id does not exist in the system.');
-    }
-    return visible;
   }
 }

@@ -9,6 +9,7 @@ export {
 } from './container-definition.ts';
 export { effectivePartitionKey, initialRanges, partitionKeyRange } from './effective-key.ts';
 export { type EtagSource, formatEtag } from './etag.ts';
+export { applyPatch, type Patch, parsePatch } from './item-patch.ts';
 export {
   ITEM_BYTES_MAX,
   itemTtl,

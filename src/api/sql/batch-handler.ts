@@ -1,8 +1,10 @@
-import type { AnswerHead, ItemAnswer, ItemTarget, ItemWrite } from '../../engine/index.ts';
+import type { AnswerHead, BatchResult, ItemAnswer, ItemTarget, ItemWrite } from '../../engine/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import { type PartitionKey, parsePartitionKeyHeader } from '../../resource/index.ts';
 import type { HttpResponse } from '../../runtime/index.ts';
+import { handleAtomicBatch } from './atomic-batch-handler.ts';
 import { type BatchOperation, parseBatch } from './batch-body.ts';
+import { addResult, FAILURE_CHARGE } from './batch-results.ts';
 import type { Exchange } from './exchange.ts';
 import { headOfFailure } from './failure.ts';
 import { joinText } from './feed.ts';
@@ -19,7 +21,7 @@ import { commonHeaders, dataHeaders } from './response.ts';
 
 /**
  * Bulk requests: independent operations in one request, answered by a list of the same length and order.
- * Whatever happens to single operations, the request itself succeeds.
+ * Whatever happens to single operations, the request itself succeeds. Atomic ones go their own way.
  */
 
 type Outcome =
@@ -30,13 +32,7 @@ type Outcome =
 
 export function handleBatch(exchange: Exchange): Promise<HttpResponse> {
   const { request } = exchange;
-  if (isSet(request, 'x-ms-cosmos-batch-atomic')) {
-    throw new DatabaseError(
-      'BadRequest',
-      "Transactional batches ('x-ms-cosmos-batch-atomic: true') are not supported by this server; " +
-        "operations without a common transaction ('false') are.",
-    );
-  }
+  if (isSet(request, 'x-ms-cosmos-batch-atomic')) return handleAtomicBatch(exchange);
   checkRange(exchange);
   const operations = parseBatch(request.body);
   const goesOn = isSet(request, 'x-ms-cosmos-batch-continue-on-error');
@@ -133,9 +129,6 @@ function keyOf({ partitionKey }: BatchOperation): PartitionKey | undefined {
   return partitionKey === undefined ? undefined : parsePartitionKeyHeader(partitionKey);
 }
 
-/** Request units of an operation that reached no partition. */
-const FAILURE_CHARGE = 1;
-
 function bulkResponse(
   exchange: Exchange,
   operations: readonly BatchOperation[],
@@ -151,11 +144,7 @@ function bulkResponse(
     const head = positionOf(outcome);
     // Operations finish in any order: the furthest position of a range is the one that covers them all.
     if (head !== undefined && head.lsn >= (heads.get(head.rangeId)?.lsn ?? 0)) heads.set(head.rangeId, head);
-    if (typeof outcome === 'object' && 'answer' in outcome) {
-      addSuccess(pieces, outcome.answer, isShort && operations[index]?.type !== 'Read');
-    } else {
-      pieces.push(JSON.stringify(failureOf(outcome)));
-    }
+    addResult(pieces, resultOf(outcome), isShort && operations[index]?.type !== 'Read');
   });
   pieces.push(']');
   const [first, ...others] = heads.values();
@@ -176,22 +165,7 @@ function chargeOf(outcome: Outcome): number {
   return 'answer' in outcome ? outcome.answer.charge : FAILURE_CHARGE;
 }
 
-function addSuccess(pieces: (Buffer | string)[], answer: ItemAnswer, isShort: boolean): void {
-  const etag = answer.etag === undefined ? '' : `,"eTag":${JSON.stringify(answer.etag)}`;
-  pieces.push(`{"statusCode":${answer.status},"requestCharge":${answer.charge}${etag}`);
-  if (answer.body !== undefined && !isShort) pieces.push(',"resourceBody":', answer.body);
-  pieces.push('}');
-}
-
-function failureOf(outcome: { readonly error: DatabaseError } | 'skipped'): Record<string, unknown> {
-  if (outcome === 'skipped') return { statusCode: 424, requestCharge: 0 };
-  const { error } = outcome;
-  const { status, substatus } = error.kind;
-  return {
-    statusCode: status,
-    requestCharge: FAILURE_CHARGE,
-    ...(substatus === undefined ? {} : { subStatusCode: substatus }),
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMilliseconds: Math.ceil(error.retryAfterMs) }),
-    message: error.message,
-  };
+function resultOf(outcome: Outcome): BatchResult {
+  if (outcome === 'skipped') return 'failed dependency';
+  return 'answer' in outcome ? outcome.answer : outcome;
 }

@@ -4,6 +4,9 @@ import type { AccountState } from '../../account/index.ts';
 import type { JsonObject } from '../../base/index.ts';
 import type {
   AnswerHead,
+  BatchAnswer,
+  BatchRequest,
+  BatchResult,
   Engine,
   FeedScope,
   ItemAnswer,
@@ -34,6 +37,7 @@ class PlacedError extends DatabaseError {
 class OneContainer implements Items {
   readonly stored = new Map<string, { body: Buffer; etag: string }>();
   readonly scopes: FeedScope[] = [];
+  readonly batches: BatchRequest[] = [];
   lsn = 0;
 
   #head(charge: number): AnswerHead {
@@ -112,6 +116,18 @@ class OneContainer implements Items {
     const { body, etag } = this.#find(target);
     if (target.ifNoneMatch === etag) return { ...this.#head(1), status: 304, etag, body: undefined };
     return { ...this.#head(1), status: 200, etag, body };
+  }
+
+  /** Commits unless an operation is a delete. */
+  async batch(request: BatchRequest): Promise<BatchAnswer> {
+    this.batches.push(request);
+    const failing = request.operations.findIndex(({ kind }) => kind === 'delete');
+    const results = request.operations.map((_, place): BatchResult => {
+      if (failing < 0)
+        return { status: 201, charge: 5, etag: '"e"', body: Buffer.from(`{"place":${place}}`) };
+      return place === failing ? { error: new DatabaseError('NotFound', 'Gone.') } : 'failed dependency';
+    });
+    return { ...this.#head(9), isCommitted: failing < 0, results };
   }
 
   async list(scope: FeedScope) {
@@ -726,14 +742,30 @@ describe('bulk', () => {
       expect(await refuse(body), body).toEqual([400, undefined]);
     }
     expect(await refuse([], { ...GO_ON, 'x-ms-documentdb-partitionkeyrangeid': '9' })).toEqual([410, '1002']);
-    const atomic = await ask('POST', DOCS, {
-      headers: { ...BULK, 'x-ms-cosmos-batch-atomic': 'True' },
-      body: [],
-    });
-    expect(atomic).toMatchObject({
-      status: 400,
-      json: { message: expect.stringContaining('Transactional batches') },
-    });
     expect(items.stored.size).toBe(0);
+  });
+
+  test('an atomic batch goes to the engine whole, and its failure is no failure of the request', async () => {
+    const headers = {
+      'x-ms-cosmos-is-batch-request': 'true',
+      'x-ms-cosmos-batch-atomic': 'True',
+      'x-ms-documentdb-partitionkey': partitionKey,
+    };
+    const done = await ask('POST', DOCS, { headers, body: operations.slice(0, 2) });
+    expect(done).toMatchObject({
+      status: 200,
+      json: [{ statusCode: 201, eTag: '"e"' }, { statusCode: 201 }],
+    });
+    expect(done.headers['x-ms-session-token']).toBe('0:1#0#1=0');
+    expect(items.batches[0]).toMatchObject({ partitionKey: ['p'], operations: [{ kind: 'create' }, {}] });
+    const failed = await ask('POST', DOCS, { headers, body: operations });
+    expect(failed.status).toBe(207);
+    expect(statuses(failed)).toEqual([424, 424, 424, 424, 404, 424, 424, 424]);
+    const refused = async (body: unknown) => (await ask('POST', DOCS, { headers, body })).status;
+    expect(await refused([])).toBe(400);
+    expect(await refused([{ ...operations[0], partitionKey: '["q"]' }])).toBe(400);
+    expect(await refused([{ operationType: 'Read' }])).toBe(400);
+    expect(await refused(Array.from({ length: 101 }, () => operations[2]))).toBe(400);
+    expect(await refused(`["${'x'.repeat(2 ** 21)}"]`)).toBe(413);
   });
 });

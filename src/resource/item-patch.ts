@@ -1,9 +1,10 @@
 /**
- * Partial update of an item: a list of JSON-pointer operations, applied in order, all or none.
- * (Whole-item semantics: the outcome replicates as a replace.)
+ * Partial update of an item: a list of JSON-pointer operations, applied in order, all or none. What comes out is
+ * the changed item, for the region that applies it, and the same as edits of places, for all others.
  */
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import { defineMember, type PathEdit } from './path-edit.ts';
 
 export interface Patch {
   /** Text of a filter such as `from c where c.a = 1`. */
@@ -87,41 +88,77 @@ function checkTarget(path: readonly string[], keyPaths: readonly (readonly strin
   }
 }
 
-/** A changed copy of `item`. @throws DatabaseError `BadRequest` when an operation does not fit the item. */
-export function applyPatch(item: JsonObject, operations: readonly PatchOperation[]): JsonObject {
+/**
+ * A changed copy of `item`, and what was done to it; `item` stays as it is.
+ * @throws DatabaseError `BadRequest` when an operation does not fit the item.
+ */
+export function applyPatch(
+  item: JsonObject,
+  operations: readonly PatchOperation[],
+): { readonly item: JsonObject; readonly edits: PathEdit[] } {
   const copy = structuredClone(item);
-  for (const operation of operations) applyOne(copy, operation);
-  return copy;
+  const edits: PathEdit[] = [];
+  for (const operation of operations) applyOne(copy, operation, edits);
+  return { item: copy, edits };
 }
 
-function applyOne(item: JsonObject, operation: PatchOperation): void {
+function applyOne(item: JsonObject, operation: PatchOperation, edits: PathEdit[]): void {
   const { op, path, value } = operation;
   switch (op) {
     case 'add':
     case 'set':
       put(item, path, value as Json, op === 'add');
+      edits.push(editOf(item, path));
       return;
     case 'replace':
       if (get(item, path) === undefined) throw missing(path);
       put(item, path, value as Json, false);
+      edits.push(editOf(item, path));
       return;
     case 'remove':
       remove(item, path);
+      edits.push(editOf(item, path));
       return;
-    case 'incr':
-      increment(item, path, value as Json);
+    case 'incr': {
+      const by = increment(item, path, value as Json);
+      const array = arrayAround(item, path);
+      edits.push(array === undefined ? { kind: 'increment', path, by } : editOf(item, array));
       return;
+    }
     case 'move': {
       const from = operation.from ?? [];
       const moved = get(item, from);
       if (moved === undefined) throw missing(from);
       remove(item, from);
+      edits.push(editOf(item, from));
       put(item, path, moved, true);
+      edits.push(editOf(item, path));
     }
   }
 }
 
-function increment(item: JsonObject, path: readonly string[], by: Json): void {
+/** What brings about the state that `path` is in now, in an item where it was different. */
+function editOf(item: JsonObject, path: readonly string[]): PathEdit {
+  const place = arrayAround(item, path) ?? path;
+  const value = get(item, place);
+  // A later operation of the same patch may change what is inside.
+  return value === undefined
+    ? { kind: 'remove', path: place }
+    : { kind: 'set', path: place, value: structuredClone(value) };
+}
+
+/** The outermost array that a path leads into: elements have no names that would mean the same elsewhere. */
+function arrayAround(item: JsonObject, path: readonly string[]): readonly string[] | undefined {
+  let value: Json | undefined = item;
+  for (const [place, segment] of path.entries()) {
+    if (Array.isArray(value)) return path.slice(0, place);
+    value = isJsonObject(value) && Object.hasOwn(value, segment) ? value[segment] : undefined;
+  }
+  return undefined;
+}
+
+/** Gives by how much. */
+function increment(item: JsonObject, path: readonly string[], by: Json): number {
   const current = get(item, path);
   if (typeof by !== 'number' || (current !== undefined && typeof current !== 'number')) {
     throw new DatabaseError(
@@ -132,6 +169,7 @@ function increment(item: JsonObject, path: readonly string[], by: Json): void {
   const sum = (current ?? 0) + by;
   if (!Number.isFinite(sum)) throw new DatabaseError('BadRequest', 'The incremented value is out of range.');
   put(item, path, sum, false);
+  return by;
 }
 
 function get(item: JsonObject, path: readonly string[]): Json | undefined {
@@ -154,18 +192,13 @@ function put(item: JsonObject, path: readonly string[], value: Json, inserts: bo
   const parent = parentOf(item, path);
   const leaf = path.at(-1) ?? '';
   if (!Array.isArray(parent)) {
-    define(parent, leaf, value);
+    defineMember(parent, leaf, value);
     return;
   }
   const index = leaf === '-' ? parent.length : arrayIndex(leaf, parent.length);
   if (index === undefined) throw missing(path);
   if (inserts || index === parent.length) parent.splice(index, 0, value);
   else parent[index] = value;
-}
-
-/** Assignment to `__proto__` would change the object's prototype instead. */
-function define(object: JsonObject, name: string, value: Json): void {
-  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function remove(item: JsonObject, path: readonly string[]): void {

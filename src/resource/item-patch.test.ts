@@ -2,11 +2,24 @@ import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { applyPatch, parsePatch } from './item-patch.ts';
+import { type PathEdit, removeAt, setAt, valueAt } from './path-edit.ts';
 
 const KEYS = [['pk'], ['deep', 'key']];
 
 function patched(item: JsonObject, ...operations: JsonObject[]): JsonObject {
-  return applyPatch(item, parsePatch(operations, KEYS).operations);
+  const { item: after, edits } = applyPatch(item, parsePatch(operations, KEYS).operations);
+  expect(replayed(item, edits), 'the edits alone do the same').toEqual(after);
+  return after;
+}
+
+function replayed(item: JsonObject, edits: readonly PathEdit[]): JsonObject {
+  const copy = structuredClone(item);
+  for (const edit of edits) {
+    if (edit.kind === 'remove') removeAt(copy, edit.path);
+    else if (edit.kind === 'set') setAt(copy, edit.path, edit.value);
+    else setAt(copy, edit.path, Number(valueAt(copy, edit.path) ?? 0) + edit.by);
+  }
+  return copy;
 }
 
 function isRefused(attempt: () => unknown): boolean {
@@ -122,5 +135,42 @@ describe('refused', () => {
     expect(patched({ deep: { key: 1 } }, { op: 'set', path: '/deep/other', value: 2 })).toEqual({
       deep: { key: 1, other: 2 },
     });
+  });
+});
+
+describe('the edits that replicate', () => {
+  const editsOf = (item: JsonObject, ...operations: JsonObject[]) =>
+    applyPatch(item, parsePatch(operations, KEYS).operations).edits;
+
+  test('increments stay increments', () => {
+    const edits = editsOf(
+      { n: 1 },
+      { op: 'incr', path: '/n', value: 2 },
+      { op: 'incr', path: '/m', value: 3 },
+    );
+    expect(edits).toEqual([
+      { kind: 'increment', path: ['n'], by: 2 },
+      { kind: 'increment', path: ['m'], by: 3 },
+    ]);
+  });
+
+  test('an array is one unit, whatever happens inside', () => {
+    const item = { a: { list: [{ n: 1 }, 2] } };
+    const edits = editsOf(
+      item,
+      { op: 'incr', path: '/a/list/0/n', value: 1 },
+      { op: 'remove', path: '/a/list/1' },
+    );
+    expect(edits).toEqual([
+      { kind: 'set', path: ['a', 'list'], value: [{ n: 2 }, 2] },
+      { kind: 'set', path: ['a', 'list'], value: [{ n: 2 }] },
+    ]);
+  });
+
+  test('a move removes here and sets there', () => {
+    expect(editsOf({ a: { x: 1 } }, { op: 'move', from: '/a', path: '/b' })).toEqual([
+      { kind: 'remove', path: ['a'] },
+      { kind: 'set', path: ['b'], value: { x: 1 } },
+    ]);
   });
 });
