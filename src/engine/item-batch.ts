@@ -1,6 +1,6 @@
 /**
- * Transactional batches: up to a hundred operations on items of one logical partition as one transaction. Every
- * operation sees what those before it did; the first that fails undoes all.
+ * Transactional batches: up to a hundred operations on items of one logical partition as one transaction.
+ * Every operation sees what those before it did; the first that fails undoes all.
  */
 import type { Directory } from '../account/index.ts';
 import { DatabaseError } from '../errors/index.ts';
@@ -104,7 +104,8 @@ function prepare(scope: Scope, operation: BatchOperation): Prepared {
     if (!(error instanceof DatabaseError)) throw error;
     throw new DatabaseError(
       'BadRequest',
-      'One or more operations within the batch request have a different partition key value than the request.',
+      'One or more operations within the batch request have a different partition key value than ' +
+        'the request.',
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Partial update of an item: a list of JSON-pointer operations, applied in order, all or none. What comes out is
- * the changed item, for the region that applies it, and the same as edits of places, for all others.
+ * Partial update of an item: a list of JSON-pointer operations, applied in order, all or none. What comes out
+ * is the changed item, for the region that applies it, and the same as edits of places, for all others.
  */
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
