@@ -90,8 +90,11 @@ function writePostings(
   let gone: readonly TermText[] =
     old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
   let fresh: readonly TermText[] = now === undefined ? [] : change.terms();
-  if (old !== undefined) recent.delete(nameOf(partition, old));
-  if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
+  if (old !== undefined) {
+    recent.delete(nameOf(partition, old));
+    // Most items are written once: only one that was replaced is likely to be replaced again.
+    if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
+  }
   if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
     [gone, fresh] = differingTerms(gone, fresh);
   }

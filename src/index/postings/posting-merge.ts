@@ -60,14 +60,15 @@ export class PostingMerge {
   }
 
   /**
-   * Of cursors that show one term: all numbers up to the first place where one of their lists ends, since
-   * that list may go on. Summed.
+   * Of cursors that show one term: all numbers, or, where a list goes on in a block that is not here yet,
+   * those up to the end of what is. Summed.
    */
   #takeEqual(equal: number): SignedNumber[] {
     const sign = this.#reverse ? -1 : 1;
     const cursors = this.#front.slice(0, equal);
     let bound = Number.POSITIVE_INFINITY;
-    for (const { numbers } of cursors) {
+    for (const { numbers, goesOn } of cursors) {
+      if (!goesOn) continue;
       bound = Math.min(bound, sign * numberIn(numbers[numbers.length - 1] as number));
     }
     const all: SignedNumber[] = [];
@@ -75,7 +76,7 @@ export class PostingMerge {
     let last = Number.NEGATIVE_INFINITY;
     for (const cursor of cursors) {
       const { numbers } = cursor;
-      let { place } = cursor;
+      let place = cursor.place;
       for (; place < numbers.length; place++) {
         const signed = numbers[place] as number;
         const rank = sign * numberIn(signed);

@@ -23,6 +23,8 @@ export class RunCursor {
   wanted: number | undefined;
   /** Undefined while a block is wanted, and at the end. */
   term: TermText | undefined;
+  /** Whether the next block may have further numbers of the term. */
+  goesOn = false;
   /** Signed numbers at the head; the reader may take from it by moving `place`. */
   numbers: SignedNumber[] = [];
   place = 0;
@@ -148,8 +150,18 @@ export class RunCursor {
       if (place < 0) return false;
     }
     this.term = term;
+    this.goesOn = this.#isAtEdge() && this.#fences.terms[this.#blockPlace + (this.#reverse ? 0 : 1)] === term;
     this.numbers = numbers;
     this.place = place;
     return true;
+  }
+
+  /** Whether the entry is the last of its block, in the direction of reading. */
+  #isAtEdge(): boolean {
+    if (this.#reverse) return this.#entry === 0 && this.#groupPlace === 0;
+    return (
+      this.#entry === (this.#group?.terms.length ?? 0) - 1 &&
+      this.#groupPlace === (this.#block?.groupCount ?? 0) - 1
+    );
   }
 }
