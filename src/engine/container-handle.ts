@@ -2,7 +2,14 @@ import type { ContainerRecord, DatabaseRecord, PartitionRecord } from '../accoun
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { compileIndexingPolicy, type Indexer } from '../index/index.ts';
-import { type EffectivePartitionKey, type EpkRange, selfLink, splitPath } from '../resource/index.ts';
+import {
+  type EffectivePartitionKey,
+  type EpkRange,
+  type SearchPolicies,
+  searchPolicies,
+  selfLink,
+  splitPath,
+} from '../resource/index.ts';
 
 /**
  * A container prepared for requests: everything that would otherwise be worked out again for each of them.
@@ -19,6 +26,8 @@ export interface ContainerHandle {
   readonly indexer: Indexer;
   /** What the spatial functions take coordinates for. */
   readonly geospatialType: 'Geography' | 'Geometry';
+  /** Languages of its texts, and what its vectors are. */
+  readonly search: SearchPolicies;
 }
 
 /** Compiled policies, shared by containers with the same text: most have the default one. */
@@ -26,11 +35,12 @@ const indexers = new Map<string, Indexer>();
 const INDEXERS_MAX = 1000;
 
 function indexerFor(record: ContainerRecord): Indexer {
-  const text = JSON.stringify(record.definition.indexingPolicy);
+  const search = searchPolicies(record.definition);
+  const text = JSON.stringify([record.definition.indexingPolicy, search]);
   let indexer = indexers.get(text);
   if (indexer === undefined) {
     if (indexers.size >= INDEXERS_MAX) indexers.clear();
-    indexer = compileIndexingPolicy(record.definition.indexingPolicy);
+    indexer = compileIndexingPolicy(record.definition.indexingPolicy, search);
     indexers.set(text, indexer);
   }
   return indexer;
@@ -46,6 +56,7 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
     keyPaths: definition.partitionKey.paths.map(splitPath),
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
     indexer: indexerFor(record),
+    search: searchPolicies(definition),
     geospatialType: definition.geospatialConfig.type === 'Geometry' ? 'Geometry' : 'Geography',
   };
 }

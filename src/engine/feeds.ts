@@ -81,7 +81,7 @@ export class Feeds {
     if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
     const resume = parseContinuation(request.continuation, records);
     const page: Page = { rows: [], tokens: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
-    const environment = beginEnvironment(runtime, { geospatialType: handle.geospatialType });
+    const environment = beginEnvironment(runtime, handle);
     const wanted = wantedCount(request.itemCountMax);
     const lastPlace = Math.min(records.length, resume.place + RANGES_MAX) - 1;
     let { inner } = resume;

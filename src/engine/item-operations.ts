@@ -192,8 +192,7 @@ export class ItemOperations {
 
   /** @throws DatabaseError `PreconditionFailed` when the filter of a patch does not hold. */
   requireCondition(condition: string, item: JsonObject, handle: ContainerHandle): void {
-    const { geospatialType } = handle;
-    const environment = beginEnvironment(this.#options.runtime, { geospatialType });
+    const environment = beginEnvironment(this.#options.runtime, handle);
     if (matchesCondition(condition, item, environment)) return;
     throw new DatabaseError('PreconditionFailed', 'One of the specified pre-condition is not met.');
   }

@@ -13,6 +13,16 @@ export {
   sumOf,
 } from './postings/posting-run.ts';
 export { type PostingRange, RunCursor } from './postings/run-cursor.ts';
+export { bm25Score } from './text/bm25.ts';
+export {
+  type AnalyzedText,
+  analyzePhrase,
+  analyzerFor,
+  containsPhrase,
+  countOccurrences,
+  countWords,
+  type TextAnalyzer,
+} from './text/text-analyzer.ts';
 export { decodeIndexValue, encodedValueLength, encodeIndexValue, isExact } from './value-encoding.ts';
 export {
   allRange,
@@ -27,3 +37,5 @@ export {
   rangeBelow,
   typeRange,
 } from './value-range.ts';
+export { VectorIndex } from './vector/vector-index.ts';
+export { readVector, vectorScore } from './vector/vector-similarity.ts';

@@ -4,7 +4,7 @@
  * map look-up.
  */
 import type { Json, JsonObject } from '../base/index.ts';
-import type { IndexingPolicy } from '../resource/index.ts';
+import type { IndexingPolicy, SearchPolicies, VectorEmbedding } from '../resource/index.ts';
 import { ARRAY_ELEMENT, childPathId, PATH_ID_BYTES, type PathSegment, ROOT_PATH_ID } from './path-id.ts';
 import { compileRules, type PathRules } from './path-rules.ts';
 import type { TermText } from './postings/posting-block.ts';
@@ -26,15 +26,28 @@ export interface Indexer {
    */
   terms(item: JsonObject): TermText[];
   coverage(segments: readonly PathSegment[]): Coverage;
+  /** Paths of which a vector index is kept. */
+  readonly vectors: readonly VectorEmbedding[];
 }
 
-/** Of `automatic` nothing is seen here: items that should stay out of the index are not given to it. */
-export function compileIndexingPolicy(policy: IndexingPolicy): Indexer {
+/**
+ * `search`: what the container says of vectors, if anything. Of `automatic` nothing is seen here: items that
+ * should stay out of the index are not given to it.
+ */
+export function compileIndexingPolicy(
+  policy: IndexingPolicy,
+  search?: Pick<SearchPolicies, 'embeddings'>,
+): Indexer {
   const rules = compileRules(policy);
-  return rules === undefined ? NO_INDEX : new PathIndexer(rules);
+  if (rules === undefined) return NO_INDEX;
+  return new PathIndexer(rules, search?.embeddings.filter((each) => each.indexType !== undefined) ?? []);
 }
 
-const NO_INDEX: Indexer = { terms: () => [], coverage: () => ({ indexed: false, explicit: false }) };
+const NO_INDEX: Indexer = {
+  terms: () => [],
+  coverage: () => ({ indexed: false, explicit: false }),
+  vectors: [],
+};
 
 /** Items with ever new property names must not fill the memory. */
 const LEARNED_NODES_MAX = 8192;
@@ -56,6 +69,7 @@ interface PathNode {
 }
 
 class PathIndexer implements Indexer {
+  readonly vectors: readonly VectorEmbedding[];
   readonly #rules: PathRules;
   #root: PathNode;
   #explicit: PathNode[] = [];
@@ -69,7 +83,8 @@ class PathIndexer implements Indexer {
    */
   readonly #repeatable = new Set<string>();
 
-  constructor(rules: PathRules) {
+  constructor(rules: PathRules, vectors: readonly VectorEmbedding[]) {
+    this.vectors = vectors;
     this.#rules = rules;
     this.#root = this.#build(rules, ROOT_PATH_ID, false);
   }

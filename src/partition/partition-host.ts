@@ -14,6 +14,7 @@ import { openSource } from './partition-source.ts';
 import { decodePosition } from './record.ts';
 import type { PartitionTable } from './replicated-partition.ts';
 import { partitionBounds, positionKey } from './store-key.ts';
+import { VectorMemory } from './vector-views.ts';
 import { ViewFeeder } from './view-feeder.ts';
 
 export interface PartitionHostOptions {
@@ -29,6 +30,11 @@ export interface PartitionHostOptions {
   readonly batchItems?: number;
   /** See PartitionOptions; asked for at each write, since levels change. */
   readonly admitWrite?: (partition: PartitionNumber, head: number) => void;
+  /**
+   * Bytes of vectors kept in memory, over all partitions, for those that have vector indexes. Default 256
+   * MiB.
+   */
+  readonly vectorBytesMax?: number;
   /** The store failed: this node must be opened anew. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -37,12 +43,15 @@ export interface PartitionHostOptions {
 const BATCH_ITEMS = 1024;
 /** Blocks of indexes are kept in memory up to this part of what items may take, beside them. */
 const BLOCK_CACHE_SHARE = 4;
+/** Some 180,000 vectors of 256 dimensions, or 35,000 of 1,536, with their graphs. */
+const VECTOR_BYTES_MAX = 256 * 1024 * 1024;
 
 /** All physical partitions of one region's node: they share its log, store, cache and feeder. */
 export class PartitionHost implements PartitionTable {
   readonly #options: PartitionHostOptions;
   readonly #cache: ItemCache;
   readonly #blocks: BlockCache;
+  readonly #vectorMemory: VectorMemory;
   readonly #compactor: IndexCompactor;
   readonly #feeder: ViewFeeder;
   readonly #partitions = new Map<PartitionNumber, Partition>();
@@ -55,6 +64,7 @@ export class PartitionHost implements PartitionTable {
     this.#options = options;
     this.#cache = new ItemCache(options.cacheBytesMax);
     this.#blocks = new WeightedCache(options.cacheBytesMax / BLOCK_CACHE_SHARE);
+    this.#vectorMemory = new VectorMemory(options.vectorBytesMax ?? VECTOR_BYTES_MAX);
     this.#compactor = new IndexCompactor({
       ...options,
       onMerged: (partition) => this.#feeder.markMerged(partition),
@@ -78,7 +88,7 @@ export class PartitionHost implements PartitionTable {
    */
   async open(number: PartitionNumber, origin: Origin, indexer: Indexer): Promise<Partition> {
     assert(!this.#partitions.has(number), 'a partition is opened once');
-    const { log, store, clock } = this.#options;
+    const { log, store, clock, runtime } = this.#options;
     await this.#discardFalsePosition(number);
     const partition = new Partition({
       number,
@@ -88,6 +98,7 @@ export class PartitionHost implements PartitionTable {
       cache: this.#cache.forPartition(),
       clock,
       indexer,
+      vectorViews: { runtime, memory: this.#vectorMemory },
       onDirty: (...change) => this.#feeder.markDirty(...change),
       room: () => this.#feeder.room(),
       admitWrite: this.#options.admitWrite,
@@ -177,9 +188,13 @@ export class PartitionHost implements PartitionTable {
     return this.#feeder.drain();
   }
 
-  /** Bytes held in memory for items: cached, and waiting for the store. */
-  memory(): { readonly cachedBytes: number; readonly dirtyBytes: number } {
-    return { cachedBytes: this.#cache.bytes, dirtyBytes: this.#feeder.dirtyBytes };
+  /** Bytes held in memory for items: cached, waiting for the store, and their vectors. */
+  memory(): { readonly cachedBytes: number; readonly dirtyBytes: number; readonly vectorBytes: number } {
+    return {
+      cachedBytes: this.#cache.bytes,
+      dirtyBytes: this.#feeder.dirtyBytes,
+      vectorBytes: this.#vectorMemory.bytes,
+    };
   }
 
   onOpened(listener: (number: PartitionNumber) => void): () => void {

@@ -2,11 +2,14 @@
  * What queries read: the store's snapshot, corrected by the items that were dirty at that same moment.
  * A dirty item hides whatever the store has under its old number, and shows itself under its new one.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { assert } from '../base/index.ts';
 import type { TermPart, TermText } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import type {
   ItemNumber,
+  Nearest,
+  NearestRequest,
   NumberCursor,
   Posting,
   PostingCursor,
@@ -14,7 +17,7 @@ import type {
   SourceItem,
   ValueRange,
 } from '../query/index.ts';
-import type { EpkRange } from '../resource/index.ts';
+import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
 import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
 import { termsOfDirty } from './dirty-item.ts';
 import { type BlockCache, IndexReader, type PostingScan } from './index-reader.ts';
@@ -24,6 +27,7 @@ import { epkOf } from './item-key.ts';
 import type { Partition } from './partition.ts';
 import { decodeDocument } from './record.ts';
 import { documentKey, kindEnd, manifestKey, trailingNumber } from './store-key.ts';
+import type { VectorViews } from './vector-views.ts';
 
 /** Items met by a scan of numbers and kept for the load that is likely to follow. */
 const MET_MAX = 1024;
@@ -50,11 +54,13 @@ class PartitionSource implements QuerySource {
   readonly #number: PartitionNumber;
   readonly #snapshot: StoreSnapshot;
   readonly #cache: PartitionCache;
-  readonly #lsn: Lsn;
+  readonly lsn: Lsn;
   readonly #blocks: BlockCache;
   /** Manifests that the snapshot may have; one, unless a batch was being written when it was taken. */
   readonly #manifests: readonly [Manifest, ...Manifest[]];
   #index: IndexReader | undefined;
+  readonly #vectors: VectorViews | undefined;
+  readonly #embeddings: readonly VectorEmbedding[];
   /** Dirty items that are visible, by number. */
   readonly #dirty = new Map<ItemNumber, DirtyVisible>();
   /** Numbers under which the store shows something that is no longer so. */
@@ -69,8 +75,10 @@ class PartitionSource implements QuerySource {
     this.#manifests = pending === undefined ? [committed] : [committed, pending];
     this.#snapshot = store.snapshot();
     this.#cache = partition.cache;
-    this.#lsn = partition.applied.lsn;
+    this.lsn = partition.applied.lsn;
+    this.#vectors = partition.vectors;
     const { indexer } = partition;
+    this.#embeddings = indexer.vectors;
     for (const dirty of partition.dirty.values()) {
       const { item, stored, feeding } = dirty;
       const { visible } = item;
@@ -169,6 +177,13 @@ class PartitionSource implements QuerySource {
     return number;
   }
 
+  async nearest(request: NearestRequest): Promise<Nearest | undefined> {
+    const { path, vector } = request;
+    const embedding = this.#embeddings.find((each) => isDeepStrictEqual(each.path, path));
+    if (embedding?.dimensions !== vector.length) return undefined;
+    return this.#vectors?.nearest(this, embedding, request);
+  }
+
   async load(numbers: readonly ItemNumber[]): Promise<(SourceItem | undefined)[]> {
     const items: (SourceItem | undefined)[] = new Array(numbers.length);
     const missing: number[] = [];
@@ -200,7 +215,7 @@ class PartitionSource implements QuerySource {
     if (this.#hidden.has(number)) return undefined;
     const cached = this.#cache.getByNumber(number);
     // A later state of the item than this source shows must not leak in.
-    if (cached?.visible === undefined || cached.lsn > this.#lsn) return undefined;
+    if (cached?.visible === undefined || cached.lsn > this.lsn) return undefined;
     return { number, text: asBuffer(cached.visible.body), epk: epkOf(cached.key) };
   }
 

@@ -8,10 +8,10 @@
  * an item, the item stays *dirty* in memory and hides what the store says of it.
  */
 import { assert, type JsonObject } from '../base/index.ts';
-import type { HybridClock, Origin, VersionVector } from '../causality/index.ts';
+import type { Origin, VersionVector } from '../causality/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
-import type { Log, Lsn, PartitionNumber } from '../log/index.ts';
+import type { Lsn, PartitionNumber } from '../log/index.ts';
 import {
   applyOperation,
   collect,
@@ -23,7 +23,6 @@ import {
   visiblePut,
 } from '../merge/index.ts';
 import type { EffectivePartitionKey } from '../resource/index.ts';
-import type { Store } from '../store/index.ts';
 import { deliverable } from './delivery.ts';
 import type { DirtyItem } from './dirty-item.ts';
 import { type Change, decodeEntry, encodeEntry } from './entry.ts';
@@ -32,6 +31,7 @@ import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
+import type { PartitionOptions } from './partition-options.ts';
 import { Positions } from './positions.ts';
 import { patchOf, putOperation } from './put-operation.ts';
 import { decodeDocument, decodePosition, type Position, START } from './record.ts';
@@ -39,6 +39,7 @@ import type { ReplicatedPartition } from './replicated-partition.ts';
 import { documentKey, manifestKey, positionKey } from './store-key.ts';
 import { type ItemDraft, type Standpoint, Transaction, type TransactionHost } from './transaction.ts';
 import { UnsettledItems } from './unsettled-items.ts';
+import { VectorViews } from './vector-views.ts';
 import { Waiters, type Waiting } from './waiters.ts';
 
 /**
@@ -47,31 +48,12 @@ import { Waiters, type Waiting } from './waiters.ts';
  */
 const ORIGINS = 1024;
 
-export interface PartitionOptions {
-  readonly number: PartitionNumber;
-  readonly origin: Origin;
-  readonly log: Log;
-  readonly store: Store;
-  readonly cache: PartitionCache;
-  readonly clock: HybridClock;
-  readonly indexer: Indexer;
-  /** Called for each change of an item: the bytes of its body, and whether it was not waiting already. */
-  readonly onDirty: (partition: Partition, bytes: number, isNew: boolean) => void;
-  /** Resolves when the store has caught up enough for more; undefined when it has. */
-  readonly room: () => Promise<void> | undefined;
-  /**
-   * Called before each write of this region, with the number of its writes so far: throws when another one
-   * would be too many for now. Undefined: nobody counts.
-   */
-  readonly admitWrite: ((partition: PartitionNumber, head: number) => void) | undefined;
-  /** The log refused an append: this partition's memory is worth nothing any more. */
-  readonly onBroken: (reason: unknown) => void;
-}
-
 export class Partition implements ReplicatedPartition, TransactionHost {
   readonly number: PartitionNumber;
   /** What the index in the store consists of. */
   readonly index: IndexRuns;
+  /** Undefined when the policy wants no vector index. */
+  readonly vectors: VectorViews | undefined;
   readonly #options: PartitionOptions;
   /** Where the store is. */
   #fed: Position;
@@ -100,6 +82,10 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     this.#durableLsn = this.#fed.lsn;
     this.#positions = new Positions(this.#fed.lsn, this.#fed.vector);
     options.clock.resumeAfter(this.#fed.time);
+    if (options.indexer.vectors.length > 0) {
+      const itemCount = () => this.#applied.itemCount;
+      this.vectors = new VectorViews({ ...options.vectorViews, start: this.#fed.lsn, itemCount });
+    }
   }
 
   get indexer(): Indexer {
@@ -313,6 +299,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   end(reason: DatabaseError): void {
     this.#ended = reason;
     this.#waiters.fail(reason);
+    this.vectors?.close();
   }
 
   get isEnded(): boolean {
@@ -359,6 +346,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     applied.itemBytes += (now?.body.length ?? 0) - (old?.body.length ?? 0);
     this.#unsettled.note(after);
     applied.unsettled = this.#unsettled.size;
+    if (this.vectors !== undefined && old !== now)
+      this.vectors.note(applied.lsn, old?.incarnation, now?.incarnation);
     const dirty = this.#dirty.get(after.key);
     // One that is being fed is on its way; now it will have to be fed once more.
     const isNew = dirty === undefined || dirty.feeding === dirty.item;

@@ -17,6 +17,8 @@ export interface Frame {
 
 export type Evaluator = (frame: Frame) => Value;
 
+export const ITEM_SLOT = 0;
+
 /** An aggregate call of the query: rows feed `operand` to accumulators made by `aggregate`. */
 export interface AggregateCall {
   readonly aggregate: Aggregate;
@@ -50,6 +52,11 @@ export class Binder {
     const slot = this.#parameters.size;
     this.#parameters.set(name, slot);
     return slot;
+  }
+
+  /** Whether the name stands for the item itself. */
+  isItem(name: string): boolean {
+    return this.#aliases.get(name) === ITEM_SLOT;
   }
 
   slotOf(node: NameNode | Extract<Collection, { kind: 'path' }>): number {

@@ -4,7 +4,10 @@ import type { Expression } from './syntax.ts';
 export type DocumentPath = readonly string[];
 
 /** The path that an expression spells, when it is one of `aliases` followed by members only. */
-export function pathOf(expression: Expression, aliases: ReadonlySet<string>): DocumentPath | undefined {
+export function pathOf(
+  expression: Expression,
+  aliases: Pick<ReadonlySet<string>, 'has'>,
+): DocumentPath | undefined {
   const path: string[] = [];
   let node = expression;
   while (node.kind === 'member') {

@@ -1,4 +1,5 @@
 import { assert } from '../base/index.ts';
+import type { SearchPolicies } from '../resource/index.ts';
 
 /** What expressions may know besides rows and parameters: the same for all rows of one page. */
 export interface QueryEnvironment {
@@ -10,17 +11,22 @@ export interface QueryEnvironment {
   readonly random: () => number;
   /** How the container means coordinates: degrees on the Earth, or units of a plane. */
   readonly geospatialType: GeospatialType;
+  /** The container's languages and vectors. */
+  readonly search: SearchPolicies;
 }
+
+/** Of what has no policies. */
+const NO_SEARCH: SearchPolicies = { embeddings: [], defaultLanguage: 'en', textPaths: [] };
 
 export type GeospatialType = 'Geography' | 'Geometry';
 
 /** The environment of a page that begins now, and of its query unless that began with an earlier page. */
 export function beginEnvironment(
   runtime: { nowMs(): number; random(): number },
-  { geospatialType = 'Geography', startedMs }: Partial<QueryEnvironment> = {},
+  { geospatialType = 'Geography', search = NO_SEARCH, startedMs }: Partial<QueryEnvironment> = {},
 ): QueryEnvironment {
   const nowMs = runtime.nowMs();
-  return { nowMs, startedMs: startedMs ?? nowMs, random: () => runtime.random(), geospatialType };
+  return { nowMs, startedMs: startedMs ?? nowMs, random: () => runtime.random(), geospatialType, search };
 }
 
 /**
@@ -36,6 +42,9 @@ export const NO_ENVIRONMENT: QueryEnvironment = {
   },
   random: () => unavailable(),
   get geospatialType() {
+    return unavailable();
+  },
+  get search() {
     return unavailable();
   },
 };

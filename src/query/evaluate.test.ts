@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import { NO_ENVIRONMENT } from './environment.ts';
+import { beginEnvironment } from './environment.ts';
 import { functionNames } from './functions/function-table.ts';
 import { evaluateOverResources } from './resource-query.ts';
 
@@ -18,7 +18,8 @@ function evaluate(expression: string, parameters: JsonObject = {}): string {
     query: `SELECT VALUE ${expression} FROM c`,
     parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })),
   };
-  return evaluateOverResources(spec, [ITEM], NO_ENVIRONMENT)[0] ?? 'undefined';
+  const environment = beginEnvironment({ nowMs: () => 0, random: () => 0.5 });
+  return evaluateOverResources(spec, [ITEM], environment)[0] ?? 'undefined';
 }
 
 function check(title: string, cases: readonly (readonly [expression: string, value: string])[]): void {

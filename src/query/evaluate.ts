@@ -1,7 +1,14 @@
 import { assert, type Json, unreachable } from '../base/index.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
+import { pathOf } from './document-path.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
-import { type BuiltInFunction, finite, joined, lastPrepared } from './functions/built-in-function.ts';
+import {
+  type BuiltInFunction,
+  type CallSite,
+  finite,
+  joined,
+  lastPrepared,
+} from './functions/built-in-function.ts';
 import { findFunction } from './functions/function-table.ts';
 import { compileLike, matchesLike } from './like-pattern.ts';
 import {
@@ -324,15 +331,17 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
         : `${found.operandsMin} to ${Number.isFinite(found.operandsMax) ? found.operandsMax : 'any'}`;
     throw queryError('SC2050', `The ${node.name} function requires ${wanted} argument(s).`, node.location);
   }
+  const paths = node.operands.map((operand) => pathOf(operand, { has: (name) => binder.isItem(name) }));
   return callOf(
     found,
     node.operands.map((operand) => compileExpression(operand, binder)),
+    { paths },
   );
 }
 
-function callOf(found: BuiltInFunction, operands: readonly Evaluator[]): Evaluator {
+function callOf(found: BuiltInFunction, operands: readonly Evaluator[], call: CallSite): Evaluator {
   if (found.volatility !== 'immutable') {
-    const evaluate = found.bind();
+    const evaluate = found.bind(call);
     return (frame) => evaluate(frame.environment, ...operands.map((operand) => operand(frame)));
   }
   const evaluate = found.bind();

@@ -7,6 +7,8 @@ export type { ExecuteOptions, QueryPage } from './execution.ts';
 export { evaluateOverResources, matchesCondition } from './resource-query.ts';
 export type {
   ItemNumber,
+  Nearest,
+  NearestRequest,
   NumberCursor,
   Posting,
   PostingCursor,

@@ -53,9 +53,36 @@ export interface QuerySource {
   }): PostingCursor;
   /** Numbers of all items, or of those whose effective partition key lies in `epkRange`, above `after`. */
   scanNumbers(scan: { readonly epkRange?: EpkRange; readonly after?: ItemNumber }): NumberCursor;
+  /** Asks the vector index of a path; undefined when there is none that could tell now. */
+  nearest?(request: NearestRequest): Promise<Nearest | undefined>;
   /** Items by number; undefined for one that does not exist (any more) at this moment. */
   load(numbers: readonly ItemNumber[]): Promise<(SourceItem | undefined)[]>;
   close(): Promise<void>;
+}
+
+/** What to look for in a vector index. */
+export interface NearestRequest {
+  /** The property with the vectors. */
+  readonly path: readonly string[];
+  readonly vector: readonly number[];
+  /** Items wanted, 1 or more. */
+  readonly count: number;
+  /** Vectors kept in view by an approximate search: more find more surely, at more cost. */
+  readonly beam: number;
+  /** Whether all vectors must be compared. */
+  readonly isExact: boolean;
+  /** Only these are wanted; needs `isExact`. */
+  readonly members?: ReadonlySet<ItemNumber>;
+}
+
+export interface Nearest {
+  /**
+   * Items among which the `count` nearest are, or most of them when the search was approximate; mostly
+   * nearest first. Some may not exist (any more), and how near they are is to be seen from themselves.
+   */
+  readonly numbers: ItemNumber[];
+  /** Whether no other item (of the members) has a vector. */
+  readonly isComplete: boolean;
 }
 
 export interface QuerySpec {

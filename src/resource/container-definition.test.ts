@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../base/index.ts';
 import { checkReplacement, containerBody, normalizeContainer } from './container-definition.ts';
+import { searchPolicies } from './search-policies.ts';
 
 const KEY = { paths: ['/k'], kind: 'Hash', version: 2 };
 const define = (extra: JsonObject = {}) => normalizeContainer({ id: 'c', partitionKey: KEY, ...extra });
@@ -197,7 +198,20 @@ describe('vectors and full text', () => {
     [vectors({ path: '/v', type: 'tree' }), 'type'],
     [vectors({ path: '/v', type: 'flat' }, [embedding({ dimensions: 506 })]), 'at most 505'],
     [vectors({ path: '/v', type: 'flat', quantizationByteSize: 1 }), 'not for'],
-    [vectors({ path: '/v', type: 'diskANN', indexingSearchListSize: 0 }), 'positive'],
+    [vectors({ path: '/v', type: 'diskANN', indexingSearchListSize: 0 }), 'from 25 to 500'],
+    [vectors({ path: '/v', type: 'diskANN', quantizationByteSize: 513 }), 'from 1 to 512'],
+    [
+      {
+        ...vectors({ path: '/v', type: 'flat' }),
+        indexingPolicy: {
+          vectorIndexes: [
+            { path: '/v', type: 'flat' },
+            { path: '/"v"', type: 'diskANN' },
+          ],
+        },
+      },
+      'Two vector indexes',
+    ],
     [
       vectors({ path: '/v', type: 'flat' }, [embedding({ dimensions: -1 })]),
       'Vector Embedding Policy has invalid Dimensions:-1, it should be positive integer',
@@ -210,6 +224,8 @@ describe('vectors and full text', () => {
     [vectors({ path: '/v', type: 'flat' }, [embedding({ dataType: 'text' })]), 'dataType'],
     [{ indexingPolicy: { fullTextIndexes: [{ path: '/t' }] } }, 'full-text policy'],
     [{ fullTextPolicy: { defaultLanguage: '?' } }, 'language'],
+    [{ fullTextPolicy: { defaultLanguage: 'tlh-KX' } }, 'of one of the languages en, de, es, fr, it, pt'],
+    [{ fullTextPolicy: { fullTextPaths: [{ path: '/t', language: 'ja-JP' }] } }, "not 'ja-JP'"],
   ])('%j is refused', (extra, reason) => refused(extra, reason));
 
   test('embeddings may be added, not changed, and an index keeps its type', () => {
@@ -229,6 +245,27 @@ describe('vectors and full text', () => {
       indexingPolicy: { fullTextIndexes: [{ path: '/t' }] },
     };
     expect(containerBody(define(fullText))).toMatchObject(fullText);
+  });
+
+  test('two spellings of one path are one path', () => {
+    const index = { path: '/"v"', type: 'flat' };
+    expect(searchPolicies(define(vectors(index))).embeddings).toEqual([
+      { path: ['v'], dataType: 'float32', dimensions: 3, distanceFunction: 'cosine', indexType: 'flat' },
+    ]);
+  });
+
+  test('texts are in the language of their path, else in the default one, else in English', () => {
+    const policiesOf = (fullTextPolicy: JsonObject) => searchPolicies(define({ fullTextPolicy }));
+    expect(policiesOf({}).defaultLanguage).toBe('en');
+    const policies = policiesOf({
+      defaultLanguage: 'de-DE',
+      fullTextPaths: [{ path: '/a/b', language: 'FR-fr' }, { path: '/c' }],
+    });
+    expect(policies.defaultLanguage).toBe('de');
+    expect(policies.textPaths).toEqual([
+      { path: ['a', 'b'], language: 'fr' },
+      { path: ['c'], language: 'de' },
+    ]);
   });
 });
 

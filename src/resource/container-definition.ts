@@ -1,13 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type JsonObject } from '../base/index.ts';
 import { objectAt, objectsAt, refuse } from './body-shape.ts';
-import {
-  checkOthers,
-  fullTextPaths,
-  parseConflictPolicy,
-  parseGeospatialConfig,
-  vectorDimensions,
-} from './container-policies.ts';
+import { checkOthers, parseConflictPolicy, parseGeospatialConfig } from './container-policies.ts';
 import { indexingPolicyBody, parseIndexingPolicy } from './indexing-policy.ts';
 import { checkTtl } from './item-text.ts';
 import {
@@ -17,6 +11,7 @@ import {
   samePartitionKeyDefinition,
 } from './partition-key-definition.ts';
 import { checkResourceId } from './resource-id.ts';
+import { fullTextPaths, vectorDimensions } from './search-policies.ts';
 import type { ContainerDefinition, PartitionKeyDefinition } from './types.ts';
 
 export interface NormalizeOptions {

@@ -1,7 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
-import { listAt, objectAt, objectsAt, plainPath, refuse, stringAt, wordAt } from './body-shape.ts';
+import { listAt, objectsAt, plainPath, refuse, stringAt, wordAt } from './body-shape.ts';
 import { checkTtl, SYSTEM_PROPERTIES } from './item-text.ts';
 import { splitPath } from './partition-key.ts';
+import { checkEmbeddings, checkFullText } from './search-policies.ts';
 import type { ConflictResolutionPolicy, PartitionKeyDefinition } from './types.ts';
 
 /**
@@ -12,7 +13,6 @@ import type { ConflictResolutionPolicy, PartitionKeyDefinition } from './types.t
 const UNIQUE_KEYS_MAX = 10;
 const UNIQUE_KEY_PATHS_MAX = 16;
 const COMPUTED_PROPERTIES_MAX = 20;
-const DIMENSIONS_MAX = 4096;
 const DEFAULT_CONFLICT_PATH = '/_ts';
 
 /**
@@ -131,49 +131,6 @@ function checkComputedProperties(value: Json): void {
   }
 }
 
-function checkEmbeddings(value: Json): void {
-  const paths = new Set<string>();
-  for (const embedding of objectsAt(asObject(value, 'vectorEmbeddingPolicy'), 'vectorEmbeddings') ?? []) {
-    const path = plainPath(embedding.path, 'a vector embedding');
-    if (paths.has(path)) throw refuse(`Two vector embeddings have the path '${path}'.`);
-    paths.add(path);
-    wordAt(embedding, 'dataType', ['float32', 'float16', 'uint8', 'int8']);
-    wordAt(embedding, 'distanceFunction', ['cosine', 'dotproduct', 'euclidean']);
-    checkDimensions(embedding.dimensions);
-  }
-}
-
-function checkDimensions(dimensions: Json | undefined): void {
-  if (typeof dimensions !== 'number' || !Number.isInteger(dimensions) || dimensions < 1) {
-    throw refuse(
-      `Vector Embedding Policy has invalid Dimensions:${JSON.stringify(dimensions)}, ` +
-        'it should be positive integer.',
-    );
-  }
-  if (dimensions > DIMENSIONS_MAX) {
-    throw refuse(
-      `Vector Embedding Policy has Dimensions:${dimensions} which is more than max:${DIMENSIONS_MAX}.`,
-    );
-  }
-}
-
-function checkFullText(value: Json): void {
-  const policy = asObject(value, 'fullTextPolicy');
-  const language = (parent: JsonObject, name: string) => {
-    if (parent[name] !== undefined && !/^[a-z]{2,3}(-[A-Za-z0-9]+)*$/.test(stringAt(parent, name))) {
-      throw refuse(`'${name}' must be a language tag such as 'en-US'.`);
-    }
-  };
-  language(policy, 'defaultLanguage');
-  const paths = new Set<string>();
-  for (const each of objectsAt(policy, 'fullTextPaths') ?? []) {
-    const path = plainPath(each.path, 'the full-text policy');
-    if (paths.has(path)) throw refuse(`The full-text policy has the path '${path}' twice.`);
-    paths.add(path);
-    language(each, 'language');
-  }
-}
-
 function checkEncryption(value: Json, { partitionKey, encryptionKeyIds }: PolicyContext): void {
   const policy = asObject(value, 'clientEncryptionPolicy');
   const version = policy.policyFormatVersion ?? 1;
@@ -195,16 +152,4 @@ function checkEncryption(value: Json, { partitionKey, encryptionKeyIds }: Policy
     if (!encryptionKeyIds.has(keyId))
       throw refuse(`There is no client encryption key '${keyId}' in the database.`);
   }
-}
-
-/** Dimensions by path of a checked embedding policy. */
-export function vectorDimensions(others: JsonObject): Map<string, number> {
-  const embeddings = objectsAt(objectAt(others, 'vectorEmbeddingPolicy') ?? {}, 'vectorEmbeddings') ?? [];
-  return new Map(embeddings.map((each) => [String(each.path), Number(each.dimensions)]));
-}
-
-/** Paths of a checked full-text policy. */
-export function fullTextPaths(others: JsonObject): Set<string> {
-  const paths = objectsAt(objectAt(others, 'fullTextPolicy') ?? {}, 'fullTextPaths') ?? [];
-  return new Set(paths.map((each) => String(each.path)));
 }

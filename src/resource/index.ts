@@ -9,6 +9,7 @@ export {
 } from './container-definition.ts';
 export { effectivePartitionKey, initialRanges, partitionKeyRange } from './effective-key.ts';
 export { type EtagSource, formatEtag } from './etag.ts';
+export type { FullTextLanguage } from './full-text-language.ts';
 export { applyPatch, type Patch, parsePatch } from './item-patch.ts';
 export {
   ITEM_BYTES_MAX,
@@ -56,6 +57,14 @@ export {
   selfLink,
   userRid,
 } from './rid.ts';
+export {
+  type SearchPolicies,
+  searchPolicies,
+  VECTOR_DISTANCE_FUNCTIONS,
+  type VectorDataType,
+  type VectorDistanceFunction,
+  type VectorEmbedding,
+} from './search-policies.ts';
 export {
   checkThroughput,
   DEFAULT_THROUGHPUT,

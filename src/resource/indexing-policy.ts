@@ -1,13 +1,17 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { listAt, objectAt, objectsAt, plainPath, refuse, wordAt } from './body-shape.ts';
 import { splitPath } from './partition-key.ts';
+import { parseFullTextIndexes, parseVectorIndexes } from './search-policies.ts';
 import type { IncludedPath, IndexingPolicy } from './types.ts';
 
 /** What else of the container the policy's parts refer to. */
 export interface IndexingContext {
   /** `Geometry` has a flat space, which needs bounds. */
   readonly geospatialType: 'Geography' | 'Geometry';
-  /** Paths of the vector embedding policy with the dimensions of each. */
+  /**
+   * Paths of the vector embedding policy with the dimensions of each, and of the full-text policy: see
+   * there.
+   */
   readonly vectorDimensions: ReadonlyMap<string, number>;
   readonly fullTextPaths: ReadonlySet<string>;
 }
@@ -16,7 +20,6 @@ const PATHS_MAX = 1500;
 const COMPOSITES_MAX = 100;
 const COMPOSITE_PATHS_MIN = 2;
 const COMPOSITE_PATHS_MAX = 8;
-const FLAT_DIMENSIONS_MAX = 505;
 const SPATIAL_TYPES = ['Point', 'LineString', 'Polygon', 'MultiPolygon'] as const;
 const ETAG_PATH = '/"_etag"/?';
 
@@ -39,8 +42,8 @@ export function parseIndexingPolicy(body: JsonObject = {}, context: IndexingCont
     ...parsePaths(body),
     ...optional('compositeIndexes', parseComposites(body)),
     ...optional('spatialIndexes', parseSpatials(body, context.geospatialType)),
-    ...optional('vectorIndexes', parseVectors(body, context.vectorDimensions)),
-    ...optional('fullTextIndexes', parseFullTexts(body, context.fullTextPaths)),
+    ...optional('vectorIndexes', parseVectorIndexes(body, context.vectorDimensions)),
+    ...optional('fullTextIndexes', parseFullTextIndexes(body, context.fullTextPaths)),
   };
 }
 
@@ -135,40 +138,6 @@ function checkBox(path: string, box: JsonObject | undefined): void {
   }) as [number, number, number, number];
   if (xmin >= xmax || ymin >= ymax)
     throw refuse(`The bounding box of the spatial index on '${path}' is empty.`);
-}
-
-function parseVectors(body: JsonObject, dimensions: ReadonlyMap<string, number>): JsonObject[] | undefined {
-  return objectsAt(body, 'vectorIndexes')?.map((given) => {
-    const path = plainPath(given.path, 'a vector index');
-    const type = wordAt(given, 'type', ['flat', 'quantizedFlat', 'diskANN']);
-    const count = dimensions.get(path);
-    if (count === undefined) {
-      throw refuse(`The Vector Indexing Policy's path::${path} not matching in Embedding's path.`);
-    }
-    if (type === 'flat' && count > FLAT_DIMENSIONS_MAX) {
-      throw refuse(
-        `Vector index type flat takes at most ${FLAT_DIMENSIONS_MAX} dimensions, '${path}' has ${count}.`,
-      );
-    }
-    for (const name of ['quantizationByteSize', 'indexingSearchListSize']) {
-      const value = given[name];
-      if (value === undefined) continue;
-      if (!Number.isInteger(value) || (value as number) < 1)
-        throw refuse(`'${name}' must be a positive whole number.`);
-      if (type === 'flat') throw refuse(`'${name}' is not for vector indexes of type flat.`);
-    }
-    for (const key of listAt(given, 'vectorIndexShardKey') ?? []) plainPath(key, 'a vector index shard key');
-    return { ...given, path, type };
-  });
-}
-
-function parseFullTexts(body: JsonObject, paths: ReadonlySet<string>): JsonObject[] | undefined {
-  return objectsAt(body, 'fullTextIndexes')?.map((given) => {
-    const path = plainPath(given.path, 'a full-text index');
-    if (!paths.has(path))
-      throw refuse(`The full-text index on '${path}' has no path in the full-text policy.`);
-    return { ...given, path };
-  });
 }
 
 /** As the original shows it. */

@@ -1,3 +1,4 @@
+import type { DocumentPath } from '../document-path.ts';
 import type { QueryEnvironment } from '../environment.ts';
 import type { Value } from '../values.ts';
 
@@ -29,7 +30,13 @@ export interface PureFunction extends Signature {
  */
 export interface EnvironmentFunction extends Signature {
   readonly volatility: 'stable' | 'volatile';
-  readonly bind: () => (environment: QueryEnvironment, ...operands: Value[]) => Value;
+  readonly bind: (call: CallSite) => (environment: QueryEnvironment, ...operands: Value[]) => Value;
+}
+
+/** What a query's text says of one call. */
+export interface CallSite {
+  /** For each operand the property of the item that it is; undefined for other expressions. */
+  readonly paths: readonly (DocumentPath | undefined)[];
 }
 
 export function builtIn(

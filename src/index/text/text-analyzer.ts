@@ -1,0 +1,163 @@
+/**
+ * From a text to the terms by which it is found: words in lower case, without stop words, reduced to their
+ * stems. The same analyser must read what is stored and what is looked for; indexes hold its output, so a
+ * change of any step here needs them to be built anew.
+ */
+import { stemmer as stemEnglish } from '@orama/stemmers/english';
+import { stemmer as stemFrench } from '@orama/stemmers/french';
+import { stemmer as stemGerman } from '@orama/stemmers/german';
+import { stemmer as stemItalian } from '@orama/stemmers/italian';
+import { stemmer as stemPortuguese } from '@orama/stemmers/portuguese';
+import { stemmer as stemSpanish } from '@orama/stemmers/spanish';
+import type { FullTextLanguage } from '../../resource/index.ts';
+import { stopWordsOf } from './stop-words.ts';
+
+/** A text's terms by position; undefined where a stop word stood, so that phrases keep their distances. */
+export type AnalyzedText = readonly (string | undefined)[];
+
+const STEMMERS: Readonly<Record<FullTextLanguage, (word: string) => string>> = {
+  en: stemEnglish,
+  de: stemGerman,
+  es: stemSpanish,
+  fr: stemFrench,
+  it: stemItalian,
+  pt: stemPortuguese,
+};
+
+/**
+ * Letters, digits and marks, with apostrophes inside. Chinese and Japanese are written without spaces: each
+ * character stands for itself there, and phrases find the words.
+ */
+const IDEOGRAPH = '[\\p{Script=Han}\\p{Script=Hiragana}]';
+const WORD = new RegExp(
+  `${IDEOGRAPH}|(?:(?!${IDEOGRAPH})[\\p{L}\\p{N}\\p{M}])+(?:['’](?:(?!${IDEOGRAPH})[\\p{L}\\p{M}])+)*`,
+  'gu',
+);
+const ASCII_WORD = /[a-z0-9]+(?:'[a-z]+)*/g;
+const ASCII_ONLY = /^[\0-\x7f]*$/;
+const HAS_LETTER = /\p{L}/u;
+/** Articles and pronouns that lose their vowel and lean on the next word. */
+const ELISIONS: Readonly<Partial<Record<FullTextLanguage, RegExp>>> = {
+  fr: /^(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)'/,
+  it: /^(?:[cdlmstv]|un|gl|all|dall|dell|nell|sull|quell|quest|bell)'/,
+};
+/**
+ * No language has longer words; what is longer (encoded data, say) is cut, as it would be in an index key.
+ */
+const WORD_LENGTH_MAX = 128;
+/** Stems remembered: most texts draw on some ten thousand words. */
+const STEMS_MAX = 50_000;
+/** Texts remembered with their terms: one row asks several times for few properties. */
+const RECENT_TEXTS = 4;
+
+export class TextAnalyzer {
+  readonly #stopWords: ReadonlySet<string>;
+  readonly #stem: (word: string) => string;
+  readonly #elision: RegExp | undefined;
+  readonly #terms = new Map<string, string | undefined>();
+  readonly #recent: { readonly text: string; readonly terms: AnalyzedText }[] = [];
+  #oldest = 0;
+
+  constructor(language: FullTextLanguage) {
+    this.#stopWords = stopWordsOf(language);
+    this.#stem = STEMMERS[language];
+    this.#elision = ELISIONS[language];
+  }
+
+  /** The text's terms; the array is shared and must not be changed. */
+  analyze(text: string): AnalyzedText {
+    for (const known of this.#recent) if (known.text === text) return known.terms;
+    const terms = this.#read(text);
+    this.#recent[this.#oldest] = { text, terms };
+    this.#oldest = (this.#oldest + 1) % RECENT_TEXTS;
+    return terms;
+  }
+
+  #read(text: string): AnalyzedText {
+    const isPlain = ASCII_ONLY.test(text);
+    // Compatibility forms (full width, ligatures) are the same word to a reader.
+    const words = isPlain
+      ? text.toLowerCase().match(ASCII_WORD)
+      : text.normalize('NFKC').toLowerCase().match(WORD);
+    return words === null ? [] : words.map((word) => this.#termOf(word));
+  }
+
+  #termOf(word: string): string | undefined {
+    if (this.#terms.has(word)) return this.#terms.get(word);
+    const term = this.#makeTerm(word);
+    if (this.#terms.size >= STEMS_MAX) this.#terms.clear();
+    this.#terms.set(word, term);
+    return term;
+  }
+
+  #makeTerm(given: string): string | undefined {
+    const whole = given.slice(0, WORD_LENGTH_MAX).replaceAll('’', "'");
+    const word = this.#elision === undefined ? whole : whole.replace(this.#elision, '');
+    if (this.#stopWords.has(word)) return undefined;
+    const base = word.endsWith("'s") ? word.slice(0, -2) : word;
+    if (!HAS_LETTER.test(base)) return base;
+    return this.#stem(base);
+  }
+}
+
+const analyzers = new Map<FullTextLanguage, TextAnalyzer>();
+
+/** One analyser serves all containers of a language, and what it remembers. */
+export function analyzerFor(language: FullTextLanguage): TextAnalyzer {
+  let analyzer = analyzers.get(language);
+  if (analyzer === undefined) {
+    analyzer = new TextAnalyzer(language);
+    analyzers.set(language, analyzer);
+  }
+  return analyzer;
+}
+
+/** Terms without the places of stop words. */
+export function countWords(terms: AnalyzedText): number {
+  let count = 0;
+  for (const term of terms) if (term !== undefined) count++;
+  return count;
+}
+
+/**
+ * What is looked for: words that must stand one after the other, as far apart as in `phrase`; empty when it
+ * has only stop words or no word at all, and then it is found nowhere.
+ */
+export function analyzePhrase(analyzer: TextAnalyzer, phrase: string): AnalyzedText {
+  const terms = analyzer.analyze(phrase);
+  const first = terms.findIndex((term) => term !== undefined);
+  if (first < 0) return [];
+  return terms.slice(first, terms.findLastIndex((term) => term !== undefined) + 1);
+}
+
+/** How often the phrase stands in the text; occurrences may overlap. */
+export function countOccurrences(text: AnalyzedText, phrase: AnalyzedText): number {
+  const [first] = phrase;
+  if (first === undefined) return 0;
+  let count = 0;
+  const last = text.length - phrase.length;
+  for (let place = 0; place <= last; place++) {
+    if (text[place] === first && standsAt(text, phrase, place)) count++;
+  }
+  return count;
+}
+
+export function containsPhrase(text: AnalyzedText, phrase: AnalyzedText): boolean {
+  const [first] = phrase;
+  if (first === undefined) return false;
+  if (phrase.length === 1) return text.includes(first);
+  const last = text.length - phrase.length;
+  for (let place = 0; place <= last; place++) {
+    if (text[place] === first && standsAt(text, phrase, place)) return true;
+  }
+  return false;
+}
+
+function standsAt(text: AnalyzedText, phrase: AnalyzedText, place: number): boolean {
+  for (let i = 1; i < phrase.length; i++) {
+    const wanted = phrase[i];
+    // Any word may stand where the phrase has a stop word.
+    if (wanted !== undefined && text[place + i] !== wanted) return false;
+  }
+  return true;
+}

@@ -1,0 +1,192 @@
+/**
+ * Full text and vectors. What a text means depends on the language of its property, and what two vectors
+ * mean to each other on the distance function of theirs: both stand in the container's policies, so these
+ * functions know which property they are called with. Without a policy they work all the same, with its
+ * defaults; indexes only make them faster.
+ */
+import { isJsonObject, type Json } from '../../base/index.ts';
+import {
+  type AnalyzedText,
+  analyzePhrase,
+  analyzerFor,
+  bm25Score,
+  containsPhrase,
+  countOccurrences,
+  countWords,
+  readVector,
+  type TextAnalyzer,
+  vectorScore,
+} from '../../index/index.ts';
+import {
+  type FullTextLanguage,
+  VECTOR_DISTANCE_FUNCTIONS,
+  type VectorEmbedding,
+} from '../../resource/index.ts';
+import type { DocumentPath } from '../document-path.ts';
+import type { QueryEnvironment } from '../environment.ts';
+import type { Value } from '../values.ts';
+import type { BuiltInFunction, CallSite, EnvironmentFunction } from './built-in-function.ts';
+
+/** The language in which the container has the property's texts. */
+export function languageOf(
+  { search }: Pick<QueryEnvironment, 'search'>,
+  path: DocumentPath | undefined,
+): FullTextLanguage {
+  const property = path && search.textPaths.find((each) => isSamePath(each.path, path));
+  return property?.language ?? search.defaultLanguage;
+}
+
+/** What the container says of the vectors at the path. */
+export function embeddingAt(
+  { search }: Pick<QueryEnvironment, 'search'>,
+  path: DocumentPath | undefined,
+): VectorEmbedding | undefined {
+  return path && search.embeddings.find((each) => isSamePath(each.path, path));
+}
+
+function isSamePath(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, place) => name === b[place]);
+}
+
+/** What depends on the environment, worked out once for an execution. */
+function perEnvironment<T>(
+  prepare: (environment: QueryEnvironment) => T,
+): (environment: QueryEnvironment) => T {
+  let last: { readonly environment: QueryEnvironment; readonly prepared: T } | undefined;
+  return (environment) => {
+    if (last?.environment !== environment) last = { environment, prepared: prepare(environment) };
+    return last.prepared;
+  };
+}
+
+/** Phrases that calls of one place in a query look for: usually the same few in every row. */
+const PHRASES_MAX = 64;
+
+/** Reads texts and phrases in the language of one property. */
+class PropertyReader {
+  readonly analyzer: TextAnalyzer;
+  readonly #phrases = new Map<string, AnalyzedText>();
+
+  constructor(language: FullTextLanguage) {
+    this.analyzer = analyzerFor(language);
+  }
+
+  phrase(text: string): AnalyzedText {
+    let phrase = this.#phrases.get(text);
+    if (phrase === undefined) {
+      if (this.#phrases.size >= PHRASES_MAX) this.#phrases.clear();
+      phrase = analyzePhrase(this.analyzer, text);
+      this.#phrases.set(text, phrase);
+    }
+    return phrase;
+  }
+}
+
+/** A function of a property's text, which comes first, and of further operands. */
+function textFunction(
+  operandsMin: number,
+  operandsMax: number,
+  evaluate: (text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]) => Value,
+): EnvironmentFunction {
+  return {
+    operandsMin,
+    operandsMax,
+    volatility: 'stable',
+    bind: ({ paths }: CallSite) => {
+      const readerOf = perEnvironment((environment) => new PropertyReader(languageOf(environment, paths[0])));
+      return (environment, text, ...operands) => {
+        if (typeof text !== 'string') return undefined;
+        const reader = readerOf(environment);
+        return evaluate(reader.analyzer.analyze(text), reader, operands);
+      };
+    },
+  };
+}
+
+function asTexts(operands: readonly Value[]): readonly string[] | undefined {
+  return operands.every((operand) => typeof operand === 'string') ? operands : undefined;
+}
+
+function containsAll(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Value {
+  return asTexts(operands)?.every((phrase) => containsPhrase(text, reader.phrase(phrase)));
+}
+
+function containsAny(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Value {
+  return asTexts(operands)?.some((phrase) => containsPhrase(text, reader.phrase(phrase)));
+}
+
+/** `_FullTextScore(text, phrases, documentCount, wordCount, hitCounts)`: see `TextStatistics`. */
+function score(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Value {
+  const [given, documentCount, wordCount, hitCounts] = operands;
+  const phrases = Array.isArray(given) ? asTexts(given) : undefined;
+  if (phrases === undefined || typeof documentCount !== 'number' || typeof wordCount !== 'number')
+    return undefined;
+  if (!isNumbers(hitCounts) || hitCounts.length !== phrases.length) return undefined;
+  const occurrences = phrases.map((phrase) => countOccurrences(text, reader.phrase(phrase)));
+  return bm25Score({ wordCount: countWords(text), occurrences }, { documentCount, wordCount, hitCounts });
+}
+
+function isNumbers(value: Json | undefined): value is number[] {
+  return Array.isArray(value) && value.every((element) => typeof element === 'number');
+}
+
+/** What the options of a call of VectorDistance say, beyond the property's policy. */
+export interface VectorOptions {
+  readonly distanceFunction: VectorEmbedding['distanceFunction'];
+  /** How much wider than the result a search looks: 1 to 100. */
+  readonly searchListSizeMultiplier: number;
+}
+
+const SEARCH_LIST_SIZE_MULTIPLIER = { default: 10, max: 100 };
+
+/** The options made complete with the property's policy; undefined when they are none. */
+export function vectorOptions(
+  given: Value,
+  embedding: VectorEmbedding | undefined,
+): VectorOptions | undefined {
+  const options = given === undefined ? {} : given;
+  if (!isJsonObject(options)) return undefined;
+  const { distanceFunction: named, searchListSizeMultiplier = SEARCH_LIST_SIZE_MULTIPLIER.default } = options;
+  const distanceFunction =
+    named === undefined
+      ? (embedding?.distanceFunction ?? 'cosine')
+      : VECTOR_DISTANCE_FUNCTIONS.find((each) => typeof named === 'string' && each === named.toLowerCase());
+  if (distanceFunction === undefined) return undefined;
+  if (typeof searchListSizeMultiplier !== 'number') return undefined;
+  const isInRange =
+    searchListSizeMultiplier >= 1 && searchListSizeMultiplier <= SEARCH_LIST_SIZE_MULTIPLIER.max;
+  return isInRange ? { distanceFunction, searchListSizeMultiplier } : undefined;
+}
+
+/** `VectorDistance(a, b[, bruteForce[, options]])`. */
+const vectorDistance: EnvironmentFunction = {
+  operandsMin: 2,
+  operandsMax: 4,
+  volatility: 'stable',
+  bind: ({ paths }: CallSite) => {
+    const embeddingOf = perEnvironment(
+      (environment) => embeddingAt(environment, paths[0]) ?? embeddingAt(environment, paths[1]),
+    );
+    return (environment, first, second, bruteForce, given) => {
+      if (bruteForce !== undefined && typeof bruteForce !== 'boolean') return undefined;
+      const a = readVector(first);
+      const b = readVector(second);
+      if (a === undefined || b === undefined) return undefined;
+      const embedding = embeddingOf(environment);
+      if (embedding !== undefined && a.length !== embedding.dimensions) return undefined;
+      const options = vectorOptions(given, embedding);
+      return options && vectorScore(a, b, options.distanceFunction);
+    };
+  },
+};
+
+const ANY_NUMBER = Number.POSITIVE_INFINITY;
+
+export const SEARCH_FUNCTIONS: Readonly<Record<string, BuiltInFunction>> = {
+  FULLTEXTCONTAINS: textFunction(2, 2, containsAll),
+  FULLTEXTCONTAINSALL: textFunction(2, ANY_NUMBER, containsAll),
+  FULLTEXTCONTAINSANY: textFunction(2, ANY_NUMBER, containsAny),
+  _FULLTEXTWORDCOUNT: textFunction(1, 1, (text) => countWords(text)),
+  _FULLTEXTSCORE: textFunction(5, 5, score),
+  VECTORDISTANCE: vectorDistance,
+};
