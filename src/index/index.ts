@@ -1,4 +1,5 @@
 /** How JSON values become ordered keys, which paths of an item have them, and how postings are packed. */
+export { type CompositeIndex, type CompositePart, hasOrder } from './composite.ts';
 export { type Coverage, compileIndexingPolicy, type Indexer } from './indexer.ts';
 export { ARRAY_ELEMENT, type PathSegment, pathId } from './path-id.ts';
 export type { TermText } from './postings/posting-block.ts';

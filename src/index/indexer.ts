@@ -5,6 +5,7 @@
  */
 import type { Json, JsonObject } from '../base/index.ts';
 import type { IndexingPolicy, SearchPolicies, VectorEmbedding } from '../resource/index.ts';
+import { type CompositeIndex, compileComposites } from './composite.ts';
 import { ARRAY_ELEMENT, childPathId, PATH_ID_BYTES, type PathSegment, ROOT_PATH_ID } from './path-id.ts';
 import { compileRules, type PathRules } from './path-rules.ts';
 import type { TermText } from './postings/posting-block.ts';
@@ -28,6 +29,8 @@ export interface Indexer {
   coverage(segments: readonly PathSegment[]): Coverage;
   /** Paths of which a vector index is kept. */
   readonly vectors: readonly VectorEmbedding[];
+  /** Orders over several paths that the policy provides for. */
+  readonly composites: readonly CompositeIndex[];
 }
 
 /**
@@ -40,13 +43,15 @@ export function compileIndexingPolicy(
 ): Indexer {
   const rules = compileRules(policy);
   if (rules === undefined) return NO_INDEX;
-  return new PathIndexer(rules, search?.embeddings.filter((each) => each.indexType !== undefined) ?? []);
+  const vectors = search?.embeddings.filter((each) => each.indexType !== undefined) ?? [];
+  return new PathIndexer(rules, vectors, compileComposites(policy));
 }
 
 const NO_INDEX: Indexer = {
   terms: () => [],
   coverage: () => ({ indexed: false, explicit: false }),
   vectors: [],
+  composites: [],
 };
 
 /** Items with ever new property names must not fill the memory. */
@@ -70,6 +75,7 @@ interface PathNode {
 
 class PathIndexer implements Indexer {
   readonly vectors: readonly VectorEmbedding[];
+  readonly composites: readonly CompositeIndex[];
   readonly #rules: PathRules;
   #root: PathNode;
   #explicit: PathNode[] = [];
@@ -83,8 +89,9 @@ class PathIndexer implements Indexer {
    */
   readonly #repeatable = new Set<string>();
 
-  constructor(rules: PathRules, vectors: readonly VectorEmbedding[]) {
+  constructor(rules: PathRules, vectors: readonly VectorEmbedding[], composites: readonly CompositeIndex[]) {
     this.vectors = vectors;
+    this.composites = composites;
     this.#rules = rules;
     this.#root = this.#build(rules, ROOT_PATH_ID, false);
   }

@@ -1,4 +1,5 @@
-import { assert, type Json } from '../base/index.ts';
+import type { Json } from '../base/index.ts';
+import { type QueryMemory, sizeOf } from './query-memory.ts';
 import { canonicalText, compareForOrder, isPrimitive, type Value } from './values.ts';
 
 export interface Accumulator {
@@ -11,7 +12,8 @@ export interface Accumulator {
 
 export interface Aggregate {
   readonly name: string;
-  create(): Accumulator;
+  /** What the accumulator keeps of its values is taken from `memory`. */
+  create(memory: QueryMemory): Accumulator;
 }
 
 class Count implements Accumulator {
@@ -99,9 +101,11 @@ class Extreme implements Accumulator {
 
 class List implements Accumulator {
   readonly #list: Json[] = [];
+  readonly #memory: QueryMemory;
   readonly #seen: Set<string> | undefined;
 
-  constructor(isSet: boolean) {
+  constructor(memory: QueryMemory, isSet: boolean) {
+    this.#memory = memory;
     this.#seen = isSet ? new Set() : undefined;
   }
 
@@ -110,8 +114,10 @@ class List implements Accumulator {
     if (this.#seen !== undefined) {
       const text = canonicalText(value);
       if (this.#seen.has(text)) return;
+      this.#memory.take(2 * text.length);
       this.#seen.add(text);
     }
+    this.#memory.take(sizeOf(value));
     this.#list.push(value);
   }
 
@@ -120,16 +126,16 @@ class List implements Accumulator {
   }
 }
 
-const AGGREGATES: ReadonlyMap<string, () => Accumulator> = new Map<string, () => Accumulator>([
+const AGGREGATES: ReadonlyMap<string, Aggregate['create']> = new Map<string, Aggregate['create']>([
   ['COUNT', () => new Count()],
   ['COUNTIF', () => new CountIf()],
   ['SUM', () => new Sum()],
   ['AVG', () => new Average()],
   ['MIN', () => new Extreme(1)],
   ['MAX', () => new Extreme(-1)],
-  ['MAKELIST', () => new List(false)],
-  ['ARRAY_AGG', () => new List(false)],
-  ['MAKESET', () => new List(true)],
+  ['MAKELIST', (memory) => new List(memory, false)],
+  ['ARRAY_AGG', (memory) => new List(memory, false)],
+  ['MAKESET', (memory) => new List(memory, true)],
 ]);
 
 export function isAggregateName(name: string): boolean {
@@ -141,10 +147,4 @@ export function findAggregate(name: string): Aggregate | undefined {
   const upper = name.toUpperCase();
   const create = AGGREGATES.get(upper);
   return create === undefined ? undefined : { name: upper, create };
-}
-
-/** The accumulators' results in order, for `Frame.aggregates`. */
-export function resultsOf(accumulators: readonly Accumulator[]): Value[] {
-  assert(accumulators.length > 0, 'only aggregating queries have results');
-  return accumulators.map((accumulator) => accumulator.result());
 }

@@ -1,49 +1,101 @@
+import { assert } from '../base/index.ts';
 import { type Aggregate, findAggregate } from './aggregates.ts';
 import type { QueryEnvironment } from './environment.ts';
-import type { CallNode, Collection, NameNode } from './syntax.ts';
-import { queryError } from './syntax-error.ts';
+import { printExpression } from './printer.ts';
+import type { CallNode, Expression, SubqueryNode } from './syntax.ts';
+import { type Location, queryError } from './syntax-error.ts';
 import type { Value } from './values.ts';
 
 /** What evaluators read from: one is made for an execution and refilled for every row. */
 export interface Frame {
-  /** Values of the aliases of FROM, by slot. */
+  /** Values of aliases, group keys and aggregates, by the binder's numbering; the item is in slot 0. */
   readonly slots: Value[];
   /** Parameter values, by the binder's numbering. */
   readonly parameters: readonly Value[];
-  /** Results of the aggregates, by the binder's numbering; empty while rows are read. */
-  aggregates: readonly Value[];
   readonly environment: QueryEnvironment;
+  /** Rows that subqueries have gone through for the present row. */
+  steps: number;
 }
 
 export type Evaluator = (frame: Frame) => Value;
 
 export const ITEM_SLOT = 0;
 
-/** An aggregate call of the query: rows feed `operand` to accumulators made by `aggregate`. */
+/** An aggregate call of a query: rows feed `operand` to accumulators made by `aggregate`. */
 export interface AggregateCall {
   readonly aggregate: Aggregate;
   readonly operand: Evaluator;
   /** It counts rows, whatever is in them: the rows need not be read. */
   readonly countsRows: boolean;
+  /** Where its result is read from. */
+  readonly slot: number;
+}
+
+/** An expression of GROUP BY; rows with equal values are one group. */
+export interface GroupKey {
+  readonly evaluate: Evaluator;
+  /** Where the group's value is read from. */
+  readonly slot: number;
 }
 
 /** Where an expression stands, which decides what names and aggregates mean in it. */
 type Place = 'row' | 'group' | 'aggregate';
 
+/** What one SELECT with its clauses names; subqueries see the scopes around them. */
+interface Scope {
+  readonly outer: Scope | undefined;
+  readonly aliases: Map<string, number>;
+  readonly aggregates: AggregateCall[];
+  /** Slots of group keys by their text. */
+  readonly keys: Map<string, number>;
+  place: Place;
+  /** A name of a scope further out was used. */
+  isCorrelated: boolean;
+}
+
+function scopeIn(outer: Scope | undefined): Scope {
+  return {
+    outer,
+    aliases: new Map(),
+    aggregates: [],
+    keys: new Map(),
+    place: 'row',
+    isCorrelated: false,
+  };
+}
+
+/** Compiles subqueries in expressions; passed in, since queries and expressions contain each other. */
+export type SubqueryCompiler = (node: SubqueryNode, binder: Binder) => Evaluator;
+
 /** Gives aliases, parameters and aggregates their slots while the expressions of one query are compiled. */
 export class Binder {
-  readonly #aliases: ReadonlyMap<string, number>;
+  readonly #compileSubquery: SubqueryCompiler | undefined;
   readonly #parameters = new Map<string, number>();
-  readonly aggregates: AggregateCall[] = [];
-  #place: Place = 'row';
+  #scope = scopeIn(undefined);
+  #slotCount = ITEM_SLOT + 1;
 
-  constructor(aliases: ReadonlyMap<string, number>) {
-    this.#aliases = aliases;
+  /** Without a compiler of subqueries there must be none. */
+  constructor(compileSubquery?: SubqueryCompiler) {
+    this.#compileSubquery = compileSubquery;
   }
 
   /** Names of all parameters met, in the order of their numbers. */
   get parameterNames(): string[] {
     return [...this.#parameters.keys()];
+  }
+
+  /** Slots that a frame needs. */
+  get slotCount(): number {
+    return this.#slotCount;
+  }
+
+  /** Aggregates of the query being compiled, without those of its subqueries. */
+  get aggregates(): readonly AggregateCall[] {
+    return this.#scope.aggregates;
+  }
+
+  newSlot(): number {
+    return this.#slotCount++;
   }
 
   parameterSlot(name: string): number {
@@ -54,36 +106,105 @@ export class Binder {
     return slot;
   }
 
+  /** Compiles in a scope of its own, which sees the names around it; tells whether it made use of any. */
+  nested<T>(compile: () => T): { result: T; isCorrelated: boolean } {
+    const outer = this.#scope;
+    const inner = scopeIn(outer);
+    this.#scope = inner;
+    try {
+      return { result: compile(), isCorrelated: inner.isCorrelated };
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** Names a slot in the query being compiled. @throws DatabaseError `BadRequest` when the name is taken. */
+  declare(name: string, slot: number, location: Location): void {
+    const { aliases } = this.#scope;
+    if (aliases.has(name)) {
+      const message = `The input alias '${name}' is specified more than once in the FROM clause.`;
+      throw queryError('SC2011', message, location);
+    }
+    aliases.set(name, slot);
+  }
+
+  /** Whether the query being compiled, not one around it, has the name. */
+  isDeclared(name: string): boolean {
+    return this.#scope.aliases.has(name);
+  }
+
+  isKnown(name: string): boolean {
+    for (let scope: Scope | undefined = this.#scope; scope !== undefined; scope = scope.outer) {
+      if (scope.aliases.has(name)) return true;
+    }
+    return false;
+  }
+
   /** Whether the name stands for the item itself. */
   isItem(name: string): boolean {
-    return this.#aliases.get(name) === ITEM_SLOT;
-  }
-
-  slotOf(node: NameNode | Extract<Collection, { kind: 'path' }>): number {
-    const name = node.kind === 'name' ? node.name : node.root;
-    const slot = this.#aliases.get(name);
-    if (slot === undefined)
-      throw queryError('SC2001', `Identifier '${name}' could not be resolved.`, node.location);
-    if (this.#place === 'group') {
-      const message =
-        `Property reference '${name}' is invalid in the select list because it is not contained in ` +
-        'an aggregate function or in the GROUP BY clause.';
-      throw queryError('SC2102', message, node.location);
+    for (let scope: Scope | undefined = this.#scope; scope !== undefined; scope = scope.outer) {
+      const slot = scope.aliases.get(name);
+      if (slot !== undefined) return slot === ITEM_SLOT;
     }
-    return slot;
+    return false;
   }
 
-  /** Compiles with aggregates allowed, and with names allowed inside them only. */
+  slotOf(name: string, location: Location): number {
+    let scope: Scope | undefined = this.#scope;
+    for (; scope !== undefined; scope = scope.outer) {
+      const slot = scope.aliases.get(name);
+      if (slot === undefined) continue;
+      if (scope.place === 'group') {
+        const message =
+          `Property reference '${name}' is invalid in the select list because it is not contained in ` +
+          'an aggregate function or in the GROUP BY clause.';
+        throw queryError('SC2102', message, location);
+      }
+      this.#markCorrelated(scope);
+      return slot;
+    }
+    throw queryError('SC2001', `Identifier '${name}' could not be resolved.`, location);
+  }
+
+  /** Every scope between here and the one that has the name depends on something outside it. */
+  #markCorrelated(owner: Scope): void {
+    for (let scope: Scope | undefined = this.#scope; scope !== owner; scope = scope?.outer) {
+      assert(scope !== undefined, 'a name is found in this scope or one around it');
+      scope.isCorrelated = true;
+    }
+  }
+
+  /** Compiles with aggregates allowed, and with names allowed inside them and in group keys only. */
   inGroup<T>(compile: () => T): T {
     return this.#at('group', compile);
+  }
+
+  /** Makes an expression of GROUP BY known to what is compiled next. */
+  addGroupKey(expression: Expression, evaluate: Evaluator): GroupKey {
+    const slot = this.newSlot();
+    this.#scope.keys.set(printExpression(expression), slot);
+    return { evaluate, slot };
+  }
+
+  /** The slot of a group key that `expression` spells again; undefined when it is none. */
+  groupKeySlot(expression: Expression): number | undefined {
+    const { place, keys } = this.#scope;
+    if (place !== 'group' || keys.size === 0) return undefined;
+    return keys.get(printExpression(expression));
+  }
+
+  compileSubquery(node: SubqueryNode): Evaluator {
+    assert(this.#compileSubquery !== undefined, 'whoever compiles subqueries brings their compiler');
+    return this.#compileSubquery(node, this);
   }
 
   /** The slot of an aggregate call; undefined when `node` is another function. */
   aggregateSlot(node: CallNode, compileOperand: () => Evaluator): number | undefined {
     const aggregate = node.isUserDefined ? undefined : findAggregate(node.name);
     if (aggregate === undefined) return undefined;
-    if (this.#place !== 'group') {
-      const where = this.#place === 'aggregate' ? 'inside another aggregate' : 'outside the select list';
+    if (this.#scope.place !== 'group') {
+      const where =
+        this.#scope.place === 'aggregate' ? 'inside another aggregate' : 'outside the select list';
       throw queryError(
         'SC2101',
         `The aggregate function ${node.name} cannot be used ${where}.`,
@@ -94,20 +215,24 @@ export class Binder {
       throw queryError('SC2050', `The ${node.name} function requires 1 argument(s).`, node.location);
     }
     const [operand] = node.operands;
+    // What stands in FROM is always there.
     const isDefined =
       operand?.kind === 'name' || (operand?.kind === 'constant' && operand.value !== undefined);
     const countsRows = aggregate.name === 'COUNT' && isDefined;
-    this.aggregates.push({ aggregate, countsRows, operand: this.#at('aggregate', compileOperand) });
-    return this.aggregates.length - 1;
+    const slot = this.newSlot();
+    const { aggregates } = this.#scope;
+    aggregates.push({ aggregate, countsRows, slot, operand: this.#at('aggregate', compileOperand) });
+    return slot;
   }
 
   #at<T>(place: Place, compile: () => T): T {
-    const outer = this.#place;
-    this.#place = place;
+    const scope = this.#scope;
+    const outer = scope.place;
+    scope.place = place;
     try {
       return compile();
     } finally {
-      this.#place = outer;
+      scope.place = outer;
     }
   }
 }

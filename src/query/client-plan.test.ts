@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
 import { effectivePartitionKey, type PartitionKeyDefinition, partitionKeyRange } from '../resource/index.ts';
+import { parseFeatures } from './client-features.ts';
 import { isServableAcrossPartitions, planForClient } from './client-plan.ts';
 import { compileQuery } from './compiled-query.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
@@ -146,6 +147,67 @@ describe('what a client has to do', () => {
           '"$2": {"item": MAKESET(c.b)}} AS payload FROM c WHERE c.pk = "x"',
       },
     ],
+    ['SELECT DISTINCT c.a FROM c', { distinctType: 'Unordered' }],
+    [
+      'SELECT DISTINCT TOP 3 VALUE c.a FROM c',
+      {
+        ...{ distinctType: 'Unordered', top: 3, hasSelectValue: true },
+        rewrittenQuery: 'SELECT DISTINCT VALUE c.a FROM c',
+      },
+    ],
+    [
+      'SELECT DISTINCT c.a FROM c WHERE c.pk = 1 OFFSET 1 LIMIT 2',
+      {
+        ...{ distinctType: 'Unordered', offset: 1, limit: 2 },
+        rewrittenQuery: 'SELECT DISTINCT c.a FROM c WHERE c.pk = 1',
+      },
+    ],
+    [
+      'SELECT DISTINCT VALUE c["a"] FROM c ORDER BY c.a OFFSET 1 LIMIT 2',
+      {
+        ...{ ...ORDERED, distinctType: 'Ordered', offset: 1, limit: 2, hasSelectValue: true },
+        rewrittenQuery:
+          'SELECT c._rid, [{"item": c.a}] AS orderByItems, c.a AS payload FROM c ' +
+          `WHERE (IS_DEFINED(c.a) AND ${FILTER}) ORDER BY c.a ASC`,
+      },
+    ],
+    [
+      'SELECT TOP 9 c.b, t FROM c JOIN t IN c.tags WHERE t > 1 ORDER BY c.a, c.b DESC',
+      {
+        ...{ top: 9, orderBy: ['Ascending', 'Descending'], orderByExpressions: ['c.a', 'c.b'] },
+        rewrittenQuery:
+          'SELECT TOP 9 c._rid, [{"item": c.a}, {"item": c.b}] AS orderByItems, {"b": c.b, "t": t} AS payload ' +
+          `FROM c JOIN t IN c.tags WHERE ((t > 1) AND ${FILTER}) ORDER BY c.a ASC, c.b DESC`,
+      },
+    ],
+    [
+      'SELECT c.k, COUNT(1) AS n FROM c WHERE c.x = 1 GROUP BY c.k',
+      {
+        groupByExpressions: ['c.k'],
+        groupByAliases: ['k', 'n'],
+        groupByAliasToAggregateType: { k: null, n: 'Count' },
+        rewrittenQuery:
+          'SELECT [{"item": c.k}] AS groupByItems, {"k": c.k, "n": {"item": COUNT(1)}} AS payload ' +
+          'FROM c WHERE c.x = 1 GROUP BY c.k',
+      },
+    ],
+    [
+      'SELECT VALUE c.k FROM c GROUP BY c.k OFFSET 1 LIMIT 2',
+      {
+        ...{ groupByExpressions: ['c.k'], hasSelectValue: true, offset: 1, limit: 2 },
+        rewrittenQuery: 'SELECT [{"item": c.k}] AS groupByItems, c.k AS payload FROM c GROUP BY c.k',
+      },
+    ],
+    [
+      'SELECT VALUE AVG(c.a) FROM c GROUP BY c.k, c.l',
+      {
+        ...{ groupByExpressions: ['c.k', 'c.l'], aggregates: ['Average'], hasSelectValue: true },
+        rewrittenQuery:
+          'SELECT [{"item": c.k}, {"item": c.l}] AS groupByItems, ' +
+          '[{"item": {"sum": SUM(c.a), "count": COUNT(c.a)}}] AS payload FROM c GROUP BY c.k, c.l',
+      },
+    ],
+    ['SELECT c.id, (SELECT VALUE COUNT(1) FROM t IN c.tags) AS n FROM c', {}],
   ])('%s', (query, info) => {
     expect(plan(query, { '@n': 7 }).queryInfo).toEqual({ ...NOTHING_TO_DO, ...info });
   });
@@ -153,10 +215,16 @@ describe('what a client has to do', () => {
   test.each([
     ['SELECT VALUE ABS(AVG(c.a)) FROM c', 'Compositions of aggregates'],
     ['SELECT SUM(c.a) + 1 FROM c', 'Compositions of aggregates'],
-    ['SELECT * FROM c ORDER BY c.a, c.b', 'composite index'],
     ['SELECT * FROM c ORDER BY c.a + 1', 'SC2206'],
-    ['SELECT DISTINCT c.a FROM c', 'DISTINCT is not supported'],
-    ['SELECT c.a FROM c GROUP BY c.a', 'GROUP BY is not supported'],
+    ['SELECT c.a FROM c GROUP BY c.b', 'SC2102'],
+    ['SELECT * FROM c GROUP BY c.b', 'SC2041'],
+    ['SELECT COUNT(SUM(c.a)) FROM c', 'SC2101'],
+    ['SELECT (SELECT VALUE t FROM t IN c.tags ORDER BY t) FROM c', 'SC2202'],
+    ['SELECT (SELECT TOP 1 VALUE t FROM t IN c.tags) FROM c', 'SC2203'],
+    ['SELECT (SELECT VALUE t FROM t IN c.tags OFFSET 1 LIMIT 1) FROM c', 'SC2204'],
+    ['SELECT VALUE COUNT(1) FROM (SELECT DISTINCT c.a FROM c) AS s', 'groups or is DISTINCT'],
+    ['SELECT t FROM c JOIN t IN c.tags ORDER BY t.n', 'SC2206'],
+    ['SELECT c.a FROM c GROUP BY c.a ORDER BY c.a', 'ORDER BY with GROUP BY'],
     ['SELECT * FRM c', 'SC1001'],
     ['SELECT NOPE(c.a) FROM c', 'SC2005'],
   ])('%s has no plan', (query, message) => {
@@ -225,6 +293,46 @@ describe('where the rows are', () => {
     expect(ranges('c.t = "t" AND c.s = "s"')).toEqual([prefix]);
     expect(ranges('c.t = "t" OR (c.t = "t" AND c.u = "u" AND c.s = "s")')).toEqual([prefix]);
     expect(ranges('c.u = "u"')).toEqual(FULL);
+  });
+});
+
+describe('what a client must be able to do', () => {
+  const ALL =
+    'Aggregate, CountIf, DCount, Distinct, GroupBy, ListAndSetAggregate, MultipleAggregates, MultipleOrderBy, ' +
+    'NonValueAggregate, OffsetAndLimit, OrderBy, Top';
+  const planWith = (query: string, features: string) =>
+    planForClient({ query, parameters: [] }, BY_PK, parseFeatures(features)).queryInfo as JsonObject;
+
+  test.each([
+    ['SELECT DISTINCT c.a FROM c', 'Distinct'],
+    ['SELECT c.a FROM c GROUP BY c.a', 'GroupBy'],
+    ['SELECT TOP 1 * FROM c', 'Top'],
+    ['SELECT * FROM c OFFSET 1 LIMIT 1', 'OffsetAndLimit'],
+    ['SELECT VALUE COUNT(1) FROM c', 'Aggregate'],
+    ['SELECT COUNTIF(c.a) FROM c', 'NonValueAggregate, CountIf'],
+    ['SELECT MAKESET(c.a) AS a, SUM(c.b) AS b FROM c', 'NonValueAggregate, MultipleAggregates, ListAndSet'],
+    ['SELECT * FROM c ORDER BY c.a', 'OrderBy'],
+    ['SELECT * FROM c ORDER BY c.a, c.b', 'MultipleOrderBy'],
+  ])('%s', (query, missing) => {
+    expect(() => planWith(query, '')).toThrow(`does not have: ${missing}`);
+    expect(planWith(query, ALL).dCountInfo).toBeNull();
+  });
+
+  test('distinct rows are counted by clients that say they can', () => {
+    const info = planWith('SELECT COUNT(1) AS n FROM (SELECT DISTINCT VALUE c.a FROM c) AS s', ALL);
+    expect(info).toMatchObject({
+      ...{ distinctType: 'Unordered', aggregates: [], dCountInfo: { dCountAlias: 'n' } },
+      rewrittenQuery: 'SELECT DISTINCT VALUE c.a FROM c',
+    });
+    const value = planWith('SELECT VALUE COUNT(s) FROM (SELECT DISTINCT c.a FROM c) s', ALL);
+    expect(value.dCountInfo).toEqual({ dCountAlias: '' });
+    for (const query of [
+      'SELECT COUNT(s.a) AS n FROM (SELECT DISTINCT c.a FROM c) AS s',
+      'SELECT COUNT(1) AS n FROM (SELECT DISTINCT c.a FROM c) AS s WHERE s.a > 1',
+      'SELECT COUNT(1) AS n FROM (SELECT c.a FROM c GROUP BY c.a) AS s',
+    ]) {
+      expect(() => planWith(query, ALL), query).toThrow('groups or is DISTINCT');
+    }
   });
 });
 

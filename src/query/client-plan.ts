@@ -2,49 +2,58 @@ import { assert, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { PartitionKeyDefinition } from '../resource/index.ts';
 import { findAggregate } from './aggregates.ts';
-import {
-  type CompiledQuery,
-  callsAggregate,
-  compileQuery,
-  frameFor,
-  itemAliases,
-  type Window,
-  windowOf,
-} from './compiled-query.ts';
+import { callsAggregate, itemAliases } from './block.ts';
+import { checkFeatures } from './client-features.ts';
+import { type CompiledQuery, compileQuery, frameFor, type Window, windowOf } from './compiled-query.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
 import { isSinglePoint, partitionKeyRanges } from './partition-key-ranges.ts';
-import { checkOrder } from './plan.ts';
-import { printExpression, printFrom, printOrder } from './printer.ts';
+import { orderPaths } from './plan.ts';
+import { printExpression, printFrom, printOrder, printQuery } from './printer.ts';
 import { outputNames } from './projection.ts';
 import type { QuerySpec } from './source.ts';
-import type { CallNode, Expression, OrderItem, SelectItem } from './syntax.ts';
+import type { CallNode, Expression, OrderItem, Query } from './syntax.ts';
+import { unsupported } from './syntax-error.ts';
 
 /**
  * The plan by which a client spreads a query over ranges and puts the answers together: what it has to do,
  * the text that each range is to run instead (empty: the original), and the ranges. Everything in it can be
  * executed here. The text of a filter stands in the rewritten query in place of what the client fills in
- * when it goes on.
+ * when it goes on. `features` are those that the client says it has; undefined when it does not say.
  * @throws DatabaseError `BadRequest` for a query that cannot be executed, or not by parts.
  */
-export function planForClient(spec: QuerySpec, definition: PartitionKeyDefinition): JsonObject {
+export function planForClient(
+  spec: QuerySpec,
+  definition: PartitionKeyDefinition,
+  features?: ReadonlySet<string>,
+): JsonObject {
   const compiled = compileQuery(spec.query);
   const frame = frameFor(compiled, spec.parameters, NO_ENVIRONMENT);
   const queryRanges = partitionKeyRanges(compiled, frame, definition);
-  const query = { compiled, window: windowOf(compiled, frame), isSinglePoint: isSinglePoint(queryRanges) };
-  return { partitionedQueryExecutionInfoVersion: 2, queryInfo: queryInfo(query), queryRanges };
+  const counted = countedDistinct(compiled, features);
+  if (compiled.block.inner !== undefined && counted === undefined) {
+    throw unsupported('a query in FROM that groups or is DISTINCT, over more than one partition key range,');
+  }
+  if (features !== undefined) checkFeatures(compiled.tree, features, counted !== undefined);
+  const query: PlannedQuery = {
+    compiled,
+    window: windowOf(compiled, frame),
+    isSinglePoint: isSinglePoint(queryRanges),
+    isCombining: compiled.isGathering || compiled.block.isDistinct,
+  };
+  const info = { ...queryInfo(query), ...(counted ?? rewritten(query)) };
+  return { partitionedQueryExecutionInfoVersion: 2, queryInfo: info, queryRanges };
 }
 
 /** Whether ranges can be read one after the other and their rows put side by side: nothing spans them. */
 export function isServableAcrossPartitions(compiled: CompiledQuery): boolean {
-  const { tree, aggregates, order, readsItems } = compiled;
+  const { tree, order, readsItems } = compiled;
   return (
     readsItems &&
-    aggregates.length === 0 &&
+    !compiled.isGathering &&
     order.length === 0 &&
     tree.top === undefined &&
     tree.offset === undefined &&
-    !tree.isDistinct &&
-    tree.groupBy === undefined
+    !tree.isDistinct
   );
 }
 
@@ -68,16 +77,16 @@ interface PlannedQuery {
   readonly window: Window;
   /** One partition key: its range can do more of the work by itself. */
   readonly isSinglePoint: boolean;
+  /** Rows of several pages or ranges become one row. */
+  readonly isCombining: boolean;
 }
 
-function queryInfo(query: PlannedQuery): JsonObject {
-  const { compiled, window } = query;
+function queryInfo({ compiled, window, isSinglePoint, isCombining }: PlannedQuery): JsonObject {
   const { tree } = compiled;
-  // A single partition leaves rows out by itself, unless one row is made of all of them first.
-  const isWindowLeft = tree.offset !== undefined && query.isSinglePoint && compiled.aggregates.length === 0;
-  const hasWindow = tree.offset !== undefined && !isWindowLeft;
+  // A single partition leaves rows out by itself, unless its rows have to be combined first.
+  const hasWindow = tree.offset !== undefined && (isCombining || !isSinglePoint);
   return {
-    distinctType: 'None',
+    distinctType: tree.isDistinct ? (isOrderedDistinct(tree) ? 'Ordered' : 'Unordered') : 'None',
     top: tree.top === undefined ? null : window.take,
     offset: hasWindow ? window.skip : null,
     limit: hasWindow ? window.take : null,
@@ -87,39 +96,35 @@ function queryInfo(query: PlannedQuery): JsonObject {
     groupByAliases: [],
     groupByAliasToAggregateType: {},
     aggregates: [],
+    rewrittenQuery: '',
     hasSelectValue: tree.selection.kind === 'value',
     dCountInfo: null,
     hasNonStreamingOrderBy: false,
-    ...rewritten(query),
   };
+}
+
+/** Whether equal rows come one after the other: what is selected is what it is ordered by. */
+function isOrderedDistinct({ selection, orderBy }: Query): boolean {
+  if (orderBy === undefined || selection.kind === 'star') return false;
+  const selected =
+    selection.kind === 'value' ? [selection.expression] : selection.items.map((item) => item.expression);
+  const texts = selected.map(printExpression);
+  return (
+    texts.length === orderBy.length &&
+    orderBy.every((item, index) => printExpression(item.expression) === texts[index])
+  );
 }
 
 /** The parts of the plan that depend on the class of the query. */
 function rewritten(query: PlannedQuery): JsonObject {
-  const { compiled } = query;
+  const { compiled, isCombining, isSinglePoint } = query;
   const { tree } = compiled;
-  if (compiled.aggregates.length > 0) return rewriteAggregates(compiled);
+  if (compiled.isGathering) return rewriteGroups(compiled);
   if (tree.orderBy !== undefined) return rewriteOrder(query, tree.orderBy);
-  if (tree.offset === undefined || query.isSinglePoint) return { rewrittenQuery: '' };
-  const { selection } = tree;
-  assert(selection.kind !== 'list' || selection.items.length > 0, 'a select list has items');
-  return { rewrittenQuery: `${bodyText(compiled)}${windowText(query)}` };
-}
-
-function bodyText(compiled: CompiledQuery): string {
-  const { tree } = compiled;
-  const { selection } = tree;
-  const selected =
-    selection.kind === 'star'
-      ? '*'
-      : selection.kind === 'value'
-        ? `VALUE ${printExpression(selection.expression)}`
-        : selection.items.map(printItem).join(', ');
-  return `SELECT ${selected}${fromText(compiled)}${whereText(tree.where)}`;
-}
-
-function printItem({ expression, alias }: SelectItem): string {
-  return printExpression(expression) + (alias === undefined ? '' : ` AS ${alias}`);
+  if (tree.isDistinct && (tree.top !== undefined || tree.offset !== undefined))
+    return { rewrittenQuery: printQuery({ ...tree, top: undefined, offset: undefined, limit: undefined }) };
+  if (tree.offset === undefined || (isSinglePoint && !isCombining)) return {};
+  return { rewrittenQuery: printQuery({ ...tree, offset: undefined, limit: undefined }) + windowText(query) };
 }
 
 function fromText({ tree }: CompiledQuery): string {
@@ -132,17 +137,17 @@ function whereText(where: Expression | undefined): string {
 
 /**
  * OFFSET and LIMIT for one range: rows to be left out are chosen among those of all ranges, so none is
- * here.
+ * here. Rows that are combined first are not counted in a range.
  */
-function windowText({ compiled, window, isSinglePoint }: PlannedQuery): string {
-  if (compiled.tree.offset === undefined) return '';
+function windowText({ compiled, window, isSinglePoint, isCombining }: PlannedQuery): string {
+  if (compiled.tree.offset === undefined || isCombining) return '';
   const { skip, take } = window;
   return isSinglePoint ? ` OFFSET ${skip} LIMIT ${take}` : ` OFFSET 0 LIMIT ${skip + take}`;
 }
 
 function rewriteOrder(query: PlannedQuery, orderBy: readonly OrderItem[]): JsonObject {
   const { compiled, window } = query;
-  checkOrder(compiled);
+  orderPaths(compiled);
   const { tree } = compiled;
   const alias = rowAlias(compiled);
   const { payload, definedness } = payloadText(compiled, alias);
@@ -154,7 +159,7 @@ function rewriteOrder(query: PlannedQuery, orderBy: readonly OrderItem[]): JsonO
     `(${FILTER_PLACEHOLDER})`,
   ];
   const where = conditions.filter((condition) => condition !== undefined).join(' AND ');
-  const top = tree.top === undefined ? '' : `TOP ${window.take} `;
+  const top = tree.top === undefined || query.isCombining ? '' : `TOP ${window.take} `;
   return {
     orderBy: orderBy.map((item) => (item.isDescending ? 'Descending' : 'Ascending')),
     orderByExpressions: keys,
@@ -164,12 +169,11 @@ function rewriteOrder(query: PlannedQuery, orderBy: readonly OrderItem[]): JsonO
   };
 }
 
-/**
- * The name of the item in the query; the set's first is the alias, and `root` is only another name for it.
- */
+/** A name of the item in the query: the one that was given, rather than `root`, which it may always have. */
 function rowAlias({ tree }: CompiledQuery): string {
-  const [alias] = itemAliases(tree);
-  assert(alias !== undefined, 'an ordered query reads items');
+  const names = [...itemAliases(tree)];
+  const alias = names.find((name) => name !== 'root') ?? names[0];
+  assert(alias !== undefined, 'what is ordered by a property of the item has a name for it');
   return alias;
 }
 
@@ -196,28 +200,72 @@ function payloadText(
   }
 }
 
-function rewriteAggregates(compiled: CompiledQuery): JsonObject {
-  const { selection, where } = compiled.tree;
+/** Aggregates and GROUP BY: each range gives its groups, with its share of every aggregate. */
+function rewriteGroups(compiled: CompiledQuery): JsonObject {
+  const { selection, where, groupBy } = compiled.tree;
   const rest = `${fromText(compiled)}${whereText(where)}`;
+  const keys = (groupBy ?? []).map(printExpression);
+  const items = keys.map((key) => `{"item": ${key}}`).join(', ');
+  const start = groupBy === undefined ? 'SELECT' : `SELECT [${items}] AS groupByItems,`;
+  const end = groupBy === undefined ? rest : `${rest} GROUP BY ${keys.join(', ')}`;
+  const group = { groupByExpressions: keys };
+  assert(selection.kind !== 'star', 'only expressions are grouped');
   if (selection.kind === 'value') {
-    const call = soleAggregate(selection.expression);
-    if (call === undefined) throw composition();
-    return { aggregates: [typeOf(call)], rewrittenQuery: `SELECT VALUE [${partText(call)}]${rest}` };
+    const { expression } = selection;
+    const call = soleAggregate(expression);
+    const payload = call === undefined ? printExpression(expression) : `[${partText(call)}]`;
+    return {
+      ...group,
+      aggregates: call === undefined ? [] : [typeOf(call)],
+      rewrittenQuery:
+        groupBy === undefined ? `SELECT VALUE ${payload}${rest}` : `${start} ${payload} AS payload${end}`,
+    };
   }
-  assert(selection.kind === 'list', 'only expressions call aggregates');
   const names = outputNames(selection.items);
   const types: { [alias: string]: Json } = Object.create(null) as JsonObject;
   const members = selection.items.map(({ expression }, index) => {
     const name = names[index] ?? '';
     const call = soleAggregate(expression);
-    if (call === undefined && callsAggregate(expression)) throw composition();
     types[name] = call === undefined ? null : typeOf(call);
     return `${JSON.stringify(name)}: ${call === undefined ? printExpression(expression) : partText(call)}`;
   });
   return {
+    ...group,
     groupByAliases: names,
     groupByAliasToAggregateType: types,
-    rewrittenQuery: `SELECT {${members.join(', ')}} AS payload${rest}`,
+    rewrittenQuery: `${start} {${members.join(', ')}} AS payload${end}`,
+  };
+}
+
+/**
+ * `SELECT COUNT(1) FROM (SELECT DISTINCT …)`, for clients that count distinct rows of all ranges themselves:
+ * the ranges give the rows. Undefined for every other query, and for other clients.
+ */
+function countedDistinct(
+  { tree }: CompiledQuery,
+  features: ReadonlySet<string> | undefined,
+): JsonObject | undefined {
+  const { selection, from, where, groupBy, isDistinct } = tree;
+  const [source, joined] = from ?? [];
+  if (features?.has('DCount') !== true || joined !== undefined || source?.collection.kind !== 'subquery')
+    return undefined;
+  const { query } = source.collection;
+  const isPlain = query.isDistinct && query.groupBy === undefined && where === undefined;
+  if (!isPlain || groupBy !== undefined || isDistinct || source.iterates || selection.kind === 'star')
+    return undefined;
+  const [item, second] = selection.kind === 'list' ? selection.items : [selection];
+  const call = item?.expression;
+  if (second !== undefined || call?.kind !== 'call' || call.name.toUpperCase() !== 'COUNT') return undefined;
+  const [operand] = call.operands;
+  const countsRows =
+    (operand?.kind === 'constant' && operand.value !== undefined) ||
+    (operand?.kind === 'name' && operand.name === source.alias);
+  if (!countsRows) return undefined;
+  const [name] = selection.kind === 'list' ? outputNames(selection.items) : [''];
+  return {
+    distinctType: 'Unordered',
+    dCountInfo: { dCountAlias: name ?? '' },
+    rewrittenQuery: printQuery(query),
   };
 }
 
@@ -225,10 +273,11 @@ function composition(): DatabaseError {
   return new DatabaseError('BadRequest', 'Compositions of aggregates and other expressions are not allowed.');
 }
 
+/** The aggregate that the expression is; undefined when it calls none. */
 function soleAggregate(expression: Expression): CallNode | undefined {
-  return expression.kind === 'call' && callsAggregate({ ...expression, operands: [] })
-    ? expression
-    : undefined;
+  if (!callsAggregate(expression)) return undefined;
+  if (expression.kind !== 'call' || !callsAggregate({ ...expression, operands: [] })) throw composition();
+  return expression;
 }
 
 function typeOf(call: CallNode): string {

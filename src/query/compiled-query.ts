@@ -1,39 +1,39 @@
 import { type Json, WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import { isAggregateName } from './aggregates.ts';
-import { type AggregateCall, Binder, type Evaluator, type Frame } from './binder.ts';
+import { type AggregateCall, Binder, type Frame } from './binder.ts';
+import { type Block, compileBlock, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
 import { type Condition, findCondition } from './condition.ts';
-import { type DocumentPath, pathOf } from './document-path.ts';
+import { pathOf } from './document-path.ts';
 import type { QueryEnvironment } from './environment.ts';
-import { compileExpression, compilePredicate, type Predicate } from './evaluate.ts';
+import { compileExpression, type Predicate } from './evaluate.ts';
+import type { OrderKey } from './order-key.ts';
 import { parseQuery } from './parser.ts';
-import { compileProjection, type Projection } from './projection.ts';
+import type { Projection } from './projection.ts';
 import type { QuerySpec } from './source.ts';
-import { type CountNode, type Expression, partsOf, type Query } from './syntax.ts';
+import type { CountNode, Query } from './syntax.ts';
 import { queryError, unsupported } from './syntax-error.ts';
 import type { Value } from './values.ts';
-
-/** One term of ORDER BY. */
-export interface OrderKey {
-  readonly evaluate: Evaluator;
-  /** Undefined for anything but a property of the item. */
-  readonly path: DocumentPath | undefined;
-  readonly isDescending: boolean;
-}
 
 /** A query made ready to run against any container with any parameters; immutable, shared by executions. */
 export interface CompiledQuery {
   readonly text: string;
   readonly tree: Query;
   readonly parameterNames: readonly string[];
+  readonly slotCount: number;
   /** False for a query without FROM: it yields one row from nothing. */
   readonly readsItems: boolean;
-  /** Undefined when every row is kept. */
+  /** The query itself, as it makes rows. */
+  readonly block: Block;
+  /** The one that reads the items: `block`, or a query in its FROM that has to be read to its end first. */
+  readonly reader: Block;
+  /** What an item alone must satisfy, whatever rows come of it; undefined when that is nothing. */
   readonly predicate: Predicate | undefined;
-  /** What of the predicate an index could answer. */
+  /** What of the whole condition an index could answer. */
   readonly condition: Condition | undefined;
   readonly projection: Projection;
-  /** Not empty: all rows become one. */
+  /** Rows exist only when all items were read: they are groups, or made of rows that are DISTINCT. */
+  readonly isGathering: boolean;
+  /** Aggregates of the query, without those of its subqueries. */
   readonly aggregates: readonly AggregateCall[];
   /** Empty when rows come in the order of insertion. */
   readonly order: readonly OrderKey[];
@@ -63,81 +63,67 @@ export function compileQuery(text: string): CompiledQuery {
 /** The same without the cache. */
 export function compileTree(text: string, tree: Query): CompiledQuery {
   refuseUnsupported(tree);
-  const names = itemAliases(tree);
-  const binder = new Binder(new Map([...names].map((name) => [name, 0])));
-  const predicate = tree.where === undefined ? undefined : compilePredicate(tree.where, binder);
-  const condition = tree.where === undefined ? undefined : findCondition(tree.where, names, binder);
-  const compileSelection = () => compileProjection(tree.selection, names, binder);
-  const projection = isAggregating(tree) ? binder.inGroup(compileSelection) : compileSelection();
-  // One row needs no order, but the expressions must make sense all the same.
-  const order = (tree.orderBy ?? []).map(({ expression, isDescending }) => ({
-    evaluate: compileExpression(expression, binder),
-    path: pathOf(expression, names),
-    isDescending,
-  }));
+  const binder = new Binder(compileSubquery);
+  const block = compileBlock(tree, binder, { readsItem: true });
+  const { reader, readerTree } = readerOf(tree, block);
+  const condition = conditionOf(readerTree, binder);
+  const order = compileOrder(tree, binder);
   for (const count of [tree.top, tree.offset, tree.limit]) {
     if (count?.kind === 'parameter') binder.parameterSlot(count.name);
   }
+  const { aggregates = [], keys = [] } = block.grouping ?? {};
+  const isOneRow = block.grouping !== undefined && keys.length === 0;
   return {
     text,
     tree,
     parameterNames: binder.parameterNames,
-    readsItems: tree.from !== undefined,
-    predicate,
+    slotCount: binder.slotCount,
+    readsItems: itemQuery(tree).from !== undefined,
+    block,
+    reader,
+    predicate: reader.predicate,
     condition,
-    projection,
-    aggregates: binder.aggregates,
-    order: binder.aggregates.length > 0 ? [] : order,
+    projection: block.projection,
+    isGathering: isGathering(block),
+    aggregates,
+    // One row needs no order, but the expressions must make sense all the same.
+    order: isOneRow ? [] : order,
   };
 }
 
-/** Names by which expressions reach the item itself: its alias, and `root` always. */
-export function itemAliases(tree: Pick<Query, 'from'>): Set<string> {
-  const source = tree.from?.[0];
-  if (source === undefined) return new Set();
-  const root = source.collection.kind === 'path' ? source.collection.root : 'root';
-  return new Set([source.alias ?? root, 'root']);
+function compileOrder({ from, orderBy = [] }: Query, binder: Binder): OrderKey[] {
+  const names = itemAliases({ from });
+  return orderBy.map(({ expression, isDescending, location }) => ({
+    evaluate: compileExpression(expression, binder),
+    path: pathOf(expression, names),
+    isDescending,
+    location,
+  }));
+}
+
+/** The query whose FROM does not have to be read to its end before there are rows. */
+function readerOf(tree: Query, block: Block): { reader: Block; readerTree: Query } {
+  const collection = tree.from?.[0]?.collection;
+  if (block.inner === undefined || collection?.kind !== 'subquery')
+    return { reader: block, readerTree: tree };
+  return readerOf(collection.query, block.inner.block);
+}
+
+function conditionOf(tree: Query, binder: Binder): Condition | undefined {
+  const find = ({ from, where }: Query) => where && findCondition(where, itemAliases({ from }), binder);
+  const innermost = itemQuery(tree);
+  if (innermost === tree) return find(tree);
+  // Its rows go through the conditions of the queries around it, too.
+  const narrowed = find(innermost);
+  return narrowed === undefined ? { kind: 'opaque' } : { kind: 'opaque', narrowed };
 }
 
 function refuseUnsupported(tree: Query): void {
-  if (tree.isDistinct) throw unsupported('DISTINCT');
-  if (tree.groupBy !== undefined) throw unsupported('GROUP BY');
   if (tree.isRanked) throw unsupported('ORDER BY RANK');
-  refuseUnsupportedFrom(tree);
-  if (tree.from === undefined && tree.selection.kind === 'star') {
-    throw new DatabaseError('BadRequest', "'SELECT *' is not valid when the FROM clause is left out.");
-  }
+  if (tree.groupBy !== undefined && tree.orderBy !== undefined) throw unsupported('ORDER BY with GROUP BY');
   if (tree.top !== undefined && tree.offset !== undefined) {
     throw new DatabaseError('BadRequest', 'A query cannot have both TOP and OFFSET LIMIT.');
   }
-}
-
-export function refuseUnsupportedFrom(tree: Pick<Query, 'from'>): void {
-  const [source, joined] = tree.from ?? [];
-  if (source === undefined) return;
-  if (joined !== undefined) throw unsupported('JOIN');
-  if (source.iterates) throw unsupported('IN in the FROM clause');
-  if (source.collection.kind === 'subquery') throw unsupported('a subquery in the FROM clause');
-  if (source.collection.path.length > 0) throw unsupported('a path in the FROM clause');
-}
-
-/** Whether the select list calls an aggregate; calls inside subqueries belong to those. */
-export function isAggregating(tree: Query): boolean {
-  const { selection } = tree;
-  switch (selection.kind) {
-    case 'star':
-      return false;
-    case 'value':
-      return callsAggregate(selection.expression);
-    case 'list':
-      return selection.items.some((item) => callsAggregate(item.expression));
-  }
-}
-
-export function callsAggregate(expression: Expression): boolean {
-  if (expression.kind === 'call' && !expression.isUserDefined && isAggregateName(expression.name))
-    return true;
-  return partsOf(expression).some(callsAggregate);
 }
 
 /**
@@ -157,10 +143,10 @@ export function frameFor(
     values.set(name, value);
   }
   return {
-    slots: [undefined],
+    slots: new Array<Value>(compiled.slotCount).fill(undefined),
     parameters: compiled.parameterNames.map((name) => values.get(name)),
-    aggregates: [],
     environment,
+    steps: 0,
   };
 }
 

@@ -7,8 +7,10 @@ import type { ItemNumber } from './source.ts';
  * another region's replica, and may choose other indexes.
  */
 export interface Continuation {
-  /** The last item consumed; -1 before the first. */
+  /** The last item of which nothing is left; -1 before the first. */
   readonly after: ItemNumber;
+  /** The item that comes next, when a page ended among the rows of it. */
+  readonly partial?: PartialItem;
   /** Of an ordered query: where that item stood in the order. */
   readonly order?: OrderPosition;
   /** Rows still to be left out. */
@@ -17,28 +19,41 @@ export interface Continuation {
   readonly take: number;
 }
 
+export interface PartialItem {
+  readonly number: ItemNumber;
+  /** Rows of it that were consumed. */
+  readonly rows: number;
+}
+
 export interface OrderPosition {
-  /** Encoded sort value. */
+  /** Encoded sort values, one behind the other. */
   readonly value: Buffer;
   /** Place of the item among those with the same encoded value; used when the item is gone meanwhile. */
   readonly rank: number;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const FLAG_ORDER = 1;
 const FLAG_TAKE = 2;
+const FLAG_PARTIAL = 4;
 /** A header value of 1 KB, less what the engine puts around it. */
 const TOKEN_LENGTH_MAX = 1_024;
 
 /** At most 1 KB of header-safe text, bound to the text of the query. */
 export function encodeContinuation(queryText: string, position: Continuation): string {
+  const { after, partial, order, skip, take } = position;
   const writer = new ByteWriter(64);
-  const isLimited = position.take !== Number.POSITIVE_INFINITY;
+  const isLimited = take !== Number.POSITIVE_INFINITY;
   writer.u8(FORMAT).u32be(hashOf(queryText));
-  writer.u8((position.order === undefined ? 0 : FLAG_ORDER) | (isLimited ? FLAG_TAKE : 0));
-  writer.uint(position.after + 1).uint(position.skip);
-  if (isLimited) writer.uint(position.take);
-  if (position.order !== undefined) writer.uint(position.order.rank).bytes(position.order.value);
+  writer.u8(
+    (order === undefined ? 0 : FLAG_ORDER) |
+      (isLimited ? FLAG_TAKE : 0) |
+      (partial === undefined ? 0 : FLAG_PARTIAL),
+  );
+  writer.uint(after + 1).uint(skip);
+  if (isLimited) writer.uint(take);
+  if (partial !== undefined) writer.uint(partial.number).uint(partial.rows);
+  if (order !== undefined) writer.uint(order.rank).bytes(order.value);
   const body = writer.finish();
   return Buffer.concat([body, checksum(body)]).toString('base64url');
 }
@@ -69,9 +84,11 @@ function decode(queryText: string, token: string): Continuation | undefined {
   const after = reader.uint() - 1;
   const skip = reader.uint();
   const take = (flags & FLAG_TAKE) === 0 ? Number.POSITIVE_INFINITY : reader.uint();
-  if ((flags & FLAG_ORDER) === 0) return { after, skip, take };
+  const isPartial = (flags & FLAG_PARTIAL) !== 0;
+  const partial = isPartial ? { partial: { number: reader.uint(), rows: reader.uint() } } : {};
+  if ((flags & FLAG_ORDER) === 0) return { after, skip, take, ...partial };
   const rank = reader.uint();
-  return { after, skip, take, order: { rank, value: Buffer.from(reader.bytes()) } };
+  return { after, skip, take, ...partial, order: { rank, value: Buffer.from(reader.bytes()) } };
 }
 
 function hashOf(queryText: string): number {

@@ -45,7 +45,7 @@ export type Predicate = (frame: Frame) => boolean;
 export function compileExpression(expression: Expression, binder: Binder): Evaluator {
   const evaluator = compileNode(expression, binder);
   if (expression.kind === 'constant' || !isLiteral(expression)) return evaluator;
-  const value = evaluator({ slots: [], parameters: [], aggregates: [], environment: NO_ENVIRONMENT });
+  const value = evaluator({ slots: [], parameters: [], environment: NO_ENVIRONMENT, steps: 0 });
   return () => value;
 }
 
@@ -96,6 +96,8 @@ export function isLiteral(expression: Expression, known: Known = 'nothing'): boo
 }
 
 function compileNode(expression: Expression, binder: Binder): Evaluator {
+  const key = binder.groupKeySlot(expression);
+  if (key !== undefined) return (frame) => frame.slots[key];
   switch (expression.kind) {
     case 'constant': {
       const value = expression.value;
@@ -106,7 +108,7 @@ function compileNode(expression: Expression, binder: Binder): Evaluator {
       return (frame) => frame.parameters[slot];
     }
     case 'name': {
-      const slot = binder.slotOf(expression);
+      const slot = binder.slotOf(expression.name, expression.location);
       return (frame) => frame.slots[slot];
     }
     case 'member':
@@ -149,7 +151,7 @@ function compileNode(expression: Expression, binder: Binder): Evaluator {
     case 'object':
       return compileObject(expression.members, binder);
     case 'subquery':
-      throw unsupported(expression.form === 'scalar' ? 'a subquery' : `the subquery form ${expression.form}`);
+      return binder.compileSubquery(expression);
     default:
       return unreachable(expression);
   }
@@ -317,7 +319,7 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
     assert(first !== undefined, 'the binder checks the argument count first');
     return compileExpression(first, binder);
   });
-  if (aggregate !== undefined) return (frame) => frame.aggregates[aggregate];
+  if (aggregate !== undefined) return (frame) => frame.slots[aggregate];
   if (node.isUserDefined) throw unsupported(`the user-defined function udf.${node.name}`);
   const found = findFunction(node.name);
   if (found === undefined) {

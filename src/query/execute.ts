@@ -1,11 +1,12 @@
-import type { Access } from './access.ts';
-import { accumulateRow, aggregate, createAccumulators, finishAggregates } from './aggregate-execution.ts';
+import { type Access, NOTHING } from './access.ts';
 import { type Candidates, chooseCandidates } from './candidates.ts';
 import { type CompiledQuery, frameFor, windowOf } from './compiled-query.ts';
-import { type Continuation, decodeContinuation, encodeContinuation } from './continuation.ts';
-import { type ExecuteOptions, Execution, PageRows, type QueryPage } from './execution.ts';
+import { type Continuation, decodeContinuation } from './continuation.ts';
+import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
+import { executeGathering } from './gather-execution.ts';
 import { executeOrdered } from './ordered-execution.ts';
 import { planAccess, planOrder } from './plan.ts';
+import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
 
 /** Numbers counted or left out at once. */
@@ -23,47 +24,55 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
     options.continuation === undefined
       ? { after: -1, ...window }
       : decodeContinuation(compiled.text, options.continuation);
-  const execution = new Execution(compiled, frame, new PageRows(start, options), options);
+  const execution = new Execution(compiled, frame, start, options);
   if (!compiled.readsItems) return executeWithoutItems(execution, start);
   const access = planAccess(compiled, options.indexer, frame);
-  if (compiled.aggregates.length > 0) return finishAggregates(execution, await aggregate(execution, access));
+  if (compiled.isGathering) return executeGathering(execution, access, start);
   if (compiled.order.length === 0) return executePlain(execution, access, start);
   const order = planOrder(compiled, access, options.indexer);
-  return access.kind === 'nothing' ? execution.finish(undefined) : executeOrdered(execution, order, start);
+  if (access.kind === 'nothing') return execution.finish(undefined);
+  return order === 'sorted'
+    ? executeSorted(execution, access, start)
+    : executeOrdered(execution, order, start);
 }
 
-/** One row from nothing; aggregates see that row. */
-function executeWithoutItems(execution: Execution, start: Continuation): QueryPage {
+/** The rows of a query without FROM, or whose FROM names nothing but queries without one. */
+async function executeWithoutItems(execution: Execution, start: Continuation): Promise<QueryPage> {
   const { compiled, frame, page } = execution;
-  if (compiled.aggregates.length > 0) {
-    const accumulators = createAccumulators(compiled);
-    if (compiled.predicate === undefined || compiled.predicate(frame))
-      accumulateRow(compiled, frame, accumulators);
-    return finishAggregates(execution, accumulators);
+  const isKept = compiled.predicate === undefined || compiled.predicate(frame);
+  if (compiled.isGathering) return executeGathering(execution, isKept ? undefined : NOTHING, start);
+  if (!isKept || start.after >= 0) return execution.finish(undefined);
+  let outcome = execution.offerNothing();
+  while (outcome === 'busy') {
+    await execution.pause();
+    outcome = execution.goOn();
   }
-  if (start.after >= 0 || (compiled.predicate !== undefined && !compiled.predicate(frame)))
-    return execution.finish(undefined);
-  const row = compiled.projection.project(frame, undefined);
-  if (row !== undefined && page.take > 0) page.offer(row);
-  return execution.finish(
-    page.isFull ? encodeContinuation(compiled.text, { after: 0, skip: 0, take: 0 }) : undefined,
-  );
+  const after = outcome === 'refused' ? start.after : 0;
+  return execution.finish(page.isFull ? execution.continuationAt({ after }) : undefined);
 }
 
 async function executePlain(execution: Execution, access: Access, start: Continuation): Promise<QueryPage> {
-  const { compiled, source, epkRange, meter, page } = execution;
-  const candidates = await chooseCandidates({ source, access, epkRange, after: start.after, meter });
-  const position = { after: start.after };
+  const { source, epkRange, meter, page, isDistinct } = execution;
+  // What earlier pages gave must be known again before anything else is new.
+  const after = isDistinct ? -1 : start.after;
+  const candidates = await chooseCandidates({ source, access, epkRange, after, meter });
+  const position = { after, replayTo: start.after };
+  execution.isReplaying = isDistinct && start.after >= 0;
   try {
     const isMore =
       (await skipUnread(execution, candidates, position)) &&
       (await fillPage(execution, candidates, position));
     if (!isMore && !page.isFull) return execution.finish(undefined);
-    const { skip, take } = page;
-    return execution.finish(encodeContinuation(compiled.text, { after: position.after, skip, take }));
+    return execution.finish(execution.continuationAt(position));
   } finally {
     await candidates.numbers.close();
   }
+}
+
+interface Position {
+  after: ItemNumber;
+  /** Items up to it belong to earlier pages. */
+  readonly replayTo: ItemNumber;
 }
 
 /**
@@ -72,11 +81,12 @@ async function executePlain(execution: Execution, access: Access, start: Continu
 async function skipUnread(
   execution: Execution,
   { numbers, isExact, isConfined }: Candidates,
-  position: { after: ItemNumber },
+  position: Position,
 ): Promise<boolean> {
   const { page, compiled } = execution;
-  // A VALUE expression may have no value, and then there is no row.
-  if (!isExact || !isConfined || compiled.tree.selection.kind === 'value') return true;
+  // A VALUE expression may have no value, and then there is no row; of arrays there may be none or many.
+  const isOneRowEach = compiled.tree.selection.kind !== 'value' && compiled.reader.levels.length === 0;
+  if (!isExact || !isConfined || !isOneRowEach || execution.isDistinct) return true;
   while (page.skip > 0) {
     const want = Math.min(page.skip, COUNT_CHUNK);
     const skipped = await numbers.next(want);
@@ -89,11 +99,7 @@ async function skipUnread(
 }
 
 /** Returns whether items are left that were not consumed, or may be. */
-async function fillPage(
-  execution: Execution,
-  candidates: Candidates,
-  position: { after: ItemNumber },
-): Promise<boolean> {
+async function fillPage(execution: Execution, candidates: Candidates, position: Position): Promise<boolean> {
   const { page } = execution;
   while (!page.isClosed) {
     const want = execution.nextChunk(candidates.isExact && candidates.isConfined);
@@ -110,14 +116,19 @@ async function consumeChunk(
   execution: Execution,
   candidates: Candidates,
   numbers: readonly ItemNumber[],
-  position: { after: ItemNumber },
+  position: Position,
 ): Promise<boolean> {
   if (numbers.length === 0) return true;
   const { isExact, isConfined } = candidates;
   const items = await execution.load(numbers);
   let kept = 0;
   for (let i = 0; i < items.length; i++) {
-    const outcome = execution.offer(items[i], { isExact, isConfined });
+    if (execution.isReplaying) execution.isReplaying = (numbers[i] as ItemNumber) <= position.replayTo;
+    let outcome = execution.offer(items[i], { isExact, isConfined });
+    while (outcome === 'busy') {
+      await execution.pause();
+      outcome = execution.goOn();
+    }
     if (outcome === 'refused') return false;
     if (outcome === 'kept') kept++;
     position.after = numbers[i] as ItemNumber;

@@ -1,10 +1,14 @@
-import type { JsonObject } from '../base/index.ts';
+import { assert, type JsonObject } from '../base/index.ts';
 import type { EpkRange } from '../resource/index.ts';
-import type { Frame } from './binder.ts';
+import { type Frame, ITEM_SLOT } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
+import { type Continuation, encodeContinuation, type PartialItem } from './continuation.ts';
 import type { QueryEnvironment } from './environment.ts';
+import { DistinctRows } from './grouping.ts';
 import type { IndexCoverage } from './plan.ts';
-import type { QuerySource, QuerySpec, SourceItem } from './source.ts';
+import { QueryMemory } from './query-memory.ts';
+import { RowCursor } from './row-levels.ts';
+import type { ItemNumber, QuerySource, QuerySpec, SourceItem } from './source.ts';
 
 export interface ExecuteOptions {
   readonly parameters: QuerySpec['parameters'];
@@ -50,7 +54,14 @@ const CHARGE_PER_POSTING = 0.0005;
 const CHUNK_EXACT_MAX = 512;
 export const CHUNK_FILTERED_MAX = 128;
 const CHUNK_FILTERED_FIRST = 32;
+/** Work between two pauses, in items of a common size: a few milliseconds. */
 const ITEMS_PER_PAUSE = 512;
+const BYTES_LIKE_AN_ITEM = 4_096;
+/** The same in rows made of an item's arrays, and in elements looked at for them. */
+const ROWS_PER_PAUSE = 2_000;
+const STEPS_PER_PAUSE = 20_000;
+
+export type Outcome = 'kept' | 'dropped' | 'refused' | 'busy';
 
 /** Rows of one page, within its limits and the window of TOP, OFFSET and LIMIT. */
 export class PageRows {
@@ -111,31 +122,52 @@ export class Execution {
   readonly source: QuerySource;
   readonly epkRange: EpkRange | undefined;
   readonly page: PageRows;
+  readonly memory = new QueryMemory();
   readonly meter = { postings: 0 };
   /** Items that turned out to be rows. */
   hits = 0;
+  /** Rows come of items that earlier pages have dealt with: they count as seen and are not given. */
+  isReplaying = false;
+  /** Where the page before ended among the rows of an item. */
+  readonly resumeIn: PartialItem | undefined;
   readonly #options: ExecuteOptions;
+  readonly #cursor: RowCursor | undefined;
+  readonly #distinct: DistinctRows | undefined;
+  #item: { readonly number: ItemNumber; readonly text: Buffer | undefined } | undefined;
+  #rowsOfItem = 0;
+  #partial: PartialItem | undefined;
   #retrievedCount = 0;
   #retrievedBytes = 0;
   #sincePause = 0;
   #chunk = CHUNK_FILTERED_FIRST;
 
-  constructor(compiled: CompiledQuery, frame: Frame, page: PageRows, options: ExecuteOptions) {
+  constructor(compiled: CompiledQuery, frame: Frame, start: Continuation, options: ExecuteOptions) {
     this.compiled = compiled;
     this.frame = frame;
     this.source = options.source;
     this.epkRange = options.epkRange;
-    this.page = page;
+    this.page = new PageRows(start, options);
+    this.resumeIn = start.partial;
+    this.#partial = start.partial;
     this.#options = options;
+    const { reader, block, isGathering } = compiled;
+    this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels) : undefined;
+    this.#distinct = block.isDistinct && !isGathering ? new DistinctRows(this.memory) : undefined;
   }
 
   get isOverdue(): boolean {
     return this.#options.isOverdue?.() === true;
   }
 
+  /** Whether pages have to know the rows of the pages before. */
+  get isDistinct(): boolean {
+    return this.#distinct !== undefined;
+  }
+
   /** How many items to load next. */
   nextChunk(isExact: boolean): number {
-    if (isExact) return Math.max(1, Math.min(CHUNK_EXACT_MAX, this.page.missing));
+    const isCounted = isExact && this.#cursor === undefined && !this.isDistinct;
+    if (isCounted) return Math.max(1, Math.min(CHUNK_EXACT_MAX, this.page.missing));
     const chunk = this.#chunk;
     this.#chunk = Math.min(CHUNK_FILTERED_MAX, chunk * 2);
     return chunk;
@@ -144,8 +176,10 @@ export class Execution {
   async load(numbers: readonly number[]): Promise<(SourceItem | undefined)[]> {
     const items = await this.source.load(numbers);
     this.#retrievedCount += items.length;
-    for (const item of items) this.#retrievedBytes += item?.text.length ?? 0;
-    await this.worked(numbers.length);
+    let bytes = 0;
+    for (const item of items) bytes += item?.text.length ?? 0;
+    this.#retrievedBytes += bytes;
+    await this.worked(numbers.length + bytes / BYTES_LIKE_AN_ITEM);
     return items;
   }
 
@@ -157,38 +191,115 @@ export class Execution {
     await this.#options.pause();
   }
 
+  /** As many steps were taken as others may have to wait for. */
+  pause(): Promise<void> {
+    return this.worked(ITEMS_PER_PAUSE);
+  }
+
   /**
-   * Makes the item the row that expressions see, unless it is out of bounds or the condition does not hold;
-   * returns whether it is a row. With everything known about it beforehand it is not even parsed.
+   * Makes the item the one that expressions see, unless it is out of bounds or the condition does not hold;
+   * returns whether rows may come of it. With everything known about it beforehand it is not even parsed.
    */
   admit(item: SourceItem, known: { isExact: boolean; isConfined: boolean; isParsed: boolean }): boolean {
     if (!known.isConfined && !this.isInRange(item)) return false;
     const { predicate } = this.compiled;
     const needsFilter = !known.isExact && predicate !== undefined;
-    if (needsFilter || known.isParsed) this.frame.slots[0] = parseItem(item);
+    if (needsFilter || known.isParsed) this.frame.slots[ITEM_SLOT] = parseItem(item);
+    this.frame.steps = 0;
     return !needsFilter || predicate(this.frame);
   }
 
   /**
-   * Puts the item's row on the page if it has one: `kept`, or `dropped` when it is none; `refused` when the
-   * page has no room, and then the item is not consumed.
+   * Puts the item's rows on the page if it has any: `kept`, or `dropped` when there are none; `refused` when
+   * the page has no room for all of them, and then the item is not consumed; `busy` when it takes long: then
+   * `goOn` after a pause.
    */
-  offer(
-    item: SourceItem | undefined,
-    known: { isExact: boolean; isConfined: boolean },
-  ): 'kept' | 'dropped' | 'refused' {
+  offer(item: SourceItem | undefined, known: { isExact: boolean; isConfined: boolean }): Outcome {
     const { projection } = this.compiled;
     if (this.page.isClosed) return 'refused';
-    if (item === undefined || !this.admit(item, { ...known, isParsed: !projection.isWholeItem }))
-      return 'dropped';
-    const row = projection.project(this.frame, item.text);
-    if (row !== undefined && !this.page.offer(row)) return 'refused';
+    const isParsed = !projection.isWholeItem || this.#cursor !== undefined || this.isDistinct;
+    if (item === undefined || !this.admit(item, { ...known, isParsed })) return 'dropped';
+    if (this.#cursor !== undefined) return this.#begin(item.number, item.text);
+    if (this.#give(item.text) === 'refused') return 'refused';
     this.hits++;
     return 'kept';
   }
 
+  /** The rows of a query that reads no items, whose condition holds. */
+  offerNothing(): Outcome {
+    this.frame.steps = 0;
+    if (this.#cursor !== undefined) return this.#begin(0, undefined);
+    return this.#give(undefined) === 'refused' ? 'refused' : 'kept';
+  }
+
+  #begin(number: ItemNumber, text: Buffer | undefined): Outcome {
+    this.#cursor?.begin(this.frame);
+    this.#item = { number, text };
+    this.#rowsOfItem = 0;
+    return this.goOn();
+  }
+
+  /** Goes on with the rows of the item that was offered last. */
+  goOn(): Outcome {
+    const item = this.#item;
+    const cursor = this.#cursor;
+    assert(item !== undefined && cursor !== undefined, 'only an item with several rows is gone on with');
+    const { resumeIn, frame } = this;
+    const seen = resumeIn?.number === item.number ? resumeIn.rows : 0;
+    for (let turn = 0; turn < ROWS_PER_PAUSE; turn++) {
+      const found = cursor.next(frame, STEPS_PER_PAUSE);
+      if (found === 'busy') return 'busy';
+      if (found === 'end') {
+        this.#partial = undefined;
+        if (this.#rowsOfItem > 0) this.hits++;
+        return this.#rowsOfItem > 0 ? 'kept' : 'dropped';
+      }
+      frame.steps = 0;
+      const wasReplaying = this.isReplaying;
+      if (this.#rowsOfItem < seen) this.isReplaying = true;
+      else if (this.page.isClosed) return this.#refuse(item.number);
+      const outcome = this.#give(item.text);
+      this.isReplaying = wasReplaying;
+      if (outcome === 'refused') return this.#refuse(item.number);
+      this.#rowsOfItem++;
+    }
+    return 'busy';
+  }
+
+  #refuse(number: ItemNumber): 'refused' {
+    const rows = this.#rowsOfItem;
+    this.#partial = rows === 0 ? undefined : { number, rows };
+    return 'refused';
+  }
+
+  /** Puts the row that the frame holds on the page, if it is one. */
+  #give(itemText: Buffer | undefined): 'taken' | 'refused' {
+    const { projection } = this.compiled;
+    if (this.#distinct !== undefined) {
+      const value = projection.value(this.frame);
+      if (value === undefined || !this.#distinct.add(value)) return 'taken';
+    }
+    if (this.isReplaying) return 'taken';
+    const row = projection.project(this.frame, itemText);
+    return row === undefined || this.page.offer(row) ? 'taken' : 'refused';
+  }
+
   isInRange({ epk }: SourceItem): boolean {
     return this.epkRange === undefined || (epk >= this.epkRange.min && epk < this.epkRange.max);
+  }
+
+  /** The token for the next page, when everything up to `position` was consumed. */
+  continuationAt(
+    position: { readonly after: ItemNumber; readonly order?: Continuation['order'] | undefined },
+    partial: PartialItem | undefined = this.#partial,
+  ): string {
+    const { skip, take } = this.page;
+    const { after, order } = position;
+    return encodeContinuation(this.compiled.text, {
+      ...{ after, skip, take },
+      ...(order === undefined ? {} : { order }),
+      ...(partial === undefined ? {} : { partial }),
+    });
   }
 
   finish(continuation: string | undefined): QueryPage {

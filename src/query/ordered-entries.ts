@@ -54,6 +54,20 @@ function dropConsumed(group: readonly OrderedEntry[], after: ItemNumber, rank: n
   return group.slice(place < 0 ? rank : place + 1);
 }
 
+/** Tells which entries earlier pages have dealt with; undefined when there was no earlier page. */
+export function consumedIn(
+  { after, order }: Continuation,
+  isDescending: boolean,
+): ((entry: OrderedEntry) => boolean) | undefined {
+  if (order === undefined) return undefined;
+  const sign = isDescending ? -1 : 1;
+  return ({ value, number, rank }) => {
+    const side = sign * compareBytes(value, order.value);
+    if (side !== 0) return side < 0;
+    return isCutString(value) ? rank <= order.rank : sign * (number - after) <= 0;
+  };
+}
+
 export interface IndexOrder {
   readonly source: QuerySource;
   readonly pathId: Buffer;

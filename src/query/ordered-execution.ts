@@ -1,7 +1,8 @@
 import { GATHER_MAX, gatherCandidates } from './candidates.ts';
-import { type Continuation, encodeContinuation } from './continuation.ts';
+import type { Continuation } from './continuation.ts';
 import { CHUNK_FILTERED_MAX, type Execution, type QueryPage } from './execution.ts';
 import {
+  consumedIn,
   IndexEntries,
   type KeyedItem,
   type OrderedEntries,
@@ -36,7 +37,7 @@ export async function executeOrdered(
   plan: OrderPlan,
   start: Continuation,
 ): Promise<QueryPage> {
-  const { epkRange, compiled, page } = execution;
+  const { epkRange, page, isDistinct } = execution;
   const isRestricted = plan.rest.kind !== 'everything' || epkRange !== undefined;
   const few = isRestricted ? await gatherRest(execution, plan, SORT_MAX) : undefined;
   const filter: Filter =
@@ -47,11 +48,17 @@ export async function executeOrdered(
           isConfined: epkRange === undefined,
         }
       : { members: undefined, isExact: true, isConfined: true };
+  // What earlier pages gave must be known again before anything else is new.
+  const from: Continuation = isDistinct ? { after: -1, skip: start.skip, take: start.take } : start;
   const entries =
     few === undefined
-      ? indexEntries(execution, plan, start)
-      : await sortedEntries(execution, plan, few.numbers, start);
-  const position = { after: start.after, order: start.order };
+      ? indexEntries(execution, plan, from)
+      : await sortedEntries(execution, plan, few.numbers, from);
+  const position: Position = {
+    after: from.after,
+    order: from.order,
+    isReplayed: isDistinct ? consumedIn(start, plan.key.isDescending) : undefined,
+  };
   try {
     const isMore = await fillPage(
       execution,
@@ -60,14 +67,17 @@ export async function executeOrdered(
       position,
     );
     if (!isMore && !page.isFull) return execution.finish(undefined);
-    const { skip, take } = page;
-    const { after, order } = position;
-    return execution.finish(
-      encodeContinuation(compiled.text, { after, skip, take, ...(order === undefined ? {} : { order }) }),
-    );
+    return execution.finish(execution.continuationAt(position));
   } finally {
     await entries.close();
   }
+}
+
+interface Position {
+  after: ItemNumber;
+  order: Continuation['order'];
+  /** Whether an entry belongs to an earlier page; undefined when none does. */
+  readonly isReplayed: ((entry: OrderedEntry) => boolean) | undefined;
 }
 
 /** Numbers that satisfy what the ordering index does not tell. */
@@ -133,7 +143,7 @@ async function fillPage(
   execution: Execution,
   plan: OrderPlan,
   { entries, filter, isSorted }: Reading,
-  position: { after: ItemNumber; order: Continuation['order'] },
+  position: Position,
 ): Promise<boolean> {
   const { page } = execution;
   const sample = { loaded: 0, kept: 0, isDecided: isSorted || (filter.isExact && filter.isConfined) };
@@ -169,7 +179,7 @@ async function consumeChunk(
   execution: Execution,
   chunk: readonly OrderedEntry[],
   filter: Filter,
-  position: { after: ItemNumber; order: Continuation['order'] },
+  position: Position,
 ): Promise<{ isWhole: boolean; loaded: number; kept: number }> {
   const { members, isExact, isConfined } = filter;
   const wanted = members === undefined ? chunk : chunk.filter((entry) => members.has(entry.number));
@@ -178,7 +188,12 @@ async function consumeChunk(
   let place = 0;
   let kept = 0;
   for (const entry of wanted) {
-    const outcome = execution.offer(entry.item ?? loaded[place++], { isExact, isConfined });
+    execution.isReplaying = position.isReplayed?.(entry) === true;
+    let outcome = execution.offer(entry.item ?? loaded[place++], { isExact, isConfined });
+    while (outcome === 'busy') {
+      await execution.pause();
+      outcome = execution.goOn();
+    }
     if (outcome === 'refused') return { isWhole: false, loaded: missing.length, kept };
     if (outcome === 'kept') kept++;
     position.after = entry.number;

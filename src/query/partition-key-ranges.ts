@@ -7,7 +7,8 @@ import {
   splitPath,
 } from '../resource/index.ts';
 import { Binder, type Frame } from './binder.ts';
-import { type CompiledQuery, itemAliases } from './compiled-query.ts';
+import { itemAliases, itemQuery } from './block.ts';
+import type { CompiledQuery } from './compiled-query.ts';
 import { pathOf } from './document-path.ts';
 import { compileExpression, isLiteral } from './evaluate.ts';
 import type { Expression } from './syntax.ts';
@@ -46,7 +47,7 @@ export function partitionKeyRanges(
   frame: Frame,
   definition: PartitionKeyDefinition,
 ): PlanRange[] {
-  const { where } = compiled.tree;
+  const { where } = itemQuery(compiled.tree);
   if (!compiled.readsItems) return [FIRST_RANGE];
   if (where === undefined) return [FULL_RANGE];
   const finder = new KeyFinder(compiled, frame, definition);
@@ -66,8 +67,8 @@ class KeyFinder {
   readonly #components: ReadonlyMap<string, number>;
 
   constructor(compiled: CompiledQuery, frame: Frame, definition: PartitionKeyDefinition) {
-    this.#aliases = itemAliases(compiled.tree);
-    this.#binder = new Binder(new Map());
+    this.#aliases = itemAliases(itemQuery(compiled.tree));
+    this.#binder = new Binder();
     for (const name of compiled.parameterNames) this.#binder.parameterSlot(name);
     this.#frame = frame;
     this.#components = new Map(

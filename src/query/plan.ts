@@ -5,6 +5,7 @@ import {
   allRange,
   definedRange,
   equalRange,
+  hasOrder,
   type Indexer,
   type IndexRange,
   intersectRanges,
@@ -16,15 +17,16 @@ import {
 } from '../index/index.ts';
 import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOWN, union } from './access.ts';
 import type { Frame } from './binder.ts';
-import type { CompiledQuery, OrderKey } from './compiled-query.ts';
+import type { CompiledQuery } from './compiled-query.ts';
 import { type Comparison, type Condition, type IndexedPath, indexedPath } from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
+import type { OrderKey } from './order-key.ts';
 import type { ValueRange } from './source.ts';
 import { queryError } from './syntax-error.ts';
 import type { Value } from './values.ts';
 
 /** What an execution needs to know of a container's indexes. */
-export type IndexCoverage = Pick<Indexer, 'coverage'>;
+export type IndexCoverage = Pick<Indexer, 'coverage' | 'composites'>;
 
 /** The condition as numbers to be found, for these parameters and indexes. */
 export function planAccess(compiled: CompiledQuery, indexes: IndexCoverage, frame: Frame): Access {
@@ -142,27 +144,44 @@ export interface OrderPlan {
 }
 
 /**
- * The one property by which an index can order.
- * @throws DatabaseError `BadRequest` when there are several terms, or something that is no property.
+ * The properties by which the query orders.
+ * @throws DatabaseError `BadRequest` when a term is something else.
  */
-export function checkOrder(compiled: CompiledQuery): { key: OrderKey; path: DocumentPath } {
-  const [key, second] = compiled.order;
-  assert(key !== undefined, 'only ordered queries have an order to plan');
-  if (second !== undefined) {
-    const message =
-      'The order by query does not have a corresponding composite index that it can be served from.';
-    throw new DatabaseError('BadRequest', message);
-  }
-  if (key.path === undefined || key.path.length === 0) {
-    const location = { start: 0, end: compiled.text.length };
-    throw queryError('SC2206', 'An ORDER BY item must be a path to a property of the document.', location);
-  }
-  return { key, path: key.path };
+export function orderPaths(compiled: CompiledQuery): { key: OrderKey; path: DocumentPath }[] {
+  return compiled.order.map((key) => {
+    if (key.path === undefined || key.path.length === 0) {
+      const message = 'An ORDER BY item must be a path to a property of the document.';
+      throw queryError('SC2206', message, key.location);
+    }
+    return { key, path: key.path };
+  });
 }
 
-/** @throws DatabaseError `BadRequest` when no index can serve the order; see `checkOrder`. */
-export function planOrder(compiled: CompiledQuery, access: Access, indexes: IndexCoverage): OrderPlan {
-  const { key, path } = checkOrder(compiled);
+/**
+ * How the order is served: from one index, or for several properties, which a composite index must allow, by
+ * sorting. @throws DatabaseError `BadRequest` when no index can serve the order; see `orderPaths`.
+ */
+export function planOrder(
+  compiled: CompiledQuery,
+  access: Access,
+  indexes: IndexCoverage,
+): OrderPlan | 'sorted' {
+  const terms = orderPaths(compiled);
+  const [first, second] = terms;
+  assert(first !== undefined, 'only ordered queries have an order to plan');
+  if (second === undefined) return planIndexOrder(first, access, indexes);
+  const order = terms.map(({ path, key }) => ({ path, isDescending: key.isDescending }));
+  if (indexes.composites.some((index) => hasOrder(index, order))) return 'sorted';
+  const message =
+    'The order by query does not have a corresponding composite index that it can be served from.';
+  throw new DatabaseError('BadRequest', message);
+}
+
+function planIndexOrder(
+  { key, path }: { readonly key: OrderKey; readonly path: DocumentPath },
+  access: Access,
+  indexes: IndexCoverage,
+): OrderPlan {
   const { id, segments } = indexedPath(path);
   const coverage = indexes.coverage(segments);
   if (!coverage.indexed) {
@@ -171,12 +190,12 @@ export function planOrder(compiled: CompiledQuery, access: Access, indexes: Inde
       'The index path corresponding to the specified order-by item is excluded.',
     );
   }
-  const terms = access.kind === 'and' ? access.terms : [access];
-  const own = terms.find((term): term is ScanAccess => term.kind === 'scan' && term.pathId.equals(id));
+  const conditions = access.kind === 'and' ? access.terms : [access];
+  const own = conditions.find((term): term is ScanAccess => term.kind === 'scan' && term.pathId.equals(id));
   if (own === undefined) {
     return { key, pathId: id, range: allRange(), includesMissing: coverage.explicit, rest: access };
   }
-  const others = terms.filter((term) => term !== own);
+  const others = conditions.filter((term) => term !== own);
   const rest = intersection(access.isExact ? others : [...others, UNKNOWN]);
   return { key, pathId: id, range: own.range, includesMissing: coverage.explicit, rest };
 }

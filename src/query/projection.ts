@@ -1,37 +1,42 @@
 import { DatabaseError } from '../errors/index.ts';
-import type { Binder, Evaluator, Frame } from './binder.ts';
+import { type Binder, type Evaluator, type Frame, ITEM_SLOT } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { compileExpression } from './evaluate.ts';
 import type { Expression, SelectItem, Selection } from './syntax.ts';
-import type { Value } from './values.ts';
+import { emptyObject, type Value } from './values.ts';
 
-/** Makes the JSON text of an output row; undefined when the row has no value and is left out. */
+/** Makes the output row of what a frame holds; undefined when the row has no value and is left out. */
 export interface Projection {
   /** Whether rows are the items' stored texts: nothing has to be parsed for them. */
   readonly isWholeItem: boolean;
-  /** `itemText` is the stored text of the item in slot 0; undefined where no item stands behind the row. */
+  /** As JSON text. `itemText` is the stored text of the item; undefined where there is no item. */
   readonly project: (frame: Frame, itemText: Buffer | undefined) => Buffer | string | undefined;
+  readonly value: Evaluator;
 }
 
-/** @throws DatabaseError `BadRequest` as `compileExpression`, and for two outputs of one name. */
+/**
+ * `starSlot` holds what `*` gives.
+ * @throws DatabaseError `BadRequest` as `compileExpression`, and for two outputs of one name.
+ */
 export function compileProjection(
   selection: Selection,
-  aliases: ReadonlySet<string>,
+  itemNames: ReadonlySet<string>,
+  starSlot: number,
   binder: Binder,
 ): Projection {
-  if (selection.kind === 'star' || (selection.kind === 'value' && isItem(selection.expression, aliases))) {
-    if (selection.kind === 'value') compileExpression(selection.expression, binder);
-    return { isWholeItem: true, project: (frame, itemText) => itemText ?? JSON.stringify(frame.slots[0]) };
-  }
-  if (selection.kind === 'value') {
-    const evaluate = compileExpression(selection.expression, binder);
-    return { isWholeItem: false, project: (frame) => valueText(evaluate(frame)) };
-  }
-  return { isWholeItem: false, project: compileList(selection.items, aliases, binder) };
+  if (selection.kind === 'list') return compileList(selection.items, itemNames, binder);
+  const value: Evaluator =
+    selection.kind === 'star'
+      ? (frame) => frame.slots[starSlot]
+      : compileExpression(selection.expression, binder);
+  const isWholeItem =
+    selection.kind === 'star' ? starSlot === ITEM_SLOT : isItem(selection.expression, itemNames);
+  if (!isWholeItem) return { isWholeItem, value, project: (frame) => valueText(value(frame)) };
+  return { isWholeItem, value, project: (frame, itemText) => itemText ?? valueText(value(frame)) };
 }
 
 /** Undefined for undefined: a row that has no value is no row, a member that has none is left out. */
-function valueText(value: Value): string | undefined {
+export function valueText(value: Value): string | undefined {
   try {
     return JSON.stringify(value);
   } catch (cause) {
@@ -46,16 +51,17 @@ function isItem(expression: Expression, aliases: ReadonlySet<string>): boolean {
 
 function compileList(
   items: readonly SelectItem[],
-  aliases: ReadonlySet<string>,
+  itemNames: ReadonlySet<string>,
   binder: Binder,
-): Projection['project'] {
+): Projection {
   const names = outputNames(items);
   const members = items.map(({ expression }, index) => ({
+    name: names[index] ?? '',
     key: `${JSON.stringify(names[index])}:`,
     evaluate: compileExpression(expression, binder),
-    isItem: isItem(expression, aliases),
+    isItem: isItem(expression, itemNames),
   }));
-  return (frame, itemText) => {
+  const project: Projection['project'] = (frame, itemText) => {
     let text = '{';
     for (const { key, evaluate, isItem } of members) {
       const value = memberText(frame, evaluate, isItem ? itemText : undefined);
@@ -63,6 +69,15 @@ function compileList(
     }
     return `${text}}`;
   };
+  const value: Evaluator = (frame) => {
+    const object = emptyObject();
+    for (const { name, evaluate } of members) {
+      const member = evaluate(frame);
+      if (member !== undefined) object[name] = member;
+    }
+    return object;
+  };
+  return { isWholeItem: false, project, value };
 }
 
 /** The stored text of an item says the same as its parsed form, without the work. */

@@ -1,20 +1,18 @@
 import { type JsonObject, WeightedCache } from '../base/index.ts';
-import { accumulateRow, createAccumulators } from './aggregate-execution.ts';
-import { resultsOf } from './aggregates.ts';
-import { Binder, type Frame } from './binder.ts';
-import {
-  type CompiledQuery,
-  compileQuery,
-  frameFor,
-  itemAliases,
-  refuseUnsupportedFrom,
-  windowOf,
-} from './compiled-query.ts';
+import { Binder, type Frame, ITEM_SLOT } from './binder.ts';
+import { compileSubquery, itemAliases } from './block.ts';
+import { type CompiledQuery, compileQuery, frameFor, windowOf } from './compiled-query.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { compilePredicate, type Predicate } from './evaluate.ts';
+import { DistinctRows, Groups } from './grouping.ts';
+import { compareKeys } from './order-key.ts';
 import { parseCondition } from './parser.ts';
+import { valueText } from './projection.ts';
+import { QueryMemory } from './query-memory.ts';
+import { countStep, RowCursor } from './row-levels.ts';
 import type { QuerySpec } from './source.ts';
-import { compareForOrder, type Value } from './values.ts';
+import { unsupported } from './syntax-error.ts';
+import type { Value } from './values.ts';
 
 /**
  * Runs a whole query over a short list that is in memory: databases, containers, offers and the like.
@@ -28,63 +26,48 @@ export function evaluateOverResources(
   environment: QueryEnvironment,
 ): string[] {
   const compiled = compileQuery(spec.query);
+  if (compiled.block.inner !== undefined) throw unsupported('a query in FROM that groups or is DISTINCT');
   const frame = frameFor(compiled, spec.parameters, environment);
   const { skip, take } = windowOf(compiled, frame);
-  const kept = keptRows(compiled, frame, resources);
-  if (compiled.aggregates.length > 0)
-    return toTexts(compiled, aggregateRows(compiled, frame, kept), [undefined]).slice(skip, skip + take);
-  if (compiled.order.length > 0) sortRows(compiled, frame, kept);
-  return toTexts(compiled, frame, kept).slice(skip, skip + take);
+  const rows = rowsOver(compiled, frame, resources);
+  return rows.slice(skip, take === Number.POSITIVE_INFINITY ? undefined : skip + take);
 }
 
-/** Rows that the WHERE clause keeps; one row that is nothing for a query without FROM. */
-function keptRows(compiled: CompiledQuery, frame: Frame, resources: readonly JsonObject[]): Value[] {
-  const rows: readonly Value[] = compiled.readsItems ? resources : [undefined];
-  const { predicate } = compiled;
-  if (predicate === undefined) return [...rows];
-  return rows.filter((row) => {
-    frame.slots[0] = row;
-    return predicate(frame);
-  });
-}
-
-function toTexts(compiled: CompiledQuery, frame: Frame, rows: readonly Value[]): string[] {
-  const texts: string[] = [];
-  for (const row of rows) {
-    frame.slots[0] = row;
-    const text = compiled.projection.project(frame, undefined);
-    if (text !== undefined) texts.push(text.toString());
-  }
-  return texts;
-}
-
-function aggregateRows(compiled: CompiledQuery, frame: Frame, rows: readonly Value[]): Frame {
-  const accumulators = createAccumulators(compiled);
-  for (const row of rows) {
-    frame.slots[0] = row;
-    accumulateRow(compiled, frame, accumulators);
-  }
-  return { ...frame, aggregates: resultsOf(accumulators) };
-}
-
-function sortRows(compiled: CompiledQuery, frame: Frame, rows: Value[]): void {
-  const keyed = rows.map((row) => {
-    frame.slots[0] = row;
-    return { row, keys: compiled.order.map((key) => key.evaluate(frame)) };
-  });
-  keyed.sort((a, b) => {
-    for (const [index, { isDescending }] of compiled.order.entries()) {
-      const difference = compareForOrder(a.keys[index], b.keys[index]);
-      if (difference !== 0) return isDescending ? -difference : difference;
+function rowsOver(compiled: CompiledQuery, frame: Frame, resources: readonly JsonObject[]): string[] {
+  const { order, block } = compiled;
+  const groups = block.grouping && new Groups(block.grouping, new QueryMemory());
+  const found: { readonly row: Value; readonly keys: readonly Value[] }[] = [];
+  const take = () =>
+    found.push({ row: block.projection.value(frame), keys: order.map((key) => key.evaluate(frame)) });
+  const cursor = new RowCursor(block.levels);
+  // A query without FROM has one row that is nothing.
+  for (const item of compiled.readsItems ? resources : [undefined]) {
+    frame.slots[ITEM_SLOT] = item;
+    frame.steps = 0;
+    if (compiled.predicate !== undefined && !compiled.predicate(frame)) continue;
+    cursor.begin(frame);
+    while (cursor.next(frame, Number.POSITIVE_INFINITY) === 'row') {
+      countStep(frame);
+      if (groups === undefined) take();
+      else groups.add(frame);
     }
-    return 0;
-  });
-  keyed.forEach(({ row }, index) => {
-    rows[index] = row;
-  });
+  }
+  for (const group of groups?.all() ?? []) {
+    groups?.show(group, frame);
+    take();
+  }
+  if (order.length > 0) found.sort((a, b) => compareKeys(a.keys, b.keys, order));
+  const distinct = block.isDistinct ? new DistinctRows(new QueryMemory()) : undefined;
+  const kept = found.filter(({ row }) => row !== undefined && distinct?.add(row) !== false);
+  return kept.map(({ row }) => valueText(row) ?? '');
 }
 
-const conditions = new WeightedCache<string, Predicate>(200_000);
+interface ItemCondition {
+  readonly holds: Predicate;
+  readonly slotCount: number;
+}
+
+const conditions = new WeightedCache<string, ItemCondition>(200_000);
 
 /**
  * Whether an item satisfies the condition of a partial update, `FROM c WHERE …`; one without WHERE always
@@ -92,17 +75,24 @@ const conditions = new WeightedCache<string, Predicate>(200_000);
  * @throws DatabaseError `BadRequest` when the text is no condition.
  */
 export function matchesCondition(text: string, item: JsonObject, environment: QueryEnvironment): boolean {
-  let predicate = conditions.get(text);
-  if (predicate === undefined) {
-    predicate = compileCondition(text);
-    conditions.set(text, predicate, text.length + 200);
+  let condition = conditions.get(text);
+  if (condition === undefined) {
+    condition = compileCondition(text);
+    conditions.set(text, condition, text.length + 200);
   }
-  return predicate({ slots: [item], parameters: [], aggregates: [], environment });
+  const slots = new Array<Value>(condition.slotCount).fill(undefined);
+  slots[ITEM_SLOT] = item;
+  return condition.holds({ slots, parameters: [], environment, steps: 0 });
 }
 
-function compileCondition(text: string): Predicate {
+function compileCondition(text: string): ItemCondition {
   const { from, where } = parseCondition(text);
-  refuseUnsupportedFrom({ from });
-  const binder = new Binder(new Map([...itemAliases({ from })].map((name) => [name, 0])));
-  return where === undefined ? () => true : compilePredicate(where, binder);
+  const binder = new Binder(compileSubquery);
+  const [source, joined] = from;
+  const isItem =
+    source?.collection.kind === 'path' && source.collection.path.length === 0 && !source.iterates;
+  if (!isItem || joined !== undefined) throw unsupported('FROM with anything but the item');
+  for (const name of itemAliases({ from })) binder.declare(name, ITEM_SLOT, { start: 0, end: 0 });
+  const holds = where === undefined ? () => true : compilePredicate(where, binder);
+  return { holds, slotCount: binder.slotCount };
 }

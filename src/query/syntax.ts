@@ -245,3 +245,32 @@ export function partsOf(expression: Expression): readonly Expression[] {
       return unreachable(expression);
   }
 }
+
+/** The expressions that stand directly in a query's clauses; subqueries of FROM are no expressions. */
+export function expressionsOf(query: Query): readonly Expression[] {
+  const { selection, where, groupBy, orderBy } = query;
+  const selected =
+    selection.kind === 'star'
+      ? []
+      : selection.kind === 'value'
+        ? [selection.expression]
+        : selection.items.map((item) => item.expression);
+  const ordered = (orderBy ?? []).map((item) => item.expression);
+  return [...selected, ...(where === undefined ? [] : [where]), ...(groupBy ?? []), ...ordered];
+}
+
+/** Subqueries of FROM, and the expressions of the query's clauses, with the queries inside them. */
+export function forEachNode(query: Query, visit: (node: Expression | Collection) => void): void {
+  for (const { collection } of query.from ?? []) {
+    visit(collection);
+    if (collection.kind === 'subquery') forEachNode(collection.query, visit);
+  }
+  for (const expression of expressionsOf(query)) forEachPart(expression, visit);
+}
+
+/** An expression and all of its parts, with the queries inside them. */
+export function forEachPart(expression: Expression, visit: (node: Expression | Collection) => void): void {
+  visit(expression);
+  if (expression.kind === 'subquery') forEachNode(expression.query, visit);
+  for (const part of partsOf(expression)) forEachPart(part, visit);
+}

@@ -1,8 +1,8 @@
 import type { QueryMetrics, QueryRequest } from '../../engine/index.ts';
-import { planForClient } from '../../query/index.ts';
+import { parseFeatures, planForClient } from '../../query/index.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { querySpecOf } from './query-request.ts';
-import { containerPath, feedScope, isSet, type Mutable } from './request-headers.ts';
+import { containerPath, feedScope, headerOf, isSet, type Mutable } from './request-headers.ts';
 import { commonHeaders, feedResponse } from './response.ts';
 
 /** Plans are free. */
@@ -12,7 +12,12 @@ const PLAN_CHARGE = 0;
 export function handleQueryPlan(exchange: Exchange): Answer {
   const { request, route, service } = exchange;
   const container = service.engine.resources.containerOf(containerPath(route));
-  const plan = planForClient(querySpecOf(request), container.definition.partitionKey);
+  const features = headerOf(request, 'x-ms-cosmos-supported-query-features');
+  const plan = planForClient(
+    querySpecOf(request),
+    container.definition.partitionKey,
+    features === undefined ? undefined : parseFeatures(features),
+  );
   return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
 }
 

@@ -1,0 +1,321 @@
+/**
+ * Queries whose rows exist only when all items were read: aggregates, GROUP BY, and queries over rows that
+ * group or are DISTINCT. Every page reads all items again and gives the groups that come after the last one
+ * given; what is kept meanwhile is bounded.
+ */
+import type { Access } from './access.ts';
+import { ITEM_SLOT } from './binder.ts';
+import type { Block } from './block.ts';
+import {
+  type CandidateScope,
+  type Candidates,
+  chooseCandidates,
+  gatherCandidates,
+  listed,
+} from './candidates.ts';
+import type { PartialItem } from './continuation.ts';
+import type { Execution, QueryPage } from './execution.ts';
+import { DistinctRows, type Group, Groups } from './grouping.ts';
+import { valueText } from './projection.ts';
+import { ENTRY_BYTES } from './query-memory.ts';
+import { countStep, RowCursor } from './row-levels.ts';
+import type { ItemNumber } from './source.ts';
+
+/** Numbers or postings counted at once. */
+const COUNT_CHUNK = 4_096;
+/** Counting may gather far more than reading would: nothing is loaded, and a number takes eight bytes. */
+const COUNT_GATHER_MAX = 1_000_000;
+/** Rows that are made between two pauses. */
+const ROWS_PER_PAUSE = 1_000;
+/** Steps between two pauses while an item's rows are gone through. */
+const STEPS_PER_PAUSE = 5_000;
+
+/** A row of the outermost query, waiting to be given. */
+interface GatheredRow {
+  /** Number of the item that it first came of; 0 where it came of no single item. */
+  readonly origin: ItemNumber;
+  readonly group?: Group;
+  readonly text?: string;
+}
+
+/** One query of a chain in which each reads the rows of the one before: takes rows, passes rows on. */
+class Collector {
+  readonly #execution: Execution;
+  readonly #block: Block;
+  readonly #next: { readonly collector: Collector; readonly slot: number } | undefined;
+  readonly #groups: Groups | undefined;
+  readonly #distinct: DistinctRows | undefined;
+  readonly #cursor: RowCursor;
+  /** Rows of the outermost query, unless it groups. */
+  readonly #texts: GatheredRow[] = [];
+
+  constructor(execution: Execution, block: Block, next?: { collector: Collector; slot: number }) {
+    this.#execution = execution;
+    this.#block = block;
+    this.#next = next;
+    this.#groups = block.grouping && new Groups(block.grouping, execution.memory);
+    // Groups of the outermost query are compared when they are given.
+    const isHere = block.isDistinct && (next !== undefined || block.grouping === undefined);
+    this.#distinct = isHere ? new DistinctRows(execution.memory) : undefined;
+    this.#cursor = new RowCursor(block.levels);
+  }
+
+  get groups(): Groups | undefined {
+    return this.#groups;
+  }
+
+  /** Takes the row that the frame holds, its condition and sources not yet looked at. */
+  take(): void {
+    const { frame } = this.#execution;
+    if (this.#block.predicate !== undefined && !this.#block.predicate(frame)) return;
+    this.#cursor.begin(frame);
+    while (this.#cursor.next(frame, Number.POSITIVE_INFINITY) === 'row') {
+      countStep(frame);
+      this.add(0);
+    }
+  }
+
+  /** Takes the row that the frame holds. */
+  add(origin: ItemNumber): void {
+    if (this.#groups !== undefined) this.#groups.add(this.#execution.frame, origin);
+    else this.#pass();
+  }
+
+  #pass(): void {
+    const { frame, memory } = this.#execution;
+    const row = this.#block.projection.value(frame);
+    if (row === undefined || this.#distinct?.add(row) === false) return;
+    if (this.#next === undefined) {
+      const text = valueText(row) ?? '';
+      memory.take(ENTRY_BYTES + 2 * text.length);
+      this.#texts.push({ origin: 0, text });
+      return;
+    }
+    frame.slots[this.#next.slot] = row;
+    frame.steps = 0;
+    this.#next.collector.take();
+  }
+
+  /** All rows were added: passes on those that were not yet. */
+  async finish(): Promise<void> {
+    if (this.#next === undefined) return;
+    const { frame } = this.#execution;
+    let rows = 0;
+    for (const group of this.#groups?.all() ?? []) {
+      this.#groups?.show(group, frame);
+      this.#pass();
+      if (++rows % ROWS_PER_PAUSE === 0) await this.#execution.pause();
+    }
+    await this.#next.collector.finish();
+  }
+
+  /** Rows of the outermost query, in order. */
+  *rows(): Iterable<GatheredRow> {
+    for (const group of this.#groups?.all() ?? []) yield { origin: group.origin, group };
+    yield* this.#texts;
+  }
+}
+
+/** Collectors from the query that reads items to the outermost. */
+function chainOf(execution: Execution): { first: Collector; last: Collector } {
+  const build = (block: Block, next?: { collector: Collector; slot: number }): Collector => {
+    const collector = new Collector(execution, block, next);
+    last ??= collector;
+    return block.inner === undefined
+      ? collector
+      : build(block.inner.block, { collector, slot: block.inner.slot });
+  };
+  let last: Collector | undefined;
+  const first = build(execution.compiled.block);
+  return { first, last: last ?? first };
+}
+
+/** A page of the rows that all items together make. `isOneRow` when nothing is read: a query without FROM. */
+export async function executeGathering(
+  execution: Execution,
+  access: Access | undefined,
+  start: { readonly after: ItemNumber },
+): Promise<QueryPage> {
+  const { first, last } = chainOf(execution);
+  if (access === undefined) await new ItemRows(execution, first).addAll(0);
+  else if (!(await countFromIndexes(execution, access, first))) await readAll(execution, access, first);
+  await first.finish();
+  return giveRows(execution, last, start);
+}
+
+async function readAll(execution: Execution, access: Access, first: Collector): Promise<void> {
+  const { source, epkRange, meter } = execution;
+  const candidates = await chooseCandidates({ source, access, epkRange, after: -1, meter });
+  const rows = new ItemRows(execution, first);
+  try {
+    for (;;) {
+      const want = execution.nextChunk(false);
+      const numbers = await candidates.numbers.next(want);
+      await addChunk(execution, candidates, numbers, rows);
+      if (numbers.length < want) return;
+    }
+  } finally {
+    await candidates.numbers.close();
+  }
+}
+
+async function addChunk(
+  execution: Execution,
+  candidates: Candidates,
+  numbers: readonly ItemNumber[],
+  rows: ItemRows,
+): Promise<void> {
+  const { isExact, isConfined } = candidates;
+  const items = await execution.load(numbers);
+  let kept = 0;
+  for (const item of items) {
+    if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
+    kept++;
+    if (!rows.begin(item.number)) await rows.goOn();
+  }
+  execution.hits += kept;
+  candidates.observe?.(items.length, kept);
+}
+
+/** Hands the rows of one item after the other to the first collector. */
+class ItemRows {
+  readonly #execution: Execution;
+  readonly #first: Collector;
+  readonly #cursor: RowCursor | undefined;
+  #number: ItemNumber = 0;
+  #sincePause = 0;
+
+  constructor(execution: Execution, first: Collector) {
+    const { levels } = execution.compiled.reader;
+    this.#execution = execution;
+    this.#first = first;
+    this.#cursor = levels.length > 0 ? new RowCursor(levels) : undefined;
+  }
+
+  /** Adds the rows of the item in the frame; false when it takes long: then `goOn`. */
+  begin(number: ItemNumber): boolean {
+    if (this.#cursor === undefined) {
+      this.#first.add(number);
+      return true;
+    }
+    this.#number = number;
+    this.#cursor.begin(this.#execution.frame);
+    return this.#step(this.#cursor);
+  }
+
+  async goOn(): Promise<void> {
+    do {
+      await this.#execution.pause();
+      this.#sincePause = 0;
+    } while (this.#cursor !== undefined && !this.#step(this.#cursor));
+  }
+
+  async addAll(number: ItemNumber): Promise<void> {
+    if (!this.begin(number)) await this.goOn();
+  }
+
+  #step(cursor: RowCursor): boolean {
+    const { frame } = this.#execution;
+    while (this.#sincePause < ROWS_PER_PAUSE) {
+      const found = cursor.next(frame, STEPS_PER_PAUSE);
+      if (found === 'end') return true;
+      if (found === 'busy') return false;
+      frame.steps = 0;
+      this.#first.add(this.#number);
+      this.#sincePause++;
+    }
+    return false;
+  }
+}
+
+/**
+ * Gives the rows that come after the page before. A group belongs to the item that it first came of, so
+ * groups that appear or vanish meanwhile do not move the others.
+ */
+async function giveRows(
+  execution: Execution,
+  last: Collector,
+  start: { readonly after: ItemNumber },
+): Promise<QueryPage> {
+  const { compiled, frame, page, resumeIn } = execution;
+  const { grouping, isDistinct, projection } = compiled.block;
+  const distinct = isDistinct && grouping !== undefined ? new DistinctRows(execution.memory) : undefined;
+  const position = { after: start.after };
+  let partial: PartialItem = { number: -1, rows: 0 };
+  let made = 0;
+  for (const { origin, group, text: ready } of last.rows()) {
+    if (origin !== partial.number) {
+      if (partial.number > position.after) position.after = partial.number;
+      partial = { number: origin, rows: 0 };
+    }
+    const isSeen = origin <= start.after || (resumeIn?.number === origin && partial.rows < resumeIn.rows);
+    if (group !== undefined) last.groups?.show(group, frame);
+    const value = distinct && projection.value(frame);
+    const isNew = distinct === undefined || (value !== undefined && distinct.add(value));
+    if (!isSeen && isNew) {
+      if (page.isClosed) break;
+      const text = ready ?? projection.project(frame, undefined);
+      if (text !== undefined && !page.offer(text)) break;
+    }
+    partial = { number: origin, rows: partial.rows + 1 };
+    if (++made % ROWS_PER_PAUSE === 0) await execution.pause();
+  }
+  // All rows that became one are no page that could go on.
+  if (grouping?.keys.length === 0 || !page.isFull) return execution.finish(undefined);
+  return execution.finish(execution.continuationAt(position, partial));
+}
+
+/** Counts without reading items, when rows are all that is counted and indexes know them. */
+async function countFromIndexes(execution: Execution, access: Access, first: Collector): Promise<boolean> {
+  const { compiled, source, epkRange, meter } = execution;
+  const { inner, grouping, levels } = compiled.block;
+  if (inner !== undefined || levels.length > 0 || grouping === undefined || grouping.keys.length > 0)
+    return false;
+  if (!access.isExact || !grouping.aggregates.every((call) => call.countsRows)) return false;
+  const count = await countExactly(execution, { source, access, epkRange, after: -1, meter });
+  if (count === undefined) return false;
+  for (const { accumulators } of first.groups?.all() ?? []) {
+    for (const accumulator of accumulators) accumulator.addRows?.(count);
+  }
+  execution.frame.slots[ITEM_SLOT] = undefined;
+  return true;
+}
+
+/** How many items an exact access finds; undefined when that cannot be told without loading items. */
+async function countExactly(execution: Execution, scope: CandidateScope): Promise<number | undefined> {
+  const { access, epkRange, source, meter } = scope;
+  if (access.kind === 'scan' && epkRange === undefined && (access.isPoint || !access.isBelowArray)) {
+    const { pathId, range } = access;
+    const cursor = source.scanIndex({ pathId, range });
+    return countAll(execution, {
+      next: async (count) => {
+        const postings = await cursor.next(count);
+        meter.postings += postings.length;
+        return postings;
+      },
+      close: () => cursor.close(),
+    });
+  }
+  if (access.kind === 'everything' || access.kind === 'nothing') {
+    return countAll(execution, (await chooseCandidates(scope)).numbers);
+  }
+  const gathered = await gatherCandidates({ ...scope, postingsPerLoad: COUNT_GATHER_MAX }, COUNT_GATHER_MAX);
+  if (gathered === undefined || !gathered.isExact || !gathered.isConfined) return undefined;
+  return countAll(execution, listed(gathered).numbers);
+}
+
+async function countAll(
+  execution: Execution,
+  cursor: { next(count: number): Promise<unknown[]>; close(): Promise<void> },
+): Promise<number> {
+  try {
+    for (let count = 0; ; ) {
+      const chunk = await cursor.next(COUNT_CHUNK);
+      count += chunk.length;
+      if (chunk.length < COUNT_CHUNK) return count;
+      await execution.worked(chunk.length);
+    }
+  } finally {
+    await cursor.close();
+  }
+}

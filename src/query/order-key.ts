@@ -1,0 +1,67 @@
+import { compareBytes } from '../base/index.ts';
+import { encodeIndexValue } from '../index/index.ts';
+import type { Evaluator } from './binder.ts';
+import type { DocumentPath } from './document-path.ts';
+import type { Location } from './syntax-error.ts';
+import { compareForOrder, type Value } from './values.ts';
+
+/** One term of ORDER BY. */
+export interface OrderKey {
+  readonly evaluate: Evaluator;
+  /** Undefined for anything but a property of the item. */
+  readonly path: DocumentPath | undefined;
+  readonly isDescending: boolean;
+  readonly location: Location;
+}
+
+/** Negative when `a` stands before `b`; zero for equal ones, which the terms do not tell apart. */
+export function compareKeys(a: readonly Value[], b: readonly Value[], order: readonly OrderKey[]): number {
+  for (let i = 0; i < order.length; i++) {
+    const difference = compareForOrder(a[i], b[i]);
+    if (difference !== 0) return order[i]?.isDescending === true ? -difference : difference;
+  }
+  return 0;
+}
+
+/** Bytes that all keys of a row may have together in a continuation. */
+const KEYS_BYTES_MAX = 600;
+const CUT = 0xff;
+
+/** What a continuation remembers of a row's keys: encoded values, each cut to its share where it is long. */
+export type KeyPlaces = readonly Buffer[];
+
+export function placesOf(keys: readonly Value[]): KeyPlaces {
+  const share = Math.min(0xff, Math.floor(KEYS_BYTES_MAX / keys.length));
+  return keys.map((key) => {
+    const encoded = encodeIndexValue(key);
+    if (encoded.length <= share) return encoded;
+    const cut = Buffer.from(encoded.subarray(0, share));
+    cut[share - 1] = CUT;
+    return cut;
+  });
+}
+
+export function packPlaces(places: KeyPlaces): Buffer {
+  return Buffer.concat(places.flatMap((place) => [Buffer.of(place.length), place]));
+}
+
+/** Undefined when that is not what `packPlaces` made of so many keys. */
+export function unpackPlaces(packed: Buffer, count: number): KeyPlaces | undefined {
+  const places: Buffer[] = [];
+  let at = 0;
+  while (at < packed.length) {
+    const length = packed[at] ?? 0;
+    places.push(packed.subarray(at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  return at === packed.length && places.length === count ? places : undefined;
+}
+
+/** As `compareKeys`, as far as places tell. */
+export function comparePlaces(a: KeyPlaces, b: KeyPlaces, order: readonly OrderKey[]): number {
+  for (let i = 0; i < order.length; i++) {
+    const difference = compareBytes(a[i] as Buffer, b[i] as Buffer);
+    if (difference !== 0) return order[i]?.isDescending === true ? -difference : difference;
+  }
+  return 0;
+}

@@ -1,0 +1,168 @@
+/**
+ * ORDER BY over several properties, sorted in memory: each pass reads all items that can be rows and keeps
+ * the first ones behind the place where the page before ended, so memory is bounded whatever matches.
+ */
+import type { Access } from './access.ts';
+import { chooseCandidates } from './candidates.ts';
+import type { Continuation } from './continuation.ts';
+import type { Execution, QueryPage } from './execution.ts';
+import {
+  compareKeys,
+  comparePlaces,
+  type KeyPlaces,
+  packPlaces,
+  placesOf,
+  unpackPlaces,
+} from './order-key.ts';
+import type { ItemNumber, SourceItem } from './source.ts';
+import type { Value } from './values.ts';
+
+interface SortedItem {
+  readonly number: ItemNumber;
+  readonly keys: readonly Value[];
+  /** Unless too many texts are kept already. */
+  readonly item: SourceItem | undefined;
+}
+
+/** Where an item stands in the order. */
+interface Place {
+  readonly number: ItemNumber;
+  readonly places: KeyPlaces;
+  /** The keys themselves; undefined when the item is gone or was changed. */
+  readonly keys: readonly Value[] | undefined;
+}
+
+/** Items kept in a pass, at least and at most. */
+const KEPT_MIN = 1_024;
+const KEPT_MAX = 20_000;
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A page in the order of all terms; ties by number, falling when any term is descending. */
+export async function executeSorted(
+  execution: Execution,
+  access: Access,
+  start: Continuation,
+): Promise<QueryPage> {
+  const { page, isDistinct } = execution;
+  let last = await placeOf(execution, start);
+  // What earlier pages gave must be known again before anything else is new.
+  const replayTo = isDistinct ? last : undefined;
+  if (isDistinct) last = undefined;
+  const keptMax = isDistinct ? KEPT_MAX : Math.max(KEPT_MIN, Math.min(KEPT_MAX, page.missing));
+  for (;;) {
+    const sorted = await readPass(execution, access, last, keptMax);
+    const consumed = await offerAll(execution, sorted, replayTo);
+    const end = sorted[consumed - 1];
+    if (end !== undefined) last = { number: end.number, keys: end.keys, places: placesOf(end.keys) };
+    if (page.isClosed || consumed < sorted.length) break;
+    if (sorted.length < keptMax) break;
+  }
+  if (!page.isFull) return execution.finish(undefined);
+  const { number: after, places } = last ?? { number: -1, places: undefined };
+  const order = places === undefined ? {} : { order: { value: packPlaces(places), rank: 0 } };
+  return execution.finish(execution.continuationAt({ after, ...order }));
+}
+
+/** Where the page before ended. */
+async function placeOf(execution: Execution, { after, order }: Continuation): Promise<Place | undefined> {
+  const { compiled, frame } = execution;
+  const places = order && unpackPlaces(order.value, compiled.order.length);
+  if (places === undefined) return undefined;
+  const [item] = await execution.load([after]);
+  // A place cuts long strings: only the item itself tells which of those with one place came before.
+  const known = { isExact: true, isConfined: true, isParsed: true };
+  if (item === undefined || !execution.admit(item, known)) return { number: after, places, keys: undefined };
+  const keys = compiled.order.map((key) => key.evaluate(frame));
+  const isSame = comparePlaces(placesOf(keys), places, compiled.order) === 0;
+  return { number: after, places, keys: isSame ? keys : undefined };
+}
+
+/** The first items behind `last`, in order. */
+async function readPass(
+  execution: Execution,
+  access: Access,
+  last: Place | undefined,
+  keptMax: number,
+): Promise<SortedItem[]> {
+  const { source, epkRange, meter, compiled, frame } = execution;
+  const { order } = compiled;
+  const candidates = await chooseCandidates({ source, access, epkRange, after: -1, meter });
+  const compare = comparator(execution);
+  const kept: SortedItem[] = [];
+  let bytes = 0;
+  // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
+  const shrink = () => {
+    kept.sort(compare);
+    kept.length = Math.min(kept.length, keptMax);
+    bytes = kept.reduce((sum, { item }) => sum + (item?.text.length ?? 0), 0);
+  };
+  try {
+    for (;;) {
+      const want = execution.nextChunk(false);
+      const numbers = await candidates.numbers.next(want);
+      let hits = 0;
+      for (const item of await execution.load(numbers)) {
+        const { isExact, isConfined } = candidates;
+        if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
+        hits++;
+        const keys = order.map((key) => key.evaluate(frame));
+        const { number } = item;
+        if (last !== undefined && isConsumed(execution, { number, keys }, last)) continue;
+        bytes += item.text.length;
+        kept.push({ number, keys, item: bytes <= KEPT_BYTES_MAX ? item : undefined });
+        if (kept.length >= 2 * keptMax) shrink();
+      }
+      candidates.observe?.(numbers.length, hits);
+      if (numbers.length < want) break;
+    }
+  } finally {
+    await candidates.numbers.close();
+  }
+  shrink();
+  return kept;
+}
+
+function comparator({ compiled: { order } }: Execution) {
+  const sign = order.some((key) => key.isDescending) ? -1 : 1;
+  return (a: Omit<SortedItem, 'item'>, b: Omit<SortedItem, 'item'>) =>
+    compareKeys(a.keys, b.keys, order) || sign * (a.number - b.number);
+}
+
+/**
+ * Whether an item stands at the place or before it. When the item of the place is gone, and long strings
+ * leave it open who came first, rows may come twice rather than not at all.
+ */
+function isConsumed(execution: Execution, item: Omit<SortedItem, 'item'>, last: Place): boolean {
+  const compare = comparator(execution);
+  if (last.keys !== undefined) return compare(item, { number: last.number, keys: last.keys }) <= 0;
+  const { order } = execution.compiled;
+  const difference = comparePlaces(placesOf(item.keys), last.places, order);
+  if (difference !== 0) return difference < 0;
+  const isWhole = item.keys.every((key) => typeof key !== 'string' || key.length < WHOLE_LENGTH_MAX);
+  const sign = order.some((key) => key.isDescending) ? -1 : 1;
+  return isWhole && sign * (item.number - last.number) <= 0;
+}
+
+/** Strings up to this length are never cut, however many keys there are and however they are encoded. */
+const WHOLE_LENGTH_MAX = 16;
+
+/** Returns how many were consumed. */
+async function offerAll(
+  execution: Execution,
+  sorted: readonly SortedItem[],
+  replayTo: Place | undefined,
+): Promise<number> {
+  const known = { isExact: true, isConfined: true };
+  for (let i = 0; i < sorted.length; i++) {
+    const { number, keys, item } = sorted[i] as SortedItem;
+    if (execution.page.isClosed) return i;
+    execution.isReplaying = replayTo !== undefined && isConsumed(execution, { number, keys }, replayTo);
+    let outcome = execution.offer(item ?? (await execution.load([number]))[0], known);
+    while (outcome === 'busy') {
+      await execution.pause();
+      outcome = execution.goOn();
+    }
+    if (outcome === 'refused') return i;
+  }
+  return sorted.length;
+}
