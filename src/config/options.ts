@@ -39,6 +39,20 @@ export const OPTIONS = {
     default: false,
     help: 'Permit --staleness below the published minimum, for tests.',
   },
+  operationTimeout: {
+    type: 'integer',
+    placeholder: 'MS',
+    default: 5_000,
+    min: 100,
+    max: 600_000,
+    help: 'Upper bound of every operation on items; what takes longer is answered with a time-out (408).',
+  },
+  topology: {
+    type: 'text',
+    placeholder: 'auto|mesh|star[:HUB]|chain|tree',
+    default: 'auto',
+    help: 'Which regions replicate with which directly; what is relayed takes longer and crosses fewer links.',
+  },
   port: {
     type: 'integer',
     placeholder: 'N',

@@ -20,6 +20,8 @@ describe('what is given', () => {
       consistency: 'Session',
       staleness: { operations: 100_000, seconds: 300 },
       unsafeBounds: false,
+      operationTimeoutMs: 5_000,
+      topology: { kind: 'auto' },
       port: 8081,
       host: '127.0.0.1',
       data: './.orrery',
@@ -114,6 +116,9 @@ describe('what is refused', () => {
     [['--staleness', '100000,299'], /at least 300 seconds/],
     [['--staleness', '0,1', '--unsafe-bounds'], /at least 1 operations/],
     [['--staleness', '9999999999,300'], /at most 2147483647 operations/],
+    [['--topology', 'ring'], /--topology must be auto, mesh, star/],
+    [['--topology', 'mesh:West US'], /--topology must be/],
+    [['--topology', 'star:Nowhere'], /hub of a star must be one of the regions, not 'Nowhere'/],
     [['--consistency', 'Strong'], /Strong needs --write single/],
   ])('%j', (argv, message) => {
     expect(problems(argv).join('\n')).toMatch(message);

@@ -1,4 +1,10 @@
-import { type ConsistencyLevel, REGION_NAMES, STALENESS_MAX, STALENESS_MIN } from '../account/index.ts';
+import {
+  type ConsistencyLevel,
+  REGION_NAMES,
+  STALENESS_MAX,
+  STALENESS_MIN,
+  type Topology,
+} from '../account/index.ts';
 import { type Environment, type Reading, readFlags } from './flags.ts';
 import { OPTIONS } from './options.ts';
 
@@ -10,6 +16,10 @@ export interface StartOptions {
   readonly consistency: ConsistencyLevel;
   readonly staleness: { readonly operations: number; readonly seconds: number };
   readonly unsafeBounds: boolean;
+  /** Upper bound of every operation on items, in milliseconds. */
+  readonly operationTimeoutMs: number;
+  /** Which regions replicate with which directly, for an account that is made anew. */
+  readonly topology: Topology;
   /** 0: every listener takes a free port. */
   readonly port: number;
   readonly host: string;
@@ -54,6 +64,7 @@ export function readOptions(argv: readonly string[], env: Environment): StartOpt
   const staleness = readStaleness(values.staleness, regions.length, values.unsafeBounds, problems);
   const data = readData(reading, problems);
   const latency = readLatency(values.latency, regions, problems);
+  const topology = readTopology(values.topology, regions, problems);
   checkConsistency(reading, problems);
   checkPorts(values.port, regions.length, problems);
   checkEngines(values.log, values.directory, problems);
@@ -66,6 +77,8 @@ export function readOptions(argv: readonly string[], env: Environment): StartOpt
     consistency: values.consistency,
     staleness: Object.freeze(staleness),
     unsafeBounds: values.unsafeBounds,
+    operationTimeoutMs: values.operationTimeout,
+    topology: Object.freeze(topology),
     port: values.port,
     host: values.host,
     data,
@@ -155,6 +168,27 @@ function readLatency(text: string, regions: readonly string[], problems: string[
     return { kind: 'none' };
   }
   return { kind: 'fixed', ms };
+}
+
+function readTopology(text: string, regions: readonly string[], problems: string[]): Topology {
+  const [kind, hub] = text.includes(':')
+    ? [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 1)]
+    : [text];
+  switch (kind) {
+    case 'auto':
+    case 'mesh':
+    case 'chain':
+    case 'tree':
+      if (hub === undefined) return { kind };
+      break;
+    case 'star':
+      if (hub === undefined) return { kind };
+      if (regions.includes(hub)) return { kind, hub };
+      problems.push(`--topology: the hub of a star must be one of the regions, not '${hub}'`);
+      return { kind };
+  }
+  problems.push(`--topology must be auto, mesh, star, star:REGION, chain or tree, not '${text}'`);
+  return { kind: 'auto' };
 }
 
 function checkConsistency({ values }: Reading<typeof OPTIONS>, problems: string[]): void {

@@ -3,6 +3,7 @@ import type { Origin } from '../causality/index.ts';
 import type { PartitionHost } from '../partition/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { Containers } from './containers.ts';
+import { Deadlines } from './deadlines.ts';
 import type { Engine, Items } from './engine.ts';
 import { Feeds } from './feeds.ts';
 import type { Forwarder } from './forwarding.ts';
@@ -10,9 +11,11 @@ import { runBatch } from './item-batch.ts';
 import { ItemOperations } from './item-operations.ts';
 import type { LevelGate } from './level-gate.ts';
 import { LevelItems } from './level-items.ts';
+import { Meter } from './meter.ts';
 import { deletePartitionKey } from './partition-key-deletion.ts';
 import { RegionPartitions } from './region-partitions.ts';
 import { createResources } from './resources.ts';
+import { TimedItems } from './timed-items.ts';
 
 export interface EngineOptions {
   readonly runtime: Runtime;
@@ -27,14 +30,18 @@ export interface EngineOptions {
   readonly sessionPatienceMs: number;
   /** How long a write waits while the store lags too far behind, in milliseconds. */
   readonly roomPatienceMs: number;
-  /** How long a Strong answer waits for other regions, in milliseconds. */
-  readonly commitPatienceMs: number;
+  /** Upper bound of every operation on items, in milliseconds. */
+  readonly operationTimeoutMs: number;
 }
 
 export interface EngineParts {
   readonly engine: Engine;
   /** The same items for requests that other regions forwarded: these are never forwarded again. */
   readonly localItems: Items;
+  /** What operations of clients came to; those that other regions forwarded are counted there. */
+  readonly meter: Meter;
+  /** Operations under way are answered no more. */
+  stop(): void;
   /** Opens the partitions of a container, unless the account has it no more. */
   open(record: ContainerRecord): Promise<void>;
   /** Forgets a container that the account has no more, with all its items. */
@@ -46,17 +53,25 @@ export function createEngine(options: EngineOptions): EngineParts {
   const isWanted = (record: ContainerRecord) => Object.hasOwn(directory.state.containers, record.rid);
   const partitions = new RegionPartitions(host, options.origin, isWanted);
   const containers = new Containers(directory, partitions);
+  const meter = new Meter();
+  const deadlines = new Deadlines(options.runtime, options.operationTimeoutMs);
   const engine: Engine = {
     get account() {
       return directory.state;
     },
     region,
-    items: createItems(options, containers, options.forwarder),
+    items: new TimedItems(createItems(options, containers, options.forwarder), {
+      ...options,
+      deadlines,
+      meter,
+    }),
     resources: createResources({ runtime: options.runtime, region, directory, containers, partitions }),
   };
   return {
     engine,
     localItems: createItems(options, containers, undefined),
+    meter,
+    stop: () => deadlines.stop(),
     open: async (record) => {
       if (isWanted(record)) await partitions.openAll(record, containers.handle(record).indexer);
     },
@@ -92,5 +107,5 @@ function createItems(
     batch: (request) => runBatch({ ...options, containers, items }, request),
     deletePartitionKey: (scope) => deletePartitionKey({ ...options, containers, items }, scope),
   };
-  return new LevelItems(inner, { ...options, forwarder });
+  return new LevelItems(inner, { ...options, forwarder, commitPatienceMs: options.operationTimeoutMs });
 }

@@ -23,3 +23,4 @@ export type {
 } from './engine.ts';
 export { createForwarder, type Forwarder, type ForwarderOptions, serveForwarding } from './forwarding.ts';
 export type { CommitWait, LevelGate } from './level-gate.ts';
+export type { OperationCounts } from './meter.ts';

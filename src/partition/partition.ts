@@ -163,14 +163,10 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    * When `decide` throws, the error reaches the caller only after the state that it was based on is durable.
    */
   write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const { admitWrite, origin } = this.#options;
-    if (admitWrite !== undefined) {
-      try {
-        admitWrite(this.number, this.#applied.vector.get(origin));
-      } catch (error) {
-        return Promise.reject(error);
-      }
+    try {
+      this.#admit();
+    } catch (error) {
+      return Promise.reject(error);
     }
     const before = this.lookup(key);
     let intent: Intent;
@@ -204,7 +200,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   }
 
   commitDrafts(drafts: readonly ItemDraft[], { stamp }: Standpoint): Promise<Lsn> {
-    this.#demandOpen();
+    this.#admit();
     const { origin, n, time } = stamp;
     const head = { dot: { origin, n }, context: this.#applied.vector.clone(), time };
     const expectedTail = this.#applied.lsn;
@@ -304,6 +300,12 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   get isEnded(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** Another write of this region may be decided now. */
+  #admit(): void {
+    this.#demandOpen();
+    this.#options.admitWrite?.(this.number, this.#applied.vector.get(this.#options.origin));
   }
 
   #demandOpen(): void {

@@ -51,6 +51,8 @@ export interface Question {
   readonly wallMs: number;
   /** Of the last question and its answer; -1 before the first. */
   readonly roundTripMs: number;
+  /** Some neighbour is out of this region's reach. */
+  readonly isCutOff: boolean;
 }
 
 /**

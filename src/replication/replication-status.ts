@@ -1,5 +1,7 @@
 import type { Origin } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
+import type { Feed } from './feed.ts';
+import type { PullLink } from './pull-link.ts';
 import type { Lag } from './reports.ts';
 
 export interface PeerStatus {
@@ -35,4 +37,30 @@ export interface ReplicationStatus {
   readonly waitingBytes: number;
   /** Bytes being made durable. */
   readonly receivingBytes: number;
+}
+
+export function peerStatus(of: {
+  readonly region: string;
+  readonly origin: Origin;
+  readonly link: PullLink | undefined;
+  readonly feeds: readonly Feed[];
+  readonly lag: Lag;
+  readonly nowMs: number;
+}): PeerStatus {
+  const { region, origin, link, feeds, lag, nowMs } = of;
+  const heardAtMs = Math.max(link?.heardAtMs ?? 0, ...feeds.map((feed) => feed.heardAtMs));
+  return {
+    region,
+    origin,
+    isConnected: link?.isLive ?? false,
+    isPulling: feeds.length > 0,
+    lastHeardMs: link?.heardAtMs === undefined && feeds.length === 0 ? undefined : nowMs - heardAtMs,
+    lastError: link?.lastError,
+    wants: link?.wants ?? [],
+    unreleasedBytes: link?.unreleasedBytes ?? 0,
+    unacknowledgedBytes: feeds.reduce((sum, feed) => sum + feed.session.unreleasedBytes, 0),
+    entriesSent: feeds.reduce((sum, feed) => sum + feed.session.entriesSent, 0),
+    unavailable: [...(link?.unavailable ?? [])],
+    lag,
+  };
 }

@@ -25,7 +25,8 @@ import type { Levels } from './levels.ts';
 import { type Answer, type Member, PullLink } from './pull-link.ts';
 import type { Question } from './pull-session.ts';
 import { wantedOrigins } from './relay.ts';
-import type { PeerStatus, ReplicationStatus } from './replication-status.ts';
+import { Repair } from './repair.ts';
+import { type PeerStatus, peerStatus, type ReplicationStatus } from './replication-status.ts';
 import type { Lag, Reports } from './reports.ts';
 import { Visibility } from './visibility.ts';
 import type { PositionRow } from './wire.ts';
@@ -53,6 +54,11 @@ export interface ReplicationOptions {
   readonly listenAddress: string;
   /** All regions of the account, with or without this one. Call `membersChanged` when the answer changes. */
   readonly members: () => readonly Member[];
+  /**
+   * Names of the members to replicate with directly while all is well: all of them unless given. When one of
+   * them cannot be reached, everybody is tried. Call `membersChanged` when the answer changes.
+   */
+  readonly neighbours?: () => ReadonlySet<string>;
   /** Origins whose homes are gone, but whose entries may not be everywhere yet. */
   readonly retired: () => readonly Origin[];
   readonly table: PartitionTable;
@@ -91,6 +97,7 @@ export class Replication {
   /** When a member's session was last live, or the member met. */
   readonly #reachedAtMs = new Map<Origin, number>();
   #members: readonly Member[] = [];
+  readonly #repair = new Repair();
   #epoch: number;
   #listener: NetworkListener | undefined;
   #cancelTick: Cancel | undefined;
@@ -174,6 +181,19 @@ export class Replication {
     this.#enterEpoch(this.#options.epoch());
     this.#members = this.#options.members().filter((member) => member.region !== this.#options.self.region);
     const current = new Map(this.#members.map((member) => [member.region, member]));
+    for (const feed of [...this.#feeds]) {
+      const { peer } = feed.session;
+      if (peer !== undefined && current.get(peer.region)?.origin !== peer.origin) feed.end();
+    }
+    this.#options.levels.retain(new Set(this.#members.map((member) => member.origin)));
+    this.#relink();
+  }
+
+  /** Begins and ends links, so that there is one to every neighbour, or to every member during a repair. */
+  #relink(): void {
+    const neighbours = this.#options.neighbours?.();
+    const wanted = this.#members.filter((member) => this.#repair.isWanted(member, neighbours));
+    const current = new Map(wanted.map((member) => [member.region, member]));
     for (const [region, link] of this.#links) {
       const member = current.get(region);
       if (member?.address === link.member.address && member.origin === link.member.origin) continue;
@@ -181,12 +201,7 @@ export class Replication {
       this.#reachedAtMs.delete(link.member.origin);
       link.close();
     }
-    for (const feed of [...this.#feeds]) {
-      const { peer } = feed.session;
-      if (peer !== undefined && current.get(peer.region)?.origin !== peer.origin) feed.end();
-    }
-    this.#options.levels.retain(new Set(this.#members.map((member) => member.origin)));
-    for (const member of this.#members) if (!this.#links.has(member.region)) this.#link(member);
+    for (const member of wanted) if (!this.#links.has(member.region)) this.#link(member);
     this.#updateWants();
   }
 
@@ -278,10 +293,16 @@ export class Replication {
   #question(source: Origin): Question {
     const { runtime } = this.#options;
     const roundTripMs = this.#visibility.roundTripMs(source) ?? -1;
-    return { askedAtMs: runtime.monotonicMs(), wallMs: runtime.nowMs(), roundTripMs };
+    return {
+      askedAtMs: runtime.monotonicMs(),
+      wallMs: runtime.nowMs(),
+      roundTripMs,
+      isCutOff: this.#repair.isOn,
+    };
   }
 
   #answer(puller: Origin, question: Question): { readonly wallMs: number; readonly leaseMs: number } {
+    if (question.isCutOff && this.#repair.help(puller, this.#nowMs())) this.#relink();
     if (question.roundTripMs >= 0) this.#visibility.measured(puller, question.roundTripMs);
     return { wallMs: this.#options.runtime.nowMs(), leaseMs: this.#options.levels.ask(puller) };
   }
@@ -354,6 +375,8 @@ export class Replication {
       link.tick(isMissing);
     }
     for (const feed of [...this.#feeds]) feed.tick();
+    const neighbours = this.#options.neighbours?.();
+    if (this.#repair.update(nowMs, neighbours, this.#members, this.#reachedAtMs)) this.#relink();
     this.#options.levels.tick();
     this.#updateWants();
   }
@@ -395,24 +418,9 @@ export class Replication {
   }
 
   #peerStatus({ region, origin }: Member): PeerStatus {
-    const link = this.#links.get(region);
     const feeds = [...this.#feeds].filter((feed) => feed.session.peer?.region === region);
-    const heardAtMs = Math.max(link?.heardAtMs ?? 0, ...feeds.map((feed) => feed.heardAtMs));
-    return {
-      region,
-      origin,
-      isConnected: link?.isLive ?? false,
-      isPulling: feeds.length > 0,
-      lastHeardMs:
-        link?.heardAtMs === undefined && feeds.length === 0 ? undefined : this.#nowMs() - heardAtMs,
-      lastError: link?.lastError,
-      wants: link?.wants ?? [],
-      unreleasedBytes: link?.unreleasedBytes ?? 0,
-      unacknowledgedBytes: feeds.reduce((sum, feed) => sum + feed.session.unreleasedBytes, 0),
-      entriesSent: feeds.reduce((sum, feed) => sum + feed.session.entriesSent, 0),
-      unavailable: [...(link?.unavailable ?? [])],
-      lag: this.#totalLag(origin),
-    };
+    const lag = this.#totalLag(origin);
+    return peerStatus({ region, origin, link: this.#links.get(region), feeds, lag, nowMs: this.#nowMs() });
   }
 
   #totalLag(origin: Origin): Lag {

@@ -39,7 +39,7 @@ const MESSAGES: Message[] = [
   { kind: 'want', origins: [] },
   { kind: 'report', releasedBytes: 2 ** 50, rows: [{ partition: 1, vector: new VersionVector() }] },
   { kind: 'rows', rows: [{ partition: 1, origin: 2, vector }] },
-  { kind: 'ask', askedAtMs: 12.5, wallMs: 1.7e12, roundTripMs: -1 },
+  { kind: 'ask', askedAtMs: 12.5, wallMs: 1.7e12, roundTripMs: -1, isCutOff: true },
   { kind: 'answer', askedAtMs: 12.5, wallMs: 1.7e12, leaseMs: 2_000, entryFrames: 300 },
   { kind: 'committed', rows: [{ partition: 3, vector }] },
   { kind: 'unavailable', partition: 9 },

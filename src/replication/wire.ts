@@ -59,12 +59,14 @@ export type Message =
   /**
    * Puller: still here, and may it have a read lease? `askedAtMs` is its own monotonic clock's and comes back
    * as it was; `wallMs` its wall clock (Unix); `roundTripMs` what the last question and answer took, or -1.
+   * `isCutOff`: some neighbour is out of its reach, so others should pull from it too.
    */
   | {
       readonly kind: 'ask';
       readonly askedAtMs: number;
       readonly wallMs: number;
       readonly roundTripMs: number;
+      readonly isCutOff: boolean;
     }
   /**
    * Source: its wall clock, the lease's length, counted from `askedAtMs` (0 for none), and how many frames of
@@ -167,6 +169,7 @@ function writeFields(writer: ByteWriter, message: Message): void {
       return;
     case 'ask':
       writer.f64(message.askedAtMs).f64(message.wallMs).f64(message.roundTripMs);
+      writer.u8(message.isCutOff ? 1 : 0);
       return;
     case 'answer':
       writer.f64(message.askedAtMs).f64(message.wallMs).f64(message.leaseMs).uint(message.entryFrames);
@@ -227,7 +230,13 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
     case 'rows':
       return { kind, rows: readRelayedRows(reader) };
     case 'ask':
-      return { kind, askedAtMs: reader.f64(), wallMs: reader.f64(), roundTripMs: reader.f64() };
+      return {
+        kind,
+        askedAtMs: reader.f64(),
+        wallMs: reader.f64(),
+        roundTripMs: reader.f64(),
+        isCutOff: reader.u8() === 1,
+      };
     case 'answer':
       return {
         kind,

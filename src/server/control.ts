@@ -16,6 +16,7 @@ export interface RegionBirth {
   readonly port: number;
   readonly tls: { readonly key: string; readonly cert: string };
   readonly keys: LocalRegionOptions['keys'];
+  readonly operationTimeoutMs: number;
   /** One-way milliseconds, by sender and receiver. */
   readonly latencies: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }

@@ -40,6 +40,7 @@ beforeEach(async () => {
     },
     latencyMs: () => 0,
     keys: { primary: KEY },
+    operationTimeoutMs: 5_000,
     endpoints: () => [],
     log: () => undefined,
     onFatal: (reason) => fatal.push(reason),

@@ -25,6 +25,8 @@ export interface LocalRegionOptions {
   readonly addressesOf: (region: string) => RegionAddresses | undefined;
   readonly keys: AccountKeys;
   readonly endpoints: (origin: ClientOrigin) => readonly RegionEndpoint[];
+  /** Upper bound of every operation on items, in milliseconds. */
+  readonly operationTimeoutMs: number;
   /** How many regions share this process, and so its memory. */
   readonly regionsInProcess: number;
   readonly log: (line: string) => void;

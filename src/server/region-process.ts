@@ -94,7 +94,7 @@ class RegionProcess {
   }
 
   async #open(): Promise<RegionPlace> {
-    const { region, paths, directoryAddress, host, port, tls, keys } = this.#birth;
+    const { region, paths, directoryAddress, host, port, tls, keys, operationTimeoutMs } = this.#birth;
     const directory = await connectDirectory({
       runtime: this.#runtime,
       channel: await this.#tcp.connect(directoryAddress),
@@ -117,6 +117,7 @@ class RegionProcess {
           origin,
           host,
         ),
+      operationTimeoutMs,
       regionsInProcess: 1,
       log: (line) => process.stderr.write(`${line}\n`),
       onFatal: (reason) => {

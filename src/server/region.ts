@@ -2,7 +2,13 @@
  * One region's node: its partitions over one log and one store, its engine, its replication. Everything that
  * touches the world is handed in, so the simulator opens exactly this.
  */
-import type { AccountChange, AccountState, ContainerRecord, Directory } from '../account/index.ts';
+import {
+  type AccountChange,
+  type AccountState,
+  type ContainerRecord,
+  type Directory,
+  topologyEdges,
+} from '../account/index.ts';
 import type { PartitionStatus, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { HybridClock, type Origin } from '../causality/index.ts';
@@ -34,6 +40,8 @@ export interface RegionOptions {
   readonly listenAddresses: RegionAddresses;
   readonly addressesOf: (region: string) => RegionAddresses | undefined;
   readonly memory?: RegionMemory;
+  /** Upper bound of every operation on items, in milliseconds; 5,000 unless given. */
+  readonly operationTimeoutMs?: number;
   /** The region can go on no longer; it must be closed and opened anew. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -98,6 +106,7 @@ class RegionNode implements Region {
   readonly #book: StabilityBook;
   readonly #levels: Levels;
   readonly #removals: (() => void)[] = [];
+  #neighbours: ReadonlySet<string>;
   #replication: Replication | undefined;
   #forwardListener: NetworkListener | undefined;
   #cancelCollection: () => void = () => undefined;
@@ -143,11 +152,12 @@ class RegionNode implements Region {
       host: this.#host,
       forwarder: this.#forwarder,
       gate: this.#levels,
-      commitPatienceMs: OPERATION_TIMEOUT_MS,
+      operationTimeoutMs: options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS,
       sessionPatienceMs: SESSION_PATIENCE_MS,
       roomPatienceMs: ROOM_PATIENCE_MS,
     });
     this.#book = new StabilityBook(this.origin, directory.state);
+    this.#neighbours = neighboursOf(directory.state, region);
   }
 
   get engine(): Engine {
@@ -215,6 +225,7 @@ class RegionNode implements Region {
         }));
         return reachable.filter((member) => member.address !== '');
       },
+      neighbours: () => this.#neighbours,
       retired: () => directory.state.retiredOrigins,
       table: this.#host,
       levels: this.#levels,
@@ -227,6 +238,10 @@ class RegionNode implements Region {
   #accountChanged(state: AccountState, previous: AccountState, change: AccountChange): void {
     if (state.consistency !== previous.consistency || state.quorum !== previous.quorum) {
       this.#levels.configure();
+    }
+    if (state.topology !== previous.topology || state.consistency !== previous.consistency) {
+      this.#neighbours = neighboursOf(state, this.name);
+      this.#replication?.membersChanged();
     }
     if (state.epoch !== previous.epoch) {
       this.#book.membershipChanged(state);
@@ -343,9 +358,20 @@ class RegionNode implements Region {
     this.#isStopped = true;
     this.#cancelCollection();
     for (const remove of this.#removals) remove();
+    this.#parts.stop();
     this.#forwarder.close();
     await this.#forwardListener?.close();
   }
+}
+
+/** Those that this region replicates with directly. */
+function neighboursOf(state: AccountState, region: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [one, other] of topologyEdges(state)) {
+    if (one === region) names.add(other);
+    if (other === region) names.add(one);
+  }
+  return names;
 }
 
 function levelDemand(state: AccountState): LevelDemand {

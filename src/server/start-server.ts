@@ -106,7 +106,7 @@ class Server {
     tls: ServerCertificate,
   ): Promise<{ planet: Planet; globalPort: number }> {
     const { runtime, disk, data, terminal } = this.#around;
-    const { host, regions, key, latency } = this.#options;
+    const { host, regions, key, latency, operationTimeoutMs } = this.#options;
     const planet = new LocalPlanet({
       runtime,
       disk,
@@ -115,6 +115,7 @@ class Server {
       pathsOf: (region) => data.region(region),
       latencyMs: latencyOf(latency),
       keys: { primary: key },
+      operationTimeoutMs,
       endpoints: (origin) => endpointsFor(this.#ports, origin, host),
       log: terminal.log,
       onFatal: (reason) => {
@@ -143,7 +144,7 @@ class Server {
     tls: ServerCertificate,
   ): Promise<{ planet: Planet; globalPort: number }> {
     const { runtime, disk, data, terminal } = this.#around;
-    const { host, port, regions, key, latency } = this.#options;
+    const { host, port, regions, key, latency, operationTimeoutMs } = this.#options;
     const latencyMs = latencyOf(latency);
     const latencies = Object.fromEntries(
       regions.map((from) => [
@@ -165,6 +166,7 @@ class Server {
         port: own,
         tls,
         keys: { primary: key },
+        operationTimeoutMs,
         latencies,
       }),
       log: terminal.log,
@@ -204,11 +206,12 @@ class Server {
   }
 
   #initialState(): AccountState {
-    const { regions, write, consistency, staleness } = this.#options;
+    const { regions, write, consistency, staleness, topology } = this.#options;
     return initialAccountState({
       id: ACCOUNT_ID,
       regions,
       multipleWriteRegions: write === 'multi',
+      topology,
       consistency: {
         level: consistency,
         stalenessOperations: staleness.operations,

@@ -119,7 +119,7 @@ export class EngineRegion {
       gate: { kind: 'none', holdsLease: () => true, committed: () => undefined },
       sessionPatienceMs,
       roomPatienceMs: 100,
-      commitPatienceMs: 500,
+      operationTimeoutMs: 5_000,
     });
     this.#forget = directory.onChange((_, previous, change) => {
       for (const rid of change.containers?.removed ?? []) {

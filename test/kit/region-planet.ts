@@ -1,0 +1,221 @@
+import {
+  type AccountPlan,
+  type ContainerRecord,
+  type Directory,
+  initialAccountState,
+  openEmbeddedDirectory,
+} from '../../src/account/index.ts';
+import type { Items } from '../../src/engine/index.ts';
+import { createMemoryLog, type MemoryLog } from '../../src/log/index.ts';
+import { normalizeContainer } from '../../src/resource/index.ts';
+import { openRegion, type Region } from '../../src/server/index.ts';
+import { createMemoryStore, MemoryStoreState } from '../../src/store/index.ts';
+import { SeededRandom } from '../simulation/seeded-random.ts';
+import { type LinkQuality, SimulatedNetwork } from '../simulation/simulated-network.ts';
+import { type SimulatedMachine, SimulatedRuntime } from '../simulation/simulated-runtime.ts';
+import { Trace } from '../simulation/trace.ts';
+
+export interface RegionPlanetOptions extends Partial<Omit<AccountPlan, 'id'>> {
+  readonly seed?: number;
+  readonly link?: Partial<LinkQuality>;
+  readonly operationTimeoutMs?: number;
+}
+
+interface Node {
+  machine: SimulatedMachine;
+  region: Region;
+  log: MemoryLog;
+  store: MemoryStoreState;
+  life: number;
+}
+
+export const PATH = { database: 'd', container: 'c' };
+
+/** Real regions over simulated machines, links and media, with one container: time passes when a test says so. */
+export class RegionPlanet {
+  readonly runtime: SimulatedRuntime;
+  readonly network: SimulatedNetwork;
+  readonly directory: Directory;
+  readonly random: SeededRandom;
+  readonly failures: unknown[] = [];
+  readonly #options: RegionPlanetOptions;
+  readonly #nodes = new Map<string, Node>();
+
+  private constructor(
+    options: RegionPlanetOptions,
+    parts: Pick<RegionPlanet, 'runtime' | 'network' | 'directory' | 'random'>,
+  ) {
+    this.#options = options;
+    this.runtime = parts.runtime;
+    this.network = parts.network;
+    this.directory = parts.directory;
+    this.random = parts.random;
+  }
+
+  static async open(options: RegionPlanetOptions = {}): Promise<RegionPlanet> {
+    const random = new SeededRandom(options.seed ?? 1);
+    const runtime = new SimulatedRuntime({ random: random.split('runtime'), trace: new Trace() });
+    const network = new SimulatedNetwork({ runtime, random: random.split('network') });
+    const link = { delayMs: 20, jitterMs: 0, loss: 0, duplicate: 0, reorder: 0, ...options.link };
+    network.setAllLinks(link);
+    const machine = runtime.forRegion('directory');
+    const opening = openEmbeddedDirectory({
+      runtime: machine,
+      log: createMemoryLog({ runtime: machine }),
+      initial: initialAccountState({
+        id: 'tested',
+        regions: options.regions ?? ['A', 'B', 'C'],
+        multipleWriteRegions: options.multipleWriteRegions ?? false,
+        consistency: options.consistency ?? {
+          level: 'Session',
+          stalenessOperations: 100_000,
+          stalenessSeconds: 300,
+        },
+        ...(options.topology === undefined ? {} : { topology: options.topology }),
+      }),
+    });
+    const directory = await settle(runtime, opening);
+    const planet = new RegionPlanet(options, { runtime, network, directory, random });
+    await planet.until(planet.#createContainer(machine.nowMs()));
+    for (const { name } of directory.state.regions) await planet.start(name);
+    // Sessions, leases and clocks need a moment to come up.
+    await planet.run(2_000);
+    return planet;
+  }
+
+  async #createContainer(timeMs: number): Promise<ContainerRecord> {
+    const { directory } = this;
+    const { rid } = await directory.execute({ kind: 'createDatabase', id: PATH.database, timeMs });
+    const definition = normalizeContainer({
+      id: PATH.container,
+      partitionKey: { paths: ['/pk'], kind: 'Hash' },
+    });
+    return directory.execute({ kind: 'createContainer', databaseRid: rid, definition, timeMs });
+  }
+
+  get names(): readonly string[] {
+    return this.directory.state.regions.map(({ name }) => name);
+  }
+
+  /** Starts a region over what its last life made durable. */
+  async start(name: string): Promise<void> {
+    const before = this.#nodes.get(name);
+    const life = (before?.life ?? 0) + 1;
+    const machine = this.runtime.forRegion(name, { life });
+    const medium = before === undefined ? {} : { medium: before.log.medium };
+    const log = createMemoryLog({ runtime: machine, syncMs: 1, ...medium });
+    const store = before?.store ?? new MemoryStoreState();
+    const { operationTimeoutMs } = this.#options;
+    const opening = openRegion({
+      runtime: machine,
+      network: this.network.forRegion(machine),
+      log,
+      store: createMemoryStore({ state: store, runtime: machine }),
+      directory: this.directory,
+      region: name,
+      listenAddresses: addressesOf(name),
+      addressesOf,
+      ...(operationTimeoutMs === undefined ? {} : { operationTimeoutMs }),
+      onFailed: (reason) => this.failures.push(reason),
+    });
+    const region = await this.until(opening);
+    this.#nodes.set(name, { machine, region, log, store, life });
+  }
+
+  /** The region's machine loses power; what was synced is there at the next start. */
+  crash(name: string): void {
+    const { machine, log } = this.#node(name);
+    machine.halt();
+    this.network.crash(machine);
+    log.powerLoss('lost');
+  }
+
+  #node(name: string): Node {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new RangeError(`there is no region ${name}`);
+    return node;
+  }
+
+  region(name: string): Region {
+    return this.#node(name).region;
+  }
+
+  machine(name: string): SimulatedMachine {
+    return this.#node(name).machine;
+  }
+
+  items(name: string): Items {
+    return this.region(name).engine.items;
+  }
+
+  cut(one: string, other: string): void {
+    this.network.cut(one, other);
+    this.network.cut(other, one);
+  }
+
+  isolate(name: string): void {
+    for (const other of this.names) if (other !== name) this.cut(name, other);
+  }
+
+  heal(): void {
+    this.network.healAll();
+  }
+
+  /** Lets simulated time pass. */
+  run(ms: number): Promise<void> {
+    return this.runtime.run({ untilMs: this.runtime.elapsedMs + ms });
+  }
+
+  /** Lets time pass until `work` ends. */
+  until<T>(work: Promise<T>): Promise<T> {
+    return settle(this.runtime, work);
+  }
+
+  /** The code of the refusal; undefined for an answer. */
+  async refusal(work: Promise<unknown> | (() => unknown)): Promise<string | undefined> {
+    const begun = typeof work === 'function' ? (async () => work())() : work;
+    return this.until(
+      begun.then(
+        () => undefined,
+        (error: { readonly code?: string }) => error.code ?? String(error),
+      ),
+    );
+  }
+
+  write(name: string, id: string, value: unknown): ReturnType<Items['upsert']> {
+    const body = Buffer.from(JSON.stringify({ id, pk: 'p', value }));
+    return this.items(name).upsert({ path: PATH, partitionKey: ['p'], body });
+  }
+
+  /** The value; undefined when there is no such item. */
+  async read(name: string, id: string, context: object = {}): Promise<unknown> {
+    try {
+      const answer = await this.items(name).read({ path: PATH, partitionKey: ['p'], id, ...context });
+      return (JSON.parse(String(answer.body)) as { value: unknown }).value;
+    } catch (error) {
+      if ((error as { code?: string }).code === 'NotFound') return undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { region, machine } of this.#nodes.values()) {
+      if (!machine.isHalted) await this.until(region.abandon());
+    }
+  }
+}
+
+async function settle<T>(runtime: SimulatedRuntime, work: Promise<T>): Promise<T> {
+  let isDone = false;
+  const finished = work.finally(() => {
+    isDone = true;
+  });
+  finished.catch(() => undefined);
+  // An hour is for ever here.
+  await runtime.run({ untilMs: runtime.elapsedMs + 3_600_000, isDone: () => isDone });
+  return finished;
+}
+
+function addressesOf(name: string) {
+  return { replication: `${name}/replication`, forwarding: `${name}/forwarding` };
+}
