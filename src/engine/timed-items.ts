@@ -3,6 +3,8 @@ import type { Runtime } from '../runtime/index.ts';
 import type { Deadlines } from './deadlines.ts';
 import type {
   AnswerHead,
+  BatchAnswer,
+  BatchRequest,
   FeedAnswer,
   FeedScope,
   ItemAnswer,
@@ -80,6 +82,10 @@ export class TimedItems implements Items {
 
   deletePartitionKey(scope: FeedScope): Promise<AnswerHead> {
     return this.#run('deletePartitionKey', () => this.#inner.deletePartitionKey(scope));
+  }
+
+  batch(request: BatchRequest): Promise<BatchAnswer> {
+    return this.#run('batch', () => this.#inner.batch(request));
   }
 
   #run<A extends { readonly charge: number }>(operation: string, begin: () => Promise<A>): Promise<A> {
