@@ -51,7 +51,7 @@ export const OPTIONS = {
     type: 'text',
     placeholder: 'auto|mesh|star[:HUB]|chain|tree',
     default: 'auto',
-    help: 'Which regions replicate with which directly; what is relayed takes longer and crosses fewer links.',
+    help: 'Which regions replicate with which directly; the rest is relayed.',
   },
   port: {
     type: 'integer',

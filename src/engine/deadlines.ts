@@ -47,7 +47,10 @@ export class Deadlines {
     return this.#lengthMs;
   }
 
-  /** Calls `onLate` unless the deadline's `end` was called in time. `nowMs`: reading of the monotonic clock. */
+  /**
+   * Calls `onLate` unless the deadline's `end` was called in time. `nowMs`: reading of the monotonic
+   * clock.
+   */
   begin(nowMs: number, onLate: () => void): Deadline {
     const pending = new Pending(this, nowMs + this.#lengthMs, onLate);
     pending.before = this.#last;

@@ -2,8 +2,8 @@ import type { Origin } from '../causality/index.ts';
 import type { Member } from './pull-link.ts';
 
 /**
- * How long a neighbour may be out of reach before everybody is tried, and for how long everybody is tried after
- * it is back.
+ * How long a neighbour may be out of reach before everybody is tried, and for how long everybody is
+ * tried after it is back.
  */
 const AFTER_MS = 1_500;
 const FOR_MS = 5_000;

@@ -31,7 +31,10 @@ interface Node {
 
 export const PATH = { database: 'd', container: 'c' };
 
-/** Real regions over simulated machines, links and media, with one container: time passes when a test says so. */
+/**
+ * Real regions over simulated machines, links and media, with one container: time passes when a test says
+ * so.
+ */
 export class RegionPlanet {
   readonly runtime: SimulatedRuntime;
   readonly network: SimulatedNetwork;
