@@ -11,64 +11,11 @@ import {
   rows,
   values,
 } from '../../test/kit/array-source.ts';
-import type { Json, JsonObject } from '../base/index.ts';
+import { LONG, randomCondition, randomItems, randomQuery } from '../../test/kit/query-generator.ts';
+import type { JsonObject } from '../base/index.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
 import { evaluateOverResources } from './resource-query.ts';
 import type { Posting, QuerySource } from './source.ts';
-
-const LONG = 'long'.repeat(60);
-// biome-ignore format: a list
-const SCALARS: readonly Json[] = [
-  null, true, false, 0, 1, 2, 2.5, -1, -0, 1e300, '', 'a', 'ab', 'abc', 'b', 'A', 'é', '～', '\u{1f600}',
-  '\ud83d', LONG, `${LONG}1`, `${LONG}2`, '\u0000', 'a\u0000b',
-];
-
-function randomValue(random: (below: number) => number, depth = 2): Json {
-  const choice = random(depth > 0 ? 14 : 10);
-  if (choice < 10) return SCALARS[random(SCALARS.length)] as Json;
-  if (choice < 12) return Array.from({ length: random(4) }, () => randomValue(random, depth - 1));
-  return { x: randomValue(random, depth - 1), ...(random(2) === 0 ? { y: 1 } : {}) };
-}
-
-function randomItems(random: (below: number) => number, count: number): JsonObject[] {
-  return Array.from({ length: count }, (_, i) => {
-    const item: JsonObject = { id: String(i), pk: String(random(4)) };
-    for (const name of ['a', 'b', 'o']) if (random(5) > 0) item[name] = randomValue(random);
-    if (random(2) === 0)
-      item.tags = Array.from({ length: random(4) }, () => SCALARS[random(SCALARS.length)] as Json);
-    return item;
-  });
-}
-
-function literal(value: Json | undefined): string {
-  return value === undefined ? 'undefined' : JSON.stringify(value);
-}
-
-function randomCondition(random: (below: number) => number, depth: number): string {
-  const one = <T>(list: readonly T[]): T => list[random(list.length)] as T;
-  const path = () => one(['c.a', 'c.b', 'c.o.x', 'c.a.x', 'c.id', 'c["o"]', 'c.none']);
-  const scalar = () =>
-    literal(random(15) === 0 ? undefined : random(8) === 0 ? randomValue(random) : one(SCALARS));
-  if (depth > 0 && random(3) > 0) {
-    const terms = Array.from({ length: 2 + random(2) }, () => `(${randomCondition(random, depth - 1)})`);
-    return terms.join(one([' AND ', ' OR ']));
-  }
-  return one([
-    () => `${path()} ${one(['=', '=', '<', '<=', '>', '>=', '!='])} ${scalar()}`,
-    () => `${scalar()} ${one(['=', '<', '>='])} ${path()}`,
-    () => `${path()} IN (${scalar()}, ${scalar()}, ${scalar()})`,
-    () => `${path()} ${one(['', 'NOT '])}BETWEEN ${scalar()} AND ${scalar()}`,
-    () => `STARTSWITH(${path()}, ${one(['"a"', '""', '"long"', JSON.stringify(LONG), '1', '"\\ud83d"'])})`,
-    () => `${path()} LIKE ${one(['"a%"', '"%b"', '"a_"', '"long%1"', '"ab"'])}`,
-    () =>
-      `IS_${one(['DEFINED', 'NULL', 'STRING', 'NUMBER', 'BOOL', 'ARRAY', 'OBJECT', 'PRIMITIVE'])}(${path()})`,
-    () => `NOT ${path()}`,
-    () => path(),
-    () => `ARRAY_CONTAINS(c.tags, ${scalar()})`,
-    () => `LENGTH(${path()}) > 1`,
-    () => one(['true', 'false', '1 = 1', 'undefined']),
-  ])();
-}
 
 describe('any plan gives the rows of a full scan', () => {
   const chunks = Array.from({ length: 20 }, (_, i) => i + 1);
@@ -111,6 +58,19 @@ describe('any plan gives the rows of a full scan', () => {
         const expected = evaluateOverResources({ query: filter, parameters: [] }, list, NO_ENVIRONMENT);
         expect(await rows(source, query, { itemCountMax: 1 + random(20) }), query).toEqual(expected);
       }
+    }
+  });
+});
+
+describe('every class of query gives the rows of plain loops', () => {
+  test.each(Array.from({ length: 20 }, (_, i) => i + 1))('seed %i', async (seed) => {
+    const random = randomSource(5_000 + seed);
+    const objects = randomItems(random, 20 + random(40));
+    const sources = [NO_POLICY, DEFAULT_POLICY].map((policy) => new ArraySource(objects, policy));
+    for (let i = 0; i < 25; i++) {
+      const { text, expected } = randomQuery(random);
+      for (const source of sources)
+        expect(await values(source, text, { itemCountMax: 1 + random(30) }), text).toEqual(expected(objects));
     }
   });
 });
