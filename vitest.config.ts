@@ -9,7 +9,10 @@ export default defineConfig({
   test: {
     projects: [
       // Generous: what hangs is found all the same, and a loaded machine fails nothing.
-      project('unit', ['src/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('unit', ['src/**/*.test.ts', 'test/semantics/**/*.test.ts'], {
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      }),
       project('tidy', ['test/tidy.test.ts']),
       project('sim', ['test/simulation/**/*.test.ts'], { testTimeout: 600_000 }),
       project('e2e', ['test/e2e/**/*.test.ts'], {

@@ -1,4 +1,4 @@
-import { type Json, WeightedCache } from '../base/index.ts';
+import { WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type AggregateCall, Binder, type Frame } from './binder.ts';
 import { type Block, compileBlock, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
@@ -12,7 +12,7 @@ import type { Projection } from './projection.ts';
 import type { QuerySpec } from './source.ts';
 import type { CountNode, Query } from './syntax.ts';
 import { queryError, unsupported } from './syntax-error.ts';
-import type { Value } from './values.ts';
+import { isDeeperThan, VALUE_DEPTH_MAX, type Value } from './values.ts';
 
 /** A query made ready to run against any container with any parameters; immutable, shared by executions. */
 export interface CompiledQuery {
@@ -137,7 +137,7 @@ export function frameFor(
 ): Frame {
   const values = new Map<string, Value>();
   for (const { name, value } of parameters) {
-    if (isDeeperThan(value, PARAMETER_DEPTH_MAX)) {
+    if (isDeeperThan(value, VALUE_DEPTH_MAX)) {
       throw new DatabaseError('BadRequest', `The value of the parameter '${name}' is nested too deeply.`);
     }
     values.set(name, value);
@@ -148,14 +148,6 @@ export function frameFor(
     environment,
     steps: 0,
   };
-}
-
-/** Values are compared and written by recursion; items are bounded where they come in. */
-const PARAMETER_DEPTH_MAX = 256;
-
-function isDeeperThan(value: Json, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depth === 0 || Object.values(value).some((part) => isDeeperThan(part, depth - 1));
 }
 
 /** Rows to leave out at the start, and the most to give after them. */

@@ -25,7 +25,7 @@ export function beginEnvironment(
   runtime: { nowMs(): number; random(): number },
   { geospatialType = 'Geography', search = NO_SEARCH, startedMs }: Partial<QueryEnvironment> = {},
 ): QueryEnvironment {
-  const nowMs = runtime.nowMs();
+  const nowMs = Math.floor(runtime.nowMs());
   return { nowMs, startedMs: startedMs ?? nowMs, random: () => runtime.random(), geospatialType, search };
 }
 

@@ -325,13 +325,9 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
   if (found === undefined) {
     throw queryError('SC2005', `'${node.name}' is not a recognized built-in function name.`, node.location);
   }
-  const count = node.operands.length;
-  if (count < found.operandsMin || count > found.operandsMax) {
-    const wanted =
-      found.operandsMin === found.operandsMax
-        ? `${found.operandsMin}`
-        : `${found.operandsMin} to ${Number.isFinite(found.operandsMax) ? found.operandsMax : 'any'}`;
-    throw queryError('SC2050', `The ${node.name} function requires ${wanted} argument(s).`, node.location);
+  if (!found.accepts(node.operands.length)) {
+    const message = `The ${found.name} function takes other numbers of arguments: ${found.signature}.`;
+    throw queryError('SC2050', message, node.location);
   }
   const paths = node.operands.map((operand) => pathOf(operand, { has: (name) => binder.isItem(name) }));
   return callOf(

@@ -5,6 +5,7 @@ export { type CompiledQuery, compileQuery } from './compiled-query.ts';
 export { beginEnvironment, type QueryEnvironment } from './environment.ts';
 export { executePage } from './execute.ts';
 export type { ExecuteOptions, QueryPage } from './execution.ts';
+export { FUNCTION_FAMILIES } from './functions/function-table.ts';
 export { evaluateOverResources, matchesCondition } from './resource-query.ts';
 export type {
   ItemNumber,

@@ -102,6 +102,14 @@ export function canonicalText(value: Json): string {
   return `{${members.join(',')}}`;
 }
 
+/** Values are compared and written by recursion: those that come in from outside have at most this depth. */
+export const VALUE_DEPTH_MAX = 256;
+
+export function isDeeperThan(value: Json, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((part) => isDeeperThan(part, depth - 1));
+}
+
 /** An object that takes any member name, `__proto__` too, as plain data. */
 export function emptyObject(): { [name: string]: Json } {
   return Object.create(null) as { [name: string]: Json };

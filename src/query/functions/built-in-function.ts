@@ -1,36 +1,45 @@
+import { assert } from '../../base/index.ts';
 import type { DocumentPath } from '../document-path.ts';
 import type { QueryEnvironment } from '../environment.ts';
 import type { Value } from '../values.ts';
 
 /**
- * A built-in scalar function. It never throws: a wrong argument yields undefined, except where a family says
- * otherwise (type checks answer false).
+ * A built-in scalar function. A wrong or missing argument gives undefined, except where a family says
+ * otherwise (type checks answer false); nothing is ever thrown for a value, save for a pattern that the
+ * regular expressions here cannot express.
  */
 export type BuiltInFunction = PureFunction | EnvironmentFunction;
 
-interface Signature {
-  readonly operandsMin: number;
-  /** Infinity for any number. */
-  readonly operandsMax: number;
+interface Description {
+  /** Upper case. */
+  readonly name: string;
+  /** As in `LOG(number[, base])`: what is in brackets may be left out, `...` stands for any number more. */
+  readonly signature: string;
+  /** What it gives, for the reference page. */
+  readonly about: string;
+  /** Whether so many arguments may be given. */
+  readonly accepts: (count: number) => boolean;
 }
 
 /** Its value depends on the arguments alone, so calls with constant arguments are evaluated once per text. */
-export interface PureFunction extends Signature {
+export interface PureFunction extends Description {
   readonly volatility: 'immutable';
   /**
    * Makes the evaluator of one call in a query's text. It may keep what it made of an argument (a pattern, a
    * polygon) for the rows that follow; see `lastPrepared`.
    */
-  readonly bind: () => (...operands: Value[]) => Value;
+  readonly bind: () => Evaluate;
 }
+
+export type Evaluate = (...operands: Value[]) => Value;
 
 /**
  * Depends on the environment too: `stable` functions give equal values for equal arguments throughout an
  * execution, so an index may be asked for them; `volatile` ones are called for every row.
  */
-export interface EnvironmentFunction extends Signature {
+export interface EnvironmentFunction extends Description {
   readonly volatility: 'stable' | 'volatile';
-  readonly bind: (call: CallSite) => (environment: QueryEnvironment, ...operands: Value[]) => Value;
+  readonly bind: (call: CallSite) => EvaluateIn;
 }
 
 /** What a query's text says of one call. */
@@ -39,12 +48,48 @@ export interface CallSite {
   readonly paths: readonly (DocumentPath | undefined)[];
 }
 
-export function builtIn(
-  operandsMin: number,
-  operandsMax: number,
-  evaluate: (...operands: Value[]) => Value,
-): BuiltInFunction {
-  return { operandsMin, operandsMax, volatility: 'immutable', bind: () => evaluate };
+export type EvaluateIn = (environment: QueryEnvironment, ...operands: Value[]) => Value;
+
+/** Functions that belong together, under the title they have in the reference page. */
+export interface FunctionFamily {
+  readonly title: string;
+  readonly functions: readonly BuiltInFunction[];
+}
+
+/** A function of its arguments that needs no preparation. */
+export function pure(signature: string, about: string, evaluate: Evaluate): BuiltInFunction {
+  return { ...describe(signature, about), volatility: 'immutable', bind: () => evaluate };
+}
+
+/** A function of its arguments of which each call in a text gets an evaluator of its own. */
+export function prepared(signature: string, about: string, bind: () => Evaluate): BuiltInFunction {
+  return { ...describe(signature, about), volatility: 'immutable', bind };
+}
+
+/** A function of its arguments and of what stays the same throughout an execution. */
+export function stable(signature: string, about: string, bind: EnvironmentFunction['bind']): BuiltInFunction {
+  return { ...describe(signature, about), volatility: 'stable', bind };
+}
+
+/** A function that may give another value each time. */
+export function volatile(signature: string, about: string, evaluate: EvaluateIn): BuiltInFunction {
+  return { ...describe(signature, about), volatility: 'volatile', bind: () => evaluate };
+}
+
+function describe(signature: string, about: string): Description {
+  const [, name, operands] = /^(_?[A-Z][A-Z0-9_]*)\((.*)\)$/.exec(signature) ?? [];
+  assert(name !== undefined && operands !== undefined, `'${signature}' is the signature of a function`);
+  const counts = new Set<number>();
+  let count = 0;
+  let isOpen = false;
+  for (const [token] of operands.matchAll(/\.\.\.|\w+|\[/g)) {
+    if (token === '[') counts.add(count);
+    else if (token === '...') isOpen = true;
+    else count++;
+  }
+  counts.add(count);
+  const accepts = (given: number): boolean => counts.has(given) || (isOpen && given >= count);
+  return { name, signature, about, accepts };
 }
 
 /** Remembers what `prepare` made of the argument seen last: nearly every call has one for all its rows. */
@@ -62,7 +107,7 @@ export function lastPrepared<K extends Value, P>(prepare: (argument: K) => P): (
 
 /** Longest text that concatenation or replacement makes, in UTF-16 units; beyond it there is no value. */
 export const TEXT_LENGTH_MAX = 16_777_216;
-/** Longest array that concatenation makes. */
+/** Longest array that a function makes. */
 export const ARRAY_LENGTH_MAX = 1_048_576;
 
 /** The texts in one; undefined when that is too long: a query of a few bytes must not fill the memory. */
@@ -75,4 +120,27 @@ export function joined(texts: readonly string[], separator = ''): string | undef
 /** Numbers leave the language only when JSON can hold them. */
 export function finite(value: number): number | undefined {
   return Number.isFinite(value) ? value : undefined;
+}
+
+export function isWholeNumber(value: Value): value is number {
+  return typeof value === 'number' && Number.isInteger(value);
+}
+
+/** OR and AND of the language over what `holds` says of each part; one part decides, undefined does not. */
+export function anyOf(parts: readonly Value[], holds: (part: Value) => Value): Value {
+  return combine(parts, holds, true);
+}
+
+export function allOf(parts: readonly Value[], holds: (part: Value) => Value): Value {
+  return combine(parts, holds, false);
+}
+
+function combine(parts: readonly Value[], holds: (part: Value) => Value, decisive: boolean): Value {
+  let isKnown = true;
+  for (const part of parts) {
+    const value = holds(part);
+    if (value === decisive) return decisive;
+    if (value === undefined) isKnown = false;
+  }
+  return isKnown ? !decisive : undefined;
 }

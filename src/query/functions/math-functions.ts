@@ -1,17 +1,21 @@
 import type { Value } from '../values.ts';
-import { type BuiltInFunction, builtIn, finite } from './built-in-function.ts';
+import { type BuiltInFunction, type FunctionFamily, finite, pure, volatile } from './built-in-function.ts';
 
-function ofNumber(evaluate: (x: number) => number): BuiltInFunction {
-  return builtIn(1, 1, (x) => (typeof x === 'number' ? finite(evaluate(x)) : undefined));
+function ofNumber(name: string, about: string, evaluate: (x: number) => number): BuiltInFunction {
+  return pure(`${name}(number)`, about, (x) => (typeof x === 'number' ? finite(evaluate(x)) : undefined));
 }
 
-function ofTwoNumbers(evaluate: (x: number, y: number) => number): BuiltInFunction {
-  return builtIn(2, 2, (x, y) =>
+function ofTwoNumbers(
+  signature: string,
+  about: string,
+  evaluate: (x: number, y: number) => number,
+): BuiltInFunction {
+  return pure(signature, about, (x, y) =>
     typeof x === 'number' && typeof y === 'number' ? finite(evaluate(x, y)) : undefined,
   );
 }
 
-/** Rounds half away from zero, to `digits` places after the point. */
+/** Rounds to `digits` places after the point. */
 function roundTo(round: (x: number) => number): (...operands: Value[]) => Value {
   return (...operands) => {
     const [x, digits] = operands;
@@ -36,31 +40,50 @@ function log(...operands: Value[]): Value {
   const [x, base] = operands;
   if (typeof x !== 'number') return undefined;
   if (operands.length < 2) return finite(Math.log(x));
-  return typeof base === 'number' ? finite(Math.log(x) / Math.log(base)) : undefined;
+  if (typeof base !== 'number') return undefined;
+  // The quotient of natural logarithms misses the last digit for the bases that people use.
+  if (base === 10) return finite(Math.log10(x));
+  return finite(Math.log2(x) / Math.log2(base));
 }
 
-export const MATH_FUNCTIONS: Readonly<Record<string, BuiltInFunction>> = {
-  ABS: ofNumber(Math.abs),
-  ACOS: ofNumber(Math.acos),
-  ASIN: ofNumber(Math.asin),
-  ATAN: ofNumber(Math.atan),
-  ATN2: ofTwoNumbers(Math.atan2),
-  CEILING: ofNumber(Math.ceil),
-  COS: ofNumber(Math.cos),
-  COT: ofNumber((x) => 1 / Math.tan(x)),
-  DEGREES: ofNumber((x) => (x * 180) / Math.PI),
-  EXP: ofNumber(Math.exp),
-  FLOOR: ofNumber(Math.floor),
-  LOG: builtIn(1, 2, log),
-  LOG10: ofNumber(Math.log10),
-  PI: builtIn(0, 0, () => Math.PI),
-  POWER: ofTwoNumbers((x, y) => x ** y),
-  RADIANS: ofNumber((x) => (x * Math.PI) / 180),
-  ROUND: builtIn(1, 2, roundTo(roundHalfAway)),
-  SIGN: ofNumber(Math.sign),
-  SIN: ofNumber(Math.sin),
-  SQRT: ofNumber(Math.sqrt),
-  SQUARE: ofNumber((x) => x * x),
-  TAN: ofNumber(Math.tan),
-  TRUNC: builtIn(1, 2, roundTo(Math.trunc)),
+/** The greatest multiple of `size` that is not above x; below it for a negative size. */
+function numberBin(...operands: Value[]): Value {
+  const [x, size] = operands.length < 2 ? [operands[0], 1] : operands;
+  if (typeof x !== 'number' || typeof size !== 'number') return undefined;
+  return finite(size * Math.floor(x / size));
+}
+
+export const MATH_FUNCTIONS: FunctionFamily = {
+  title: 'Mathematics',
+  functions: [
+    ofNumber('ABS', 'without its sign', Math.abs),
+    ofNumber('ACOS', 'arc cosine, in radians', Math.acos),
+    ofNumber('ASIN', 'arc sine, in radians', Math.asin),
+    ofNumber('ATAN', 'arc tangent, in radians', Math.atan),
+    ofTwoNumbers('ATN2(y, x)', 'angle of the point (x, y), in radians', Math.atan2),
+    ofNumber('CEILING', 'least integer that is not below', Math.ceil),
+    ofNumber('COS', 'cosine of an angle in radians', Math.cos),
+    ofNumber('COT', 'cotangent of an angle in radians', (x) => 1 / Math.tan(x)),
+    ofNumber('DEGREES', 'radians to degrees', (x) => (x * 180) / Math.PI),
+    ofNumber('EXP', 'e to the power of the number', Math.exp),
+    ofNumber('FLOOR', 'greatest integer that is not above', Math.floor),
+    pure('LOG(number[, base])', 'logarithm, natural unless a base is given', log),
+    ofNumber('LOG10', 'logarithm to the base 10', Math.log10),
+    pure('NUMBERBIN(number[, size])', 'rounded down to a multiple of `size`, 1 unless given', numberBin),
+    pure('PI()', 'π', () => Math.PI),
+    ofTwoNumbers('POWER(number, exponent)', 'the number to that power', (x, y) => x ** y),
+    ofNumber('RADIANS', 'degrees to radians', (x) => (x * Math.PI) / 180),
+    volatile('RAND()', 'a random number from 0 to below 1, another for each row', ({ random }) => random()),
+    pure(
+      'ROUND(number[, digits])',
+      'rounded half away from zero, to `digits` after the point',
+      roundTo(roundHalfAway),
+    ),
+    ofNumber('SIGN', '-1, 0 or 1', Math.sign),
+    ofNumber('SIN', 'sine of an angle in radians', Math.sin),
+    ofNumber('SQRT', 'square root', Math.sqrt),
+    ofNumber('SQUARE', 'the number times itself', (x) => x * x),
+    ofNumber('TAN', 'tangent of an angle in radians', Math.tan),
+    pure('TRUNC(number[, digits])', 'cut off towards zero, `digits` after the point', roundTo(Math.trunc)),
+  ],
 };

@@ -25,7 +25,12 @@ import {
 import type { DocumentPath } from '../document-path.ts';
 import type { QueryEnvironment } from '../environment.ts';
 import type { Value } from '../values.ts';
-import type { BuiltInFunction, CallSite, EnvironmentFunction } from './built-in-function.ts';
+import {
+  type BuiltInFunction,
+  type EnvironmentFunction,
+  type FunctionFamily,
+  stable,
+} from './built-in-function.ts';
 
 /** The language in which the container has the property's texts. */
 export function languageOf(
@@ -84,23 +89,18 @@ class PropertyReader {
 
 /** A function of a property's text, which comes first, and of further operands. */
 function textFunction(
-  operandsMin: number,
-  operandsMax: number,
+  signature: string,
+  about: string,
   evaluate: (text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]) => Value,
-): EnvironmentFunction {
-  return {
-    operandsMin,
-    operandsMax,
-    volatility: 'stable',
-    bind: ({ paths }: CallSite) => {
-      const readerOf = perEnvironment((environment) => new PropertyReader(languageOf(environment, paths[0])));
-      return (environment, text, ...operands) => {
-        if (typeof text !== 'string') return undefined;
-        const reader = readerOf(environment);
-        return evaluate(reader.analyzer.analyze(text), reader, operands);
-      };
-    },
-  };
+): BuiltInFunction {
+  return stable(signature, about, ({ paths }) => {
+    const readerOf = perEnvironment((environment) => new PropertyReader(languageOf(environment, paths[0])));
+    return (environment, text, ...operands) => {
+      if (typeof text !== 'string') return undefined;
+      const reader = readerOf(environment);
+      return evaluate(reader.analyzer.analyze(text), reader, operands);
+    };
+  });
 }
 
 function asTexts(operands: readonly Value[]): readonly string[] | undefined {
@@ -158,35 +158,45 @@ export function vectorOptions(
   return isInRange ? { distanceFunction, searchListSizeMultiplier } : undefined;
 }
 
-/** `VectorDistance(a, b[, bruteForce[, options]])`. */
-const vectorDistance: EnvironmentFunction = {
-  operandsMin: 2,
-  operandsMax: 4,
-  volatility: 'stable',
-  bind: ({ paths }: CallSite) => {
-    const embeddingOf = perEnvironment(
-      (environment) => embeddingAt(environment, paths[0]) ?? embeddingAt(environment, paths[1]),
-    );
-    return (environment, first, second, bruteForce, given) => {
-      if (bruteForce !== undefined && typeof bruteForce !== 'boolean') return undefined;
-      const a = readVector(first);
-      const b = readVector(second);
-      if (a === undefined || b === undefined) return undefined;
-      const embedding = embeddingOf(environment);
-      if (embedding !== undefined && a.length !== embedding.dimensions) return undefined;
-      const options = vectorOptions(given, embedding);
-      return options && vectorScore(a, b, options.distanceFunction);
-    };
-  },
+const vectorDistance: EnvironmentFunction['bind'] = ({ paths }) => {
+  const embeddingOf = perEnvironment(
+    (environment) => embeddingAt(environment, paths[0]) ?? embeddingAt(environment, paths[1]),
+  );
+  return (environment, first, second, bruteForce, given) => {
+    if (bruteForce !== undefined && typeof bruteForce !== 'boolean') return undefined;
+    const a = readVector(first);
+    const b = readVector(second);
+    if (a === undefined || b === undefined) return undefined;
+    const embedding = embeddingOf(environment);
+    if (embedding !== undefined && a.length !== embedding.dimensions) return undefined;
+    const options = vectorOptions(given, embedding);
+    return options && vectorScore(a, b, options.distanceFunction);
+  };
 };
 
-const ANY_NUMBER = Number.POSITIVE_INFINITY;
+/** Names that start with `_` stand in the queries that a plan hands to clients. */
+export const FULL_TEXT_FUNCTIONS: FunctionFamily = {
+  title: 'Full text',
+  functions: [
+    textFunction('FULLTEXTCONTAINS(text, phrase)', 'true when the phrase stands in the text', containsAll),
+    textFunction('FULLTEXTCONTAINSALL(text, phrase, ...)', 'true when all phrases do', containsAll),
+    textFunction('FULLTEXTCONTAINSANY(text, phrase, ...)', 'true when a phrase does', containsAny),
+    textFunction(
+      '_FULLTEXTSCORE(text, phrases, documentCount, wordCount, hitCounts)',
+      'how well the text answers the phrases, by statistics of all texts',
+      score,
+    ),
+    textFunction('_FULLTEXTWORDCOUNT(text)', 'number of words', (text) => countWords(text)),
+  ],
+};
 
-export const SEARCH_FUNCTIONS: Readonly<Record<string, BuiltInFunction>> = {
-  FULLTEXTCONTAINS: textFunction(2, 2, containsAll),
-  FULLTEXTCONTAINSALL: textFunction(2, ANY_NUMBER, containsAll),
-  FULLTEXTCONTAINSANY: textFunction(2, ANY_NUMBER, containsAny),
-  _FULLTEXTWORDCOUNT: textFunction(1, 1, (text) => countWords(text)),
-  _FULLTEXTSCORE: textFunction(5, 5, score),
-  VECTORDISTANCE: vectorDistance,
+export const VECTOR_FUNCTIONS: FunctionFamily = {
+  title: 'Vectors',
+  functions: [
+    stable(
+      'VECTORDISTANCE(vector, vector[, bruteForce[, options]])',
+      'similarity or distance, by the distance function of the property or the options',
+      vectorDistance,
+    ),
+  ],
 };

@@ -1,33 +1,46 @@
 import { isJsonObject } from '../../base/index.ts';
 import { isPrimitive, type Value } from '../values.ts';
-import { type BuiltInFunction, builtIn } from './built-in-function.ts';
+import { type BuiltInFunction, type FunctionFamily, pure } from './built-in-function.ts';
+import { parseDateTime } from './date-time.ts';
 
-function typeCheck(holds: (value: Value) => boolean): BuiltInFunction {
-  return builtIn(1, 1, holds);
+function typeCheck(name: string, about: string, holds: (value: Value) => boolean): BuiltInFunction {
+  return pure(`${name}(value)`, about, holds);
 }
 
-// 2^63 itself is the first integer that 64 bits with a sign cannot hold.
+/**
+ * Bound of the integers of 64 bits. The greatest of them, 2^63 - 1, becomes 2^63 as a double: the two cannot be
+ * told apart, and the one that people write is the integer.
+ */
 const INTEGER_LIMIT = 2 ** 63;
 
-/**
- * Type checks answer false, never undefined, for a missing argument; the rest choose among their arguments.
- */
-export const TYPE_FUNCTIONS: Readonly<Record<string, BuiltInFunction>> = {
-  IS_ARRAY: typeCheck((value) => Array.isArray(value)),
-  IS_BOOL: typeCheck((value) => typeof value === 'boolean'),
-  IS_DEFINED: typeCheck((value) => value !== undefined),
-  IS_NULL: typeCheck((value) => value === null),
-  IS_NUMBER: typeCheck((value) => typeof value === 'number'),
-  IS_OBJECT: typeCheck((value) => isJsonObject(value)),
-  IS_STRING: typeCheck((value) => typeof value === 'string'),
-  IS_PRIMITIVE: typeCheck(isPrimitive),
-  IS_FINITE_NUMBER: typeCheck((value) => typeof value === 'number' && Number.isFinite(value)),
-  IS_INTEGER: typeCheck(
-    (value) =>
-      typeof value === 'number' &&
-      Number.isInteger(value) &&
-      value >= -INTEGER_LIMIT &&
-      value < INTEGER_LIMIT,
-  ),
-  IIF: builtIn(3, 3, (condition, whenTrue, otherwise) => (condition === true ? whenTrue : otherwise)),
+function isInteger(value: Value): boolean {
+  return (
+    typeof value === 'number' && Number.isInteger(value) && value >= -INTEGER_LIMIT && value <= INTEGER_LIMIT
+  );
+}
+
+/** Type checks answer false, never undefined, for a missing argument. */
+export const TYPE_FUNCTIONS: FunctionFamily = {
+  title: 'Type checks',
+  functions: [
+    typeCheck('IS_ARRAY', 'true for an array', (value) => Array.isArray(value)),
+    typeCheck('IS_BOOL', 'true for a boolean', (value) => typeof value === 'boolean'),
+    typeCheck(
+      'IS_DATETIME',
+      'true for a text that is a date, or a date and time, in ISO 8601',
+      (value) => typeof value === 'string' && parseDateTime(value) !== undefined,
+    ),
+    typeCheck('IS_DEFINED', 'true for everything but `undefined`', (value) => value !== undefined),
+    typeCheck(
+      'IS_FINITE_NUMBER',
+      'true for a number that is neither infinite nor NaN',
+      (value) => typeof value === 'number' && Number.isFinite(value),
+    ),
+    typeCheck('IS_INTEGER', 'true for an integer of at most 64 bits', isInteger),
+    typeCheck('IS_NULL', 'true for `null`', (value) => value === null),
+    typeCheck('IS_NUMBER', 'true for a number', (value) => typeof value === 'number'),
+    typeCheck('IS_OBJECT', 'true for an object', (value) => isJsonObject(value)),
+    typeCheck('IS_PRIMITIVE', 'true for `null`, a boolean, a number or a text', isPrimitive),
+    typeCheck('IS_STRING', 'true for a text', (value) => typeof value === 'string'),
+  ],
 };

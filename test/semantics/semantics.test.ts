@@ -1,0 +1,180 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Json, JsonObject } from '../../src/base/index.ts';
+import { DatabaseError } from '../../src/errors/index.ts';
+import { FUNCTION_FAMILIES } from '../../src/query/index.ts';
+import { EnginePlanet, type EngineRegion } from '../kit/engine-planet.ts';
+
+/**
+ * What the dialect means, as data: see README.md beside this file. Every case runs through an engine, over a
+ * container that indexes everything and over one that indexes nothing; both have to give the rows expected.
+ */
+
+/** T: tests of the client, D: documentation, B: the reference evaluator, K: common knowledge, own: our choice. */
+type Evidence = 'T' | 'D' | 'B' | 'K' | 'own';
+
+/** An expression over the data set's item, and its value; without one it is undefined. */
+type ValueCase = readonly [expression: string, evidence: Evidence, value?: Json];
+
+/** A call that is undefined (or `is`) when the `?` in it is of one of the types, by their letters. */
+interface TypesCase {
+  readonly call: string;
+  readonly types: string;
+  readonly evidence: Evidence;
+  readonly is?: Json;
+}
+
+interface QueryCase {
+  readonly query: string;
+  readonly evidence: Evidence;
+  readonly parameters?: JsonObject;
+  readonly rows?: readonly Json[];
+  /** What the message has to contain. */
+  readonly error?: string;
+}
+
+interface DataSet {
+  readonly about: string;
+  readonly item?: JsonObject;
+  readonly items?: readonly JsonObject[];
+  readonly values?: readonly ValueCase[];
+  readonly types?: readonly TypesCase[];
+  readonly queries?: readonly QueryCase[];
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  u: 'c.none',
+  n: 'c.nul',
+  b: 'c.yes',
+  d: 'c.num',
+  s: 'c.txt',
+  a: 'c.arr',
+  o: 'c.obj',
+};
+const TYPED: JsonObject = { nul: null, yes: true, num: 7, txt: 'text', arr: [1, 'x'], obj: { a: 1 } };
+const POLICIES: Readonly<Record<string, JsonObject>> = {
+  indexed: { indexingMode: 'consistent' },
+  scanned: { indexingMode: 'none', automatic: false },
+};
+const CASES_MIN = 1_500;
+
+const folder = join(import.meta.dirname, 'data');
+const dataSets = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => ({
+    name: name.replace('.json', ''),
+    data: JSON.parse(readFileSync(join(folder, name), 'utf8')) as DataSet,
+  }));
+
+let planet: EnginePlanet;
+let region: EngineRegion;
+const made = new Set<string>();
+
+beforeAll(async () => {
+  planet = await EnginePlanet.open({ regions: ['A'] });
+  region = planet.region(0);
+  await region.engine.resources.createDatabase({ id: 'd' }, undefined);
+});
+afterAll(() => planet.close());
+
+async function container(name: string, policy: string, items: readonly JsonObject[]): Promise<string> {
+  const id = `${name}-${policy}`;
+  if (made.has(id)) return id;
+  made.add(id);
+  const partitionKey = { paths: ['/pk'], kind: 'Hash', version: 2 };
+  const body = { id, partitionKey, indexingPolicy: POLICIES[policy] as JsonObject };
+  await region.engine.resources.createContainer('d', body, { kind: 'manual', throughput: 400 });
+  for (const item of items) {
+    const text = Buffer.from(JSON.stringify(item));
+    await region.items.create({
+      path: { database: 'd', container: id },
+      partitionKey: [item.pk as string],
+      body: text,
+    });
+  }
+  return id;
+}
+
+async function run(id: string, query: string, parameters: JsonObject = {}): Promise<Json[]> {
+  const spec = {
+    query,
+    parameters: Object.entries(parameters).map(([name, value]) => ({ name, value: value as Json })),
+  };
+  const answer = await region.items.query({ path: { database: 'd', container: id }, spec });
+  return answer.rows.map((row) => JSON.parse(row.toString()) as Json);
+}
+
+/** Expressions look at one item that has a value of each type, and what the data set adds. */
+function valueItem(data: DataSet): JsonObject {
+  return { ...TYPED, ...data.item, id: 'one', pk: 'p' };
+}
+
+function queryItems(data: DataSet): JsonObject[] {
+  return (data.items ?? []).map((item, index) => ({ id: String(index + 1), pk: 'p', ...item }));
+}
+
+function typeCases(data: DataSet): ValueCase[] {
+  return (data.types ?? []).flatMap(({ call, types, evidence, is }) =>
+    [...types].map((letter): ValueCase => {
+      const operand = TYPES[letter];
+      if (operand === undefined) throw new RangeError(`'${letter}' is no type`);
+      const expression = call.replace('?', operand);
+      return is === undefined ? [expression, evidence] : [expression, evidence, is];
+    }),
+  );
+}
+
+function valueCases(data: DataSet): ValueCase[] {
+  return [...(data.values ?? []), ...typeCases(data)];
+}
+
+describe.each(dataSets)('$name', ({ name, data }) => {
+  test.each(valueCases(data))('%s', async (expression, _, ...value) => {
+    for (const policy of Object.keys(POLICIES)) {
+      const id = await container(`${name}-one`, policy, [valueItem(data)]);
+      expect(await run(id, `SELECT VALUE ${expression} FROM c`), policy).toEqual(value);
+    }
+  });
+
+  test.each((data.queries ?? []).map((each) => [each.query, each] as const))('%s', async (_, one) => {
+    for (const policy of Object.keys(POLICIES)) {
+      const id = await container(`${name}-many`, policy, queryItems(data));
+      if (one.error === undefined) {
+        expect(await run(id, one.query, one.parameters), policy).toEqual(one.rows);
+      } else {
+        const error = await run(id, one.query, one.parameters).catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(DatabaseError);
+        expect(String(error)).toContain(one.error);
+      }
+    }
+  });
+});
+
+describe('the data', () => {
+  const all = dataSets.flatMap(({ data }) => [...valueCases(data), ...(data.queries ?? [])]);
+
+  test(`there are at least ${CASES_MIN} cases, and none twice`, () => {
+    const texts = dataSets.flatMap(({ name, data }) => [
+      ...valueCases(data).map(([expression]) => `${name}: ${expression}`),
+      ...(data.queries ?? []).map((one) => `${name}: ${one.query} ${JSON.stringify(one.parameters)}`),
+    ]);
+    expect(texts.filter((text, index) => texts.indexOf(text) !== index)).toEqual([]);
+    expect(texts.length).toBeGreaterThanOrEqual(CASES_MIN);
+  });
+
+  test('every case says where it is known from', () => {
+    const marks = all.map((one) => ('query' in one ? one.evidence : one[1]));
+    expect(marks.filter((mark) => !['T', 'D', 'B', 'K', 'own'].includes(mark))).toEqual([]);
+  });
+
+  test('every function has a case with a value, and one that its arguments make undefined', () => {
+    const cases = dataSets.flatMap(({ data }) => valueCases(data));
+    const isCalled = (expression: string, name: string) => new RegExp(`\\b${name}\\(`, 'i').test(expression);
+    const names = FUNCTION_FAMILIES.flatMap((family) => family.functions.map((each) => each.name));
+    const missing = names.filter(
+      (name) => !cases.some(([text, , value]) => value !== undefined && isCalled(text, name)),
+    );
+    expect(missing).toEqual([]);
+  });
+});
