@@ -8,8 +8,8 @@ function typeCheck(name: string, about: string, holds: (value: Value) => boolean
 }
 
 /**
- * Bound of the integers of 64 bits. The greatest of them, 2^63 - 1, becomes 2^63 as a double: the two cannot be
- * told apart, and the one that people write is the integer.
+ * Bound of the integers of 64 bits. The greatest of them, 2^63 - 1, becomes 2^63 as a double: the two cannot
+ * be told apart, and the one that people write is the integer.
  */
 const INTEGER_LIMIT = 2 ** 63;
 
