@@ -2,12 +2,15 @@
 export { type CompositeIndex, type CompositePart, hasOrder } from './composite.ts';
 export { type Coverage, compileIndexingPolicy, type Indexer } from './indexer.ts';
 export { ARRAY_ELEMENT, type PathSegment, pathId } from './path-id.ts';
-export type { TermText } from './postings/posting-block.ts';
+export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';
 export { PostingMerge, type TermPart } from './postings/posting-merge.ts';
 export {
+  type BlockSpan,
+  blocksWithin,
   decodeFences,
   encodeFences,
+  estimateWithin,
   type Fences,
   RunBuilder,
   soleFence,

@@ -174,6 +174,28 @@ export class PostingBlock {
     return { terms, listPlaces };
   }
 
+  /** Numbers with terms in [from, to): those added, less those taken away. */
+  sumBetween(from: TermText, to: TermText): number {
+    let sum = 0;
+    for (let group = this.groupBefore(from); group < this.#groups; group++) {
+      const { terms, listPlaces } = this.readGroup(group);
+      for (let entry = 0; entry < terms.length; entry++) {
+        const term = terms[entry] as TermText;
+        if (term >= to) return sum;
+        if (term >= from) sum += this.#sumOfList(listPlaces[entry] as number);
+      }
+    }
+    return sum;
+  }
+
+  #sumOfList(at: number): number {
+    const head = readVarint({ bytes: this.#bytes, at });
+    if (head % 2 === 0) return head / 2;
+    let sum = 0;
+    for (const signed of this.readList(at)) sum += signed < 0 ? -1 : 1;
+    return sum;
+  }
+
   /** The list of an entry that `readGroup` told of. */
   readList(at: number): SignedNumber[] {
     const place: BytePlace = { bytes: this.#bytes, at };

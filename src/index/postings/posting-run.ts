@@ -177,3 +177,29 @@ export function blocksBefore({ terms, numbers }: Fences, place: PostingPlace, in
   }
   return low;
 }
+
+/** Which blocks a range of terms lies in: those in the middle hold nothing else. */
+export interface BlockSpan {
+  readonly first: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+export function blocksWithin(fences: Fences, from: TermText, to: TermText): BlockSpan {
+  const first = Math.max(0, blocksBefore(fences, { term: from, number: -1 }, false) - 1);
+  return { first, end: Math.max(first, blocksBefore(fences, { term: to, number: -1 }, false)) };
+}
+
+/** About how many numbers have terms in the range: whole blocks, and half of those at its edges. */
+export function estimateWithin(fences: Fences, from: TermText, to: TermText): number {
+  const { first, end } = blocksWithin(fences, from, to);
+  let sum = 0;
+  for (let block = first; block < end; block++) {
+    const isEdge = block === first || block === end - 1;
+    sum += (fences.sums[block] as number) * (isEdge ? EDGE_SHARE : 1);
+  }
+  return Math.max(0, sum);
+}
+
+/** What of a block at the edge of a range is thought to belong to it. */
+const EDGE_SHARE = 0.5;
