@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { HybridClock } from '../causality/index.ts';
-import { allRange, compileIndexingPolicy, pathId } from '../index/index.ts';
+import {
+  allRange,
+  compileIndexingPolicy,
+  equalRange,
+  pathId,
+  rangeAbove,
+  typeRange,
+} from '../index/index.ts';
 import { type Log, openFileLog } from '../log/index.ts';
 import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../store/index.ts';
@@ -67,6 +74,20 @@ async function compareIndex({ host, partition }: Node): Promise<number> {
   const items = await source.load(numbers);
   const cursor = source.scanIndex({ pathId: pathId(['v']), range: allRange() });
   const found = (await cursor.next(10_000)).map(({ value, number }) => `${value.toString('hex')}/${number}`);
+  const bare = await source.scanNumbers({ isBare: true }).next(10_000);
+  expect(bare).toEqual(numbers);
+  expect(await source.count()).toBe(numbers.length);
+  for (const range of [allRange(), equalRange(3), rangeAbove(4, true), typeRange('string')]) {
+    const scope = { pathId: pathId(['v']), range };
+    const postings = source.scanIndex(scope);
+    const wanted = (await postings.next(10_000)).map(({ number }) => number);
+    await postings.close();
+    const alone = source.scanIndexNumbers(scope);
+    const listed = [...(await alone.next(7)), ...(await alone.next(10_000))];
+    expect(listed.sort()).toEqual(wanted.sort());
+    expect(await source.count(scope)).toBe(wanted.length);
+    expect(source.estimate(scope).atLeast).toBeLessThanOrEqual(wanted.length + partition.dirty.size);
+  }
   const keyed = await source.scanNumbers({ epkRange: { min: '', max: 'FF' } }).next(10_000);
   await cursor.close();
   await source.close();

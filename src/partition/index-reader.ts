@@ -1,11 +1,15 @@
 import { assert, type WeightedCache } from '../base/index.ts';
 import {
+  blocksWithin,
   decodeFences,
+  estimateWithin,
   type Fences,
+  PostingBlock,
   PostingMerge,
   type PostingRange,
   RunCursor,
   type TermPart,
+  type TermText,
 } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
@@ -49,6 +53,46 @@ export class IndexReader {
     return new PostingScan(cursors, range.reverse === true, (wanted) => this.#supply(wanted));
   }
 
+  /** Postings in [from, to): whole blocks are counted unread. */
+  async count(from: TermText, to: TermText): Promise<number> {
+    let count = 0;
+    const edges: { readonly run: IndexRun; readonly place: number }[] = [];
+    for (const run of this.#runs) {
+      const { first, end } = blocksWithin(this.#fencesOf(run), from, to);
+      for (let place = first; place < end; place++) {
+        if (place === first || place === end - 1) edges.push({ run, place });
+        else count += this.#fencesOf(run).sums[place] as number;
+      }
+    }
+    const missing = edges.filter(({ run, place }) => this.#cache.get(this.#nameOf(run, place)) === undefined);
+    if (missing.length > 0) await this.#load(missing);
+    for (const { run, place } of edges) {
+      const block = this.#cache.get(this.#nameOf(run, place)) ?? this.#read(run, place);
+      count += new PostingBlock(block).sumBetween(from, to);
+    }
+    return count;
+  }
+
+  /** Between which bounds the count of postings in [from, to) lies; reads none. */
+  estimate(from: TermText, to: TermText): { atLeast: number; atMost: number } {
+    let atLeast = 0;
+    let atMost = 0;
+    for (const run of this.#runs) {
+      const part = estimateWithin(this.#fencesOf(run), from, to);
+      atLeast += part.atLeast;
+      atMost += part.atMost;
+    }
+    // What one run takes away another gave, perhaps at an edge that was not counted.
+    return { atLeast: Math.max(0, atLeast), atMost: Math.max(0, atMost) };
+  }
+
+  /** A block that even a cache which just took it did not keep. */
+  #read(run: IndexRun, place: number): Buffer {
+    const block = this.#store.get(blockKey(this.#partition, run.id, place));
+    assert(block !== undefined, 'a run has the blocks that its manifest tells of');
+    return block;
+  }
+
   #fencesOf(run: IndexRun): Fences {
     if (run.fences === undefined) {
       const bytes = this.#store.get(fencesKey(this.#partition, run.id));
@@ -70,23 +114,25 @@ export class IndexReader {
   }
 
   async #fetch(wanted: readonly WantedBlocks[]): Promise<void> {
-    const keys: Buffer[] = [];
-    const names: string[] = [];
+    const places: { readonly run: IndexRun; readonly place: number }[] = [];
     const firsts: number[] = [];
     for (const { run, cursor, ahead } of wanted) {
-      firsts.push(keys.length);
-      for (const place of cursor.upcoming(ahead)) {
-        keys.push(blockKey(this.#partition, run.id, place));
-        names.push(this.#nameOf(run, place));
-      }
+      firsts.push(places.length);
+      for (const place of cursor.upcoming(ahead)) places.push({ run, place });
     }
-    const blocks = await this.#store.getMany(keys);
-    for (let i = 0; i < blocks.length; i++) {
-      const block = blocks[i];
-      assert(block !== undefined, 'a run has the blocks that its manifest tells of');
-      this.#cache.set(names[i] as string, block, block.length);
-    }
+    const blocks = await this.#load(places);
     for (let i = 0; i < wanted.length; i++) wanted[i]?.cursor.supply(blocks[firsts[i] as number] as Buffer);
+  }
+
+  async #load(places: readonly { readonly run: IndexRun; readonly place: number }[]): Promise<Buffer[]> {
+    const keys = places.map(({ run, place }) => blockKey(this.#partition, run.id, place));
+    const blocks = await this.#store.getMany(keys);
+    return blocks.map((block, i) => {
+      assert(block !== undefined, 'a run has the blocks that its manifest tells of');
+      const { run, place } = places[i] as (typeof places)[number];
+      this.#cache.set(this.#nameOf(run, place), block, block.length);
+      return block;
+    });
   }
 
   #nameOf(run: IndexRun, place: number): string {

@@ -153,7 +153,10 @@ export function decodeManifest(bytes: Buffer): Manifest {
 /** The path of no property: under it stand the effective partition keys. */
 const KEY_PATH: TermText = '\0'.repeat(8);
 
-/** Every item has this term, beside those of its properties. */
+/** Every item has it: under it stand all numbers, rising. */
+export const ALL_TERM: TermText = `${'\0'.repeat(7)}\x01`;
+
+/** Every item has this term too, beside those of its properties. */
 export function keyTerm(epk: EffectivePartitionKey): TermText {
   return `${KEY_PATH}${epk}\0`;
 }

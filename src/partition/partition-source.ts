@@ -3,10 +3,11 @@
  * A dirty item hides whatever the store has under its old number, and shows itself under its new one.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { assert } from '../base/index.ts';
-import type { TermPart, TermText } from '../index/index.ts';
+import type { TermText } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import type {
+  Estimate,
+  IndexScope,
   ItemNumber,
   Nearest,
   NearestRequest,
@@ -15,17 +16,28 @@ import type {
   PostingCursor,
   QuerySource,
   SourceItem,
-  ValueRange,
 } from '../query/index.ts';
 import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
-import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
+import type { Store, StoreSnapshot } from '../store/index.ts';
 import { termsOfDirty } from './dirty-item.ts';
-import { type BlockCache, IndexReader, type PostingScan } from './index-reader.ts';
-import { decodeManifest, keyBound, keyOfTerm, type Manifest } from './index-runs.ts';
+import { type BlockCache, IndexReader } from './index-reader.ts';
+import { ALL_TERM, decodeManifest, keyBound, type Manifest } from './index-runs.ts';
 import type { PartitionCache } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import type { Partition } from './partition.ts';
 import { decodeDocument } from './record.ts';
+import {
+  ConvertedCursor,
+  comparePostings,
+  countOf,
+  IndexPostings,
+  inRange,
+  KeyedNumbers,
+  MergedCursor,
+  StoredNumbers,
+  StoredPostings,
+  type TermPosting,
+} from './source-cursors.ts';
 import { documentKey, kindEnd, manifestKey, trailingNumber } from './store-key.ts';
 import type { VectorViews } from './vector-views.ts';
 
@@ -111,22 +123,44 @@ class PartitionSource implements QuerySource {
     return stored !== undefined && decodeManifest(stored).version === pending.version ? pending : committed;
   }
 
-  scanIndex(scan: {
-    pathId: Uint8Array;
-    range: ValueRange;
-    reverse?: boolean;
-    after?: Posting;
-  }): PostingCursor {
-    const { after } = scan;
+  scanIndex(scan: IndexScope & { reverse?: boolean; after?: Posting }): PostingCursor {
     const reverse = scan.reverse === true;
-    const path = textOf(scan.pathId);
-    const range = { from: path + textOf(scan.range.from), to: path + textOf(scan.range.to) };
-    const place = after && { term: path + textOf(after.value), number: after.number };
-    const extra = this.#dirtyPostings(range, place, reverse);
-    const parts = this.#reader.scan({ ...range, reverse, ...(place === undefined ? {} : { after: place }) });
+    const range = termRange(scan);
+    const after = placeAfter(scan);
+    const extra = this.#dirtyPostings(range, after, reverse);
+    const parts = this.#reader.scan({ ...range, reverse, ...(after === undefined ? {} : { after }) });
     const postings = new StoredPostings(parts, this.#hidden);
     const compare = reverse ? (a: TermPosting, b: TermPosting) => comparePostings(b, a) : comparePostings;
-    return new IndexPostings(new MergedCursor(postings, extra, compare), path.length);
+    return new IndexPostings(new MergedCursor(postings, extra, compare), scan.pathId.length);
+  }
+
+  scanIndexNumbers(scan: IndexScope & { after?: Posting }): NumberCursor {
+    const range = termRange(scan);
+    const after = placeAfter(scan);
+    const extra = this.#dirtyPostings(range, after, false);
+    const parts = this.#reader.scan(after === undefined ? range : { ...range, after });
+    const stored = new StoredNumbers(parts, this.#hidden);
+    // What memory adds comes in its place where numbers rise, which is where there is one value.
+    const numbers = extra.map((posting) => posting.number);
+    return numbers.length === 0 ? stored : new MergedCursor(stored, numbers, compareNumbers);
+  }
+
+  count(scope?: IndexScope): Promise<number> {
+    const range = scope === undefined ? ALL_RANGE : termRange(scope);
+    const added =
+      scope === undefined ? this.#dirty.size : this.#dirtyPostings(range, undefined, false).length;
+    return countOf(this.#reader, range, this.#hidden).then((count) => count + added);
+  }
+
+  estimate(scope: IndexScope | { readonly epkRange: EpkRange } | undefined): Estimate {
+    let range = ALL_RANGE;
+    if (scope !== undefined) {
+      range =
+        'epkRange' in scope
+          ? { from: keyBound(scope.epkRange.min), to: keyBound(scope.epkRange.max) }
+          : termRange(scope);
+    }
+    return this.#reader.estimate(range.from, range.to);
   }
 
   #dirtyPostings(
@@ -146,18 +180,21 @@ class PartitionSource implements QuerySource {
     return found.sort(reverse ? (a, b) => comparePostings(b, a) : comparePostings);
   }
 
-  scanNumbers(scan: { epkRange?: EpkRange; after?: ItemNumber }): NumberCursor {
+  scanNumbers(scan: { epkRange?: EpkRange; after?: ItemNumber; isBare?: boolean }): NumberCursor {
     const after = scan.after ?? -1;
     const extra: ItemNumber[] = [];
     for (const item of this.#dirty.values()) {
       if (item.number > after && inRange(item.epk, scan.epkRange)) extra.push(item.number);
     }
     extra.sort(compareNumbers);
-    const stored =
-      scan.epkRange === undefined
-        ? this.#allNumbers(after)
-        : new KeyedNumbers(this.#reader, scan.epkRange, after, this.#hidden);
-    return new MergedCursor(stored, extra, compareNumbers);
+    return new MergedCursor(this.#storedNumbers(scan, after), extra, compareNumbers);
+  }
+
+  #storedNumbers({ epkRange, isBare }: { epkRange?: EpkRange; isBare?: boolean }, after: ItemNumber) {
+    if (epkRange !== undefined) return new KeyedNumbers(this.#reader, epkRange, after, this.#hidden);
+    if (isBare !== true) return this.#allNumbers(after);
+    const parts = this.#reader.scan({ ...ALL_RANGE, after: { term: ALL_TERM, number: after } });
+    return new StoredNumbers(parts, this.#hidden);
   }
 
   #allNumbers(after: ItemNumber): NumberCursor {
@@ -224,236 +261,6 @@ class PartitionSource implements QuerySource {
   }
 }
 
-/** A source of sorted values, in the shape of the query module's cursors. */
-interface Cursor<T> {
-  next(count: number): Promise<T[]>;
-  close(): Promise<void>;
-}
-
-/** Merges a cursor with a sorted list. */
-class MergedCursor<T> implements Cursor<T> {
-  readonly #cursor: Cursor<T>;
-  readonly #extra: readonly T[];
-  readonly #compare: (a: T, b: T) => number;
-  #extraPlace = 0;
-  #stored: T[] = [];
-  #storedPlace = 0;
-  #isExhausted = false;
-
-  constructor(cursor: Cursor<T>, extra: readonly T[], compare: (a: T, b: T) => number) {
-    this.#cursor = cursor;
-    this.#extra = extra;
-    this.#compare = compare;
-  }
-
-  async next(count: number): Promise<T[]> {
-    if (this.#extra.length === 0) return this.#cursor.next(count);
-    const merged: T[] = [];
-    while (merged.length < count) {
-      if (this.#storedPlace >= this.#stored.length && !this.#isExhausted) await this.#refill(count);
-      const stored = this.#stored[this.#storedPlace];
-      const extra = this.#extra[this.#extraPlace];
-      if (stored === undefined && extra === undefined) break;
-      if (extra === undefined || (stored !== undefined && this.#compare(stored, extra) < 0)) {
-        merged.push(stored as T);
-        this.#storedPlace++;
-      } else {
-        merged.push(extra);
-        this.#extraPlace++;
-      }
-    }
-    return merged;
-  }
-
-  async #refill(count: number): Promise<void> {
-    this.#stored = await this.#cursor.next(count);
-    this.#storedPlace = 0;
-    this.#isExhausted = this.#stored.length < count;
-  }
-
-  close(): Promise<void> {
-    return this.#cursor.close();
-  }
-}
-
-/**
- * What a store cursor gives, converted; reads on past what is unwanted until `count` are found or it ends.
- */
-class ConvertedCursor<T> implements Cursor<T> {
-  readonly #cursor: StoreCursor;
-  readonly #convert: (key: Buffer, value: Buffer) => T | undefined;
-
-  /** `convert` gives undefined for what is unwanted. */
-  constructor(cursor: StoreCursor, convert: (key: Buffer, value: Buffer) => T | undefined) {
-    this.#cursor = cursor;
-    this.#convert = convert;
-  }
-
-  async next(count: number): Promise<T[]> {
-    const found: T[] = [];
-    while (found.length < count) {
-      const want = count - found.length;
-      const pairs = await this.#cursor.next(want);
-      for (const [key, value] of pairs) {
-        const converted = this.#convert(key, value);
-        if (converted !== undefined) found.push(converted);
-      }
-      if (pairs.length < want) break;
-    }
-    return found;
-  }
-
-  close(): Promise<void> {
-    return this.#cursor.close();
-  }
-}
-
-/** A posting as indexes hold it. */
-interface TermPosting {
-  readonly term: TermText;
-  readonly number: ItemNumber;
-}
-
-/** Postings of the store, one by one, without those of hidden items. */
-class StoredPostings implements Cursor<TermPosting> {
-  readonly #scan: PostingScan;
-  readonly #hidden: ReadonlySet<ItemNumber>;
-  #part: TermPart | undefined;
-  #place = 0;
-
-  constructor(scan: PostingScan, hidden: ReadonlySet<ItemNumber>) {
-    this.#scan = scan;
-    this.#hidden = hidden;
-  }
-
-  async next(count: number): Promise<TermPosting[]> {
-    const found: TermPosting[] = [];
-    while (found.length < count) {
-      if (this.#part === undefined) {
-        this.#part = this.#scan.next();
-        this.#place = 0;
-        if (this.#part === undefined) {
-          if (this.#scan.pending === undefined) break;
-          await this.#scan.pending;
-          continue;
-        }
-      }
-      const { term, numbers } = this.#part;
-      const to = Math.min(numbers.length, this.#place + count - found.length);
-      for (let place = this.#place; place < to; place++) {
-        const number = numbers[place] as ItemNumber;
-        assert(number >= 0, 'an index takes away only what it gave');
-        if (!this.#hidden.has(number)) found.push({ term, number });
-      }
-      this.#place = to;
-      if (to === numbers.length) this.#part = undefined;
-    }
-    return found;
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-/** Postings in the shape of the query module. */
-class IndexPostings implements PostingCursor {
-  readonly #postings: Cursor<TermPosting>;
-  readonly #pathLength: number;
-
-  constructor(postings: Cursor<TermPosting>, pathLength: number) {
-    this.#postings = postings;
-    this.#pathLength = pathLength;
-  }
-
-  async next(count: number): Promise<Posting[]> {
-    const postings = await this.#postings.next(count);
-    let last: TermText | undefined;
-    let value = NOTHING;
-    return postings.map(({ term, number }) => {
-      // Postings of one value stand together and share it.
-      if (term !== last) value = Buffer.from(term.slice(this.#pathLength), 'latin1');
-      last = term;
-      return { value, number };
-    });
-  }
-
-  close(): Promise<void> {
-    return this.#postings.close();
-  }
-}
-
-const NOTHING = Buffer.alloc(0);
-
-/**
- * Numbers of the items in a range of partition keys. They stand by partition key first, so all are
- * gathered, then sorted.
- */
-class KeyedNumbers implements Cursor<ItemNumber> {
-  readonly #scan: PostingScan;
-  readonly #range: EpkRange;
-  readonly #after: ItemNumber;
-  readonly #hidden: ReadonlySet<ItemNumber>;
-  #numbers: ItemNumber[] | undefined;
-  #place = 0;
-
-  constructor(reader: IndexReader, range: EpkRange, after: ItemNumber, hidden: ReadonlySet<ItemNumber>) {
-    this.#scan = reader.scan({ from: keyBound(range.min), to: keyBound(range.max) });
-    this.#range = range;
-    this.#after = after;
-    this.#hidden = hidden;
-  }
-
-  async next(count: number): Promise<ItemNumber[]> {
-    this.#numbers ??= await this.#gather();
-    const page = this.#numbers.slice(this.#place, this.#place + count);
-    this.#place += page.length;
-    return page;
-  }
-
-  async #gather(): Promise<ItemNumber[]> {
-    const found: ItemNumber[] = [];
-    let first: TermText | undefined;
-    let isSorted = true;
-    for (;;) {
-      const part = this.#scan.next();
-      if (part === undefined) {
-        if (this.#scan.pending === undefined) break;
-        await this.#scan.pending;
-        continue;
-      }
-      if (!inRange(keyOfTerm(part.term), this.#range)) continue;
-      first ??= part.term;
-      isSorted &&= part.term === first;
-      for (const number of part.numbers) {
-        if (number > this.#after && !this.#hidden.has(number)) found.push(number);
-      }
-    }
-    return isSorted ? found : found.sort(compareNumbers);
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function textOf(bytes: Uint8Array): TermText {
-  return asBuffer(bytes).toString('latin1');
-}
-
-function inRange(epk: string, range: EpkRange | undefined): boolean {
-  return range === undefined || (epk >= range.min && epk < range.max);
-}
-
-function comparePostings(a: TermPosting, b: TermPosting): number {
-  if (a.term === b.term) return a.number - b.number;
-  return a.term < b.term ? -1 : 1;
-}
-
-function compareNumbers(a: number, b: number): number {
-  return a - b;
-}
-
 function sourceItem(number: ItemNumber, value: Buffer): SourceItem {
   const { key, put } = decodeDocument(value, number);
   return { number, text: asBuffer(put.body), epk: epkOf(key) };
@@ -461,4 +268,23 @@ function sourceItem(number: ItemNumber, value: Buffer): SourceItem {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const ALL_RANGE = { from: ALL_TERM, to: `${ALL_TERM}\0` };
+
+function termRange({ pathId, range }: IndexScope): { readonly from: TermText; readonly to: TermText } {
+  const path = textOf(pathId);
+  return { from: path + textOf(range.from), to: path + textOf(range.to) };
+}
+
+function placeAfter({ pathId, after }: IndexScope & { after?: Posting }): TermPosting | undefined {
+  return after && { term: textOf(pathId) + textOf(after.value), number: after.number };
+}
+
+function textOf(bytes: Uint8Array): TermText {
+  return asBuffer(bytes).toString('latin1');
+}
+
+function compareNumbers(a: number, b: number): number {
+  return a - b;
 }

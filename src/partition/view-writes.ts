@@ -4,7 +4,7 @@ import type { PartitionNumber } from '../log/index.ts';
 import { isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
-import { keyTerm } from './index-runs.ts';
+import { ALL_TERM, keyTerm } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import { encodeDocument, encodeState } from './record.ts';
@@ -49,10 +49,14 @@ export function writeViews(
   if (old !== undefined && (now === undefined || moved)) {
     batch.set(documentKey(partition, old.incarnation), undefined);
     postings.remove(keyTerm(epkOf(after.key)), old.incarnation);
+    postings.remove(ALL_TERM, old.incarnation);
   }
   if (now !== undefined) {
     batch.set(documentKey(partition, now.incarnation), encodeDocument(after.key, now));
-    if (old === undefined || moved) postings.add(keyTerm(epkOf(after.key)), now.incarnation);
+    if (old === undefined || moved) {
+      postings.add(keyTerm(epkOf(after.key)), now.incarnation);
+      postings.add(ALL_TERM, now.incarnation);
+    }
   }
   writePostings(partition, change, indexing);
 }

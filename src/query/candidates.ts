@@ -6,10 +6,10 @@ import {
   MergedNumbers,
   NO_NUMBERS,
   type NumberStream,
-  PointNumbers,
+  pointNumbers,
   sortDistinct,
 } from './number-stream.ts';
-import type { ItemNumber, NumberCursor, QuerySource } from './source.ts';
+import type { Estimate, ItemNumber, QuerySource } from './source.ts';
 
 /**
  * From an access to the numbers worth loading, always in rising order: rows come in the order of insertion
@@ -41,12 +41,12 @@ export interface CandidateScope {
   readonly after: ItemNumber;
   /** Counts postings and numbers read from indexes. */
   readonly meter: { postings: number };
+  /** Many numbers will be passed over before any item is read. */
+  readonly isBare?: boolean;
   /** Postings worth reading to be spared the loading of one item. */
   readonly postingsPerLoad?: number;
 }
 
-/** Postings read from each term in the first rounds; the last round goes to the limit. */
-const GATHER_ROUNDS: readonly number[] = [256, 2_048, 20_000];
 export const GATHER_MAX = 20_000;
 /**
  * Reading a posting costs about a fifth of loading and filtering an item, and whether the reading comes to an
@@ -62,9 +62,10 @@ const GATHER_CHUNK = 1_024;
 /** Unions of more points are gathered, not merged. */
 const MERGE_MAX = 16;
 
-type Restriction =
+type Restriction = (
   | { readonly kind: 'access'; readonly access: Access }
-  | { readonly kind: 'epk'; readonly keys: KeyNumbers };
+  | { readonly kind: 'epk'; readonly epkRange: EpkRange }
+) & { readonly size: Estimate };
 
 export interface Gathered {
   readonly numbers: Float64Array;
@@ -159,8 +160,9 @@ class SampledCandidates implements Candidates, NumberStream {
   }
 }
 
-function allNumbers({ source, epkRange, after, meter }: CandidateScope): NumberStream {
+function allNumbers({ source, epkRange, after, meter, isBare }: CandidateScope): NumberStream {
   const cursor = source.scanNumbers({
+    ...(isBare === true ? { isBare } : {}),
     ...(epkRange === undefined ? {} : { epkRange }),
     ...(after < 0 ? {} : { after }),
   });
@@ -191,7 +193,7 @@ class MeteredNumbers implements NumberStream {
 function orderedStream(scope: CandidateScope, access: Access): NumberStream | undefined {
   const { source, after, meter } = scope;
   if (access.kind === 'scan' && access.isPoint) {
-    return new MeteredNumbers(new PointNumbers(source, access, after), meter);
+    return new MeteredNumbers(pointNumbers(source, access, after), meter);
   }
   if (access.kind !== 'or' || access.terms.length > MERGE_MAX) return undefined;
   const isPoints = access.terms.every((term) => term.kind === 'scan' && term.isPoint);
@@ -201,55 +203,56 @@ function orderedStream(scope: CandidateScope, access: Access): NumberStream | un
 }
 
 /**
- * The candidates as a sorted list; undefined when no term has at most `limit` postings. Terms are read side
- * by side with growing limits until the smallest is known; the others are then worth reading only as far as
- * that costs less than loading the smallest's items.
+ * The candidates as a sorted list; undefined when no term has at most `limit` postings. The smallest are read
+ * first, as far as indexes know; the others are then worth reading only as far as that costs less than
+ * loading the smallest's items.
  */
 export async function gatherCandidates(scope: CandidateScope, limit: number): Promise<Gathered | undefined> {
-  const { access, epkRange } = scope;
+  const { access, epkRange, source } = scope;
   const restrictions: Restriction[] = (access.kind === 'and' ? access.terms : [access])
     .filter((term) => term.kind !== 'everything')
-    .map((term) => ({ kind: 'access', access: term }));
-  const keys = epkRange && new KeyNumbers(scope, epkRange);
-  if (keys !== undefined) restrictions.push({ kind: 'epk', keys });
-  restrictions.sort((a, b) => likelihood(a) - likelihood(b));
-  try {
-    return await gatherRestrictions(scope, restrictions, limit);
-  } finally {
-    await keys?.close();
+    .map((term) => ({ kind: 'access', access: term, size: estimateAccess(source, term) }));
+  if (epkRange !== undefined) {
+    restrictions.push({ kind: 'epk', epkRange, size: source.estimate({ epkRange }) });
   }
-}
-
-async function gatherRestrictions(
-  scope: CandidateScope,
-  restrictions: readonly Restriction[],
-  limit: number,
-): Promise<Gathered | undefined> {
+  restrictions.sort((a, b) => a.size.atMost - b.size.atMost);
   const results = new Map<Restriction, Gathered>();
   const worth = scope.postingsPerLoad ?? POSTINGS_PER_LOAD;
   let least = Number.POSITIVE_INFINITY;
-  const gatherMissing = async (round: number) => {
-    for (const restriction of restrictions) {
-      // Once one is known, another saves at most the loading of that one's items.
-      const affordable = Math.min(round, least * worth);
-      if (results.has(restriction) || affordable < 1) continue;
-      const found =
-        restriction.kind === 'epk'
-          ? await restriction.keys.gather(affordable)
-          : await gatherAccess(scope, restriction.access, affordable);
-      if (found === undefined) continue;
-      results.set(restriction, found);
-      least = Math.min(least, found.numbers.length);
-    }
-  };
-  for (const round of [...GATHER_ROUNDS.filter((each) => each < limit), limit]) {
-    await gatherMissing(round);
-    if (results.size === 0) continue;
-    // Those that came before the smallest one was known may be worth more than this round gave them.
-    if (least * worth > round && round < limit) await gatherMissing(limit);
-    return combine(scope, restrictions, results);
+  for (const restriction of restrictions) {
+    // Once one is known, another saves at most the loading of that one's items.
+    const affordable = Math.min(limit, least * worth);
+    if (affordable < 1 || restriction.size.atLeast > affordable) continue;
+    const found =
+      restriction.kind === 'epk'
+        ? await gatherKeys(scope, restriction.epkRange, affordable)
+        : await gatherAccess(scope, restriction.access, affordable);
+    if (found === undefined) continue;
+    results.set(restriction, found);
+    least = Math.min(least, found.numbers.length);
   }
-  return undefined;
+  return results.size === 0 ? undefined : combine(scope, restrictions, results);
+}
+
+/** Between which bounds the postings of an access lie. */
+export function estimateAccess(source: QuerySource, access: Access): Estimate {
+  switch (access.kind) {
+    case 'nothing':
+      return { atLeast: 0, atMost: 0 };
+    case 'everything':
+      return source.estimate(undefined);
+    case 'scan':
+      return source.estimate(access);
+    case 'and': {
+      const sizes = access.terms.map((term) => estimateAccess(source, term));
+      return { atLeast: 0, atMost: Math.min(...sizes.map((size) => size.atMost)) };
+    }
+    case 'or': {
+      const sizes = access.terms.map((term) => estimateAccess(source, term));
+      const sum = (bound: keyof Estimate) => sizes.reduce((total, size) => total + size[bound], 0);
+      return { atLeast: sum('atLeast'), atMost: sum('atMost') };
+    }
+  }
 }
 
 function combine(
@@ -270,39 +273,20 @@ function combine(
   };
 }
 
-/** Points are read first: they are the most likely to be small. */
-function likelihood(restriction: Restriction): number {
-  if (restriction.kind === 'epk') return 1;
-  return restriction.access.kind === 'scan' && restriction.access.isPoint ? 0 : 2;
-}
-
-/** Numbers of a range of partition keys; what was read for one limit is not read again for the next. */
-class KeyNumbers {
-  readonly #scope: CandidateScope;
-  readonly #epkRange: EpkRange;
-  readonly #numbers: ItemNumber[] = [];
-  #cursor: NumberCursor | undefined;
-
-  constructor(scope: CandidateScope, epkRange: EpkRange) {
-    this.#scope = scope;
-    this.#epkRange = epkRange;
-  }
-
-  /** Undefined when there are more than `limit`. */
-  async gather(limit: number): Promise<Gathered | undefined> {
-    const { source, after, meter } = this.#scope;
-    this.#cursor ??= source.scanNumbers({ epkRange: this.#epkRange, ...(after < 0 ? {} : { after }) });
-    const want = limit - this.#numbers.length + 1;
-    if (want <= 0) return undefined;
-    const numbers = await this.#cursor.next(want);
+/** Numbers of a range of partition keys; undefined when there are more than `limit`. */
+async function gatherKeys(
+  { source, after, meter }: CandidateScope,
+  epkRange: EpkRange,
+  limit: number,
+): Promise<Gathered | undefined> {
+  const cursor = source.scanNumbers({ epkRange, ...(after < 0 ? {} : { after }) });
+  try {
+    const numbers = await cursor.next(limit + 1);
     meter.postings += numbers.length;
-    for (const number of numbers) this.#numbers.push(number);
-    if (this.#numbers.length > limit) return undefined;
-    return { numbers: Float64Array.from(this.#numbers), isExact: true, isConfined: true };
-  }
-
-  async close(): Promise<void> {
-    await this.#cursor?.close();
+    if (numbers.length > limit) return undefined;
+    return { numbers: Float64Array.from(numbers), isExact: true, isConfined: true };
+  } finally {
+    await cursor.close();
   }
 }
 
@@ -347,16 +331,16 @@ async function gatherScan(
 ): Promise<boolean> {
   const { source, after, meter } = scope;
   const seek = after >= 0 && isPoint ? { after: { value: range.from, number: after } } : {};
-  const cursor = source.scanIndex({ pathId, range, ...seek });
+  const cursor = source.scanIndexNumbers({ pathId, range, ...seek });
   try {
     for (let read = 0; ; ) {
       const want = Math.min(GATHER_CHUNK, limit - read + 1);
-      const postings = await cursor.next(want);
-      read += postings.length;
-      meter.postings += postings.length;
+      const found = await cursor.next(want);
+      read += found.length;
+      meter.postings += found.length;
       if (read > limit) return false;
-      for (const { number } of postings) if (number > after) numbers.push(number);
-      if (postings.length < want) return true;
+      for (const number of found) if (number > after) numbers.push(number);
+      if (found.length < want) return true;
     }
   } finally {
     await cursor.close();

@@ -11,6 +11,8 @@ import type { ItemNumber } from './source.ts';
 
 /** Numbers counted or left out at once. */
 const COUNT_CHUNK = 4_096;
+/** From so many rows to leave out on it pays to list numbers without the texts of their items. */
+const SKIPPED_BARE_MIN = 256;
 
 /**
  * One page of rows. Rows without ORDER BY come in the order of insertion; with it, in the exact order of the
@@ -55,7 +57,8 @@ async function executePlain(execution: Execution, access: Access, start: Continu
   const { source, epkRange, meter, page, isDistinct } = execution;
   // What earlier pages gave must be known again before anything else is new.
   const after = isDistinct ? -1 : start.after;
-  const candidates = await chooseCandidates({ source, access, epkRange, after, meter });
+  const isBare = page.skip > SKIPPED_BARE_MIN;
+  const candidates = await chooseCandidates({ source, access, epkRange, after, meter, isBare });
   const position = { after, replayTo: start.after };
   execution.isReplaying = isDistinct && start.after >= 0;
   try {

@@ -6,13 +6,7 @@
 import type { Access } from './access.ts';
 import { ITEM_SLOT } from './binder.ts';
 import type { Block } from './block.ts';
-import {
-  type CandidateScope,
-  type Candidates,
-  chooseCandidates,
-  gatherCandidates,
-  listed,
-} from './candidates.ts';
+import { type CandidateScope, type Candidates, chooseCandidates, gatherCandidates } from './candidates.ts';
 import type { PartialItem } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
 import { DistinctRows, type Group, Groups } from './grouping.ts';
@@ -23,6 +17,8 @@ import type { ItemNumber } from './source.ts';
 
 /** Numbers or postings counted at once. */
 const COUNT_CHUNK = 4_096;
+/** What counting without reading is charged as, in postings: it opens the blocks at the edges. */
+const COUNTED_BLOCKS_COST = 200;
 /** Counting may gather far more than reading would: nothing is loaded, and a number takes eight bytes. */
 const COUNT_GATHER_MAX = 1_000_000;
 /** Rows that are made between two pauses. */
@@ -284,24 +280,23 @@ async function countFromIndexes(execution: Execution, access: Access, first: Col
 /** How many items an exact access finds; undefined when that cannot be told without loading items. */
 async function countExactly(execution: Execution, scope: CandidateScope): Promise<number | undefined> {
   const { access, epkRange, source, meter } = scope;
-  if (access.kind === 'scan' && epkRange === undefined && (access.isPoint || !access.isBelowArray)) {
-    const { pathId, range } = access;
-    const cursor = source.scanIndex({ pathId, range });
-    return countAll(execution, {
-      next: async (count) => {
-        const postings = await cursor.next(count);
-        meter.postings += postings.length;
-        return postings;
-      },
-      close: () => cursor.close(),
-    });
-  }
-  if (access.kind === 'everything' || access.kind === 'nothing') {
-    return countAll(execution, (await chooseCandidates(scope)).numbers);
+  if (access.kind === 'nothing') return 0;
+  if (epkRange === undefined) {
+    // Where an item can have several entries, only those with one value are as many as items.
+    const isEachOnce = access.kind === 'scan' && (access.isPoint || !access.isBelowArray);
+    if (isEachOnce || access.kind === 'everything') {
+      meter.postings += COUNTED_BLOCKS_COST;
+      return source.count(access.kind === 'everything' ? undefined : access);
+    }
+  } else if (access.kind === 'everything') {
+    const cursor = source.scanNumbers({ epkRange, isBare: true });
+    const count = await countAll(execution, cursor);
+    meter.postings += count;
+    return count;
   }
   const gathered = await gatherCandidates({ ...scope, postingsPerLoad: COUNT_GATHER_MAX }, COUNT_GATHER_MAX);
   if (gathered === undefined || !gathered.isExact || !gathered.isConfined) return undefined;
-  return countAll(execution, listed(gathered).numbers);
+  return gathered.numbers.length;
 }
 
 async function countAll(

@@ -8,6 +8,8 @@ export type { ExecuteOptions, QueryPage } from './execution.ts';
 export { FUNCTION_FAMILIES } from './functions/function-table.ts';
 export { evaluateOverResources, matchesCondition } from './resource-query.ts';
 export type {
+  Estimate,
+  IndexScope,
   ItemNumber,
   Nearest,
   NearestRequest,

@@ -1,5 +1,5 @@
 import type { ScanAccess } from './access.ts';
-import type { ItemNumber, NumberCursor, PostingCursor, QuerySource } from './source.ts';
+import type { ItemNumber, NumberCursor, QuerySource } from './source.ts';
 
 /** Item numbers in rising order, each once. Always close it. */
 export type NumberStream = NumberCursor;
@@ -29,24 +29,14 @@ export class GatheredNumbers implements NumberStream {
   }
 }
 
-/** The postings of one value: the index keeps them in the order that is wanted. */
-export class PointNumbers implements NumberStream {
-  readonly #cursor: PostingCursor;
-
-  /** `after`: only higher numbers; -1 for all. */
-  constructor(source: QuerySource, { pathId, range }: ScanAccess, after: ItemNumber) {
-    const seek = after < 0 ? {} : { after: { value: range.from, number: after } };
-    this.#cursor = source.scanIndex({ pathId, range, ...seek });
-  }
-
-  async next(count: number): Promise<ItemNumber[]> {
-    const postings = await this.#cursor.next(count);
-    return postings.map((posting) => posting.number);
-  }
-
-  close(): Promise<void> {
-    return this.#cursor.close();
-  }
+/** The numbers of one value: the index keeps them in the order that is wanted. -1 for `after`: all. */
+export function pointNumbers(
+  source: QuerySource,
+  { pathId, range }: ScanAccess,
+  after: ItemNumber,
+): NumberStream {
+  const seek = after < 0 ? {} : { after: { value: range.from, number: after } };
+  return source.scanIndexNumbers({ pathId, range, ...seek });
 }
 
 /** Merges a few streams into one. */

@@ -22,10 +22,14 @@ const indexer = compileIndexingPolicy({
 const item: JsonObject = { id: '1', kind: 'user', padding: 'x'.repeat(900) };
 const text = Buffer.from(JSON.stringify(item));
 const postings = Array.from({ length: 50 }, (_, number) => ({ value: Buffer.from('v'), number }));
+const numbers = postings.map(({ number }) => number);
 
 /** Costs nothing by itself, so that what is measured is the query. */
 const source: QuerySource = {
   scanIndex: () => ({ next: () => Promise.resolve(postings), close: () => Promise.resolve() }),
+  scanIndexNumbers: () => ({ next: () => Promise.resolve(numbers), close: () => Promise.resolve() }),
+  count: () => Promise.resolve(numbers.length),
+  estimate: () => ({ atLeast: numbers.length, atMost: numbers.length }),
   scanNumbers: () => ({ next: () => Promise.resolve([]), close: () => Promise.resolve() }),
   load: (numbers) => Promise.resolve(numbers.map((number) => ({ number, text, epk: '' }))),
   close: () => Promise.resolve(),

@@ -32,6 +32,17 @@ export interface PostingCursor {
   close(): Promise<void>;
 }
 
+/** Part of an index: the entries of a path with a value in the range. */
+export interface IndexScope {
+  readonly pathId: Uint8Array;
+  readonly range: ValueRange;
+}
+
+export interface Estimate {
+  readonly atLeast: number;
+  readonly atMost: number;
+}
+
 export interface NumberCursor {
   /** Up to `count` further numbers in rising order; fewer only at the end. */
   next(count: number): Promise<ItemNumber[]>;
@@ -45,14 +56,28 @@ export interface NumberCursor {
  */
 export interface QuerySource {
   /** Postings of one indexed path, starting after `after` when given (in the direction of the scan). */
-  scanIndex(scan: {
-    readonly pathId: Uint8Array;
-    readonly range: ValueRange;
-    readonly reverse?: boolean;
-    readonly after?: Posting;
-  }): PostingCursor;
-  /** Numbers of all items, or of those whose effective partition key lies in `epkRange`, above `after`. */
-  scanNumbers(scan: { readonly epkRange?: EpkRange; readonly after?: ItemNumber }): NumberCursor;
+  scanIndex(scan: IndexScope & { readonly reverse?: boolean; readonly after?: Posting }): PostingCursor;
+  /**
+   * Only the numbers, at a fraction of the cost: rising when the range holds one value, else in no order, and
+   * then those of several values of an array come several times.
+   */
+  scanIndexNumbers(scan: IndexScope & { readonly after?: Posting }): NumberCursor;
+  /**
+   * Numbers of all items, or of those whose effective partition key lies in `epkRange`, above `after`.
+   * `isBare`: the items will not be loaded, so their texts are not worth reading on the way.
+   */
+  scanNumbers(scan: {
+    readonly epkRange?: EpkRange;
+    readonly after?: ItemNumber;
+    readonly isBare?: boolean;
+  }): NumberCursor;
+  /** How many entries the part of the index has, exactly; how many items there are without `scope`. */
+  count(scope?: IndexScope): Promise<number>;
+  /**
+   * Between which bounds the number of entries lies, or of items with a key in the range, or of all items:
+   * at once, from what indexes know of themselves. What was written of late is left out.
+   */
+  estimate(scope: IndexScope | { readonly epkRange: EpkRange } | undefined): Estimate;
   /** Asks the vector index of a path; undefined when there is none that could tell now. */
   nearest?(request: NearestRequest): Promise<Nearest | undefined>;
   /** Items by number; undefined for one that does not exist (any more) at this moment. */

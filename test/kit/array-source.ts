@@ -6,6 +6,7 @@ import {
   compileQuery,
   type ExecuteOptions,
   executePage,
+  type IndexScope,
   type Posting,
   type QueryPage,
   type QuerySource,
@@ -60,11 +61,8 @@ export class ArraySource implements QuerySource {
   }
 
   scanIndex(scan: Parameters<QuerySource['scanIndex']>[0]) {
-    const { range, after, reverse } = scan;
-    let found = this.#postings.get(Buffer.from(scan.pathId).toString('latin1')) ?? [];
-    found = found.filter(
-      ({ value }) => compareBytes(value, range.from) >= 0 && compareBytes(value, range.to) < 0,
-    );
+    const { after, reverse } = scan;
+    let found = this.#postingsIn(scan);
     if (reverse === true) found = found.reverse();
     if (after !== undefined) {
       found = found.filter((posting) => comparePostings(posting, after) * (reverse === true ? -1 : 1) > 0);
@@ -72,6 +70,31 @@ export class ArraySource implements QuerySource {
     return this.#cursor(found, (count) => {
       this.postingsRead += count;
     });
+  }
+
+  scanIndexNumbers(scan: Parameters<QuerySource['scanIndexNumbers']>[0]) {
+    const postings = this.scanIndex(scan);
+    return {
+      next: async (count: number) => (await postings.next(count)).map(({ number }) => number),
+      close: () => postings.close(),
+    };
+  }
+
+  async count(scope?: IndexScope): Promise<number> {
+    return scope === undefined ? this.items.size : this.#postingsIn(scope).length;
+  }
+
+  estimate(scope: Parameters<QuerySource['estimate']>[0]) {
+    if (scope === undefined || 'epkRange' in scope) return { atLeast: 0, atMost: this.items.size };
+    const { length } = this.#postingsIn(scope);
+    return { atLeast: length, atMost: length };
+  }
+
+  #postingsIn({ pathId, range }: IndexScope): Posting[] {
+    const list = this.#postings.get(Buffer.from(pathId).toString('latin1')) ?? [];
+    return list.filter(
+      ({ value }) => compareBytes(value, range.from) >= 0 && compareBytes(value, range.to) < 0,
+    );
   }
 
   scanNumbers({ epkRange, after = -1 }: { epkRange?: EpkRange; after?: number }) {

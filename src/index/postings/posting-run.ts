@@ -190,16 +190,22 @@ export function blocksWithin(fences: Fences, from: TermText, to: TermText): Bloc
   return { first, end: Math.max(first, blocksBefore(fences, { term: to, number: -1 }, false)) };
 }
 
-/** About how many numbers have terms in the range: whole blocks, and half of those at its edges. */
-export function estimateWithin(fences: Fences, from: TermText, to: TermText): number {
+/**
+ * Between which bounds the count of numbers with terms in the range lies: the blocks in the middle, and with
+ * those at its edges.
+ */
+export function estimateWithin(
+  fences: Fences,
+  from: TermText,
+  to: TermText,
+): { readonly atLeast: number; readonly atMost: number } {
   const { first, end } = blocksWithin(fences, from, to);
-  let sum = 0;
+  let atLeast = 0;
+  let atEdges = 0;
   for (let block = first; block < end; block++) {
-    const isEdge = block === first || block === end - 1;
-    sum += (fences.sums[block] as number) * (isEdge ? EDGE_SHARE : 1);
+    const sum = fences.sums[block] as number;
+    if (block === first || block === end - 1) atEdges += Math.max(0, sum);
+    else atLeast += sum;
   }
-  return Math.max(0, sum);
+  return { atLeast, atMost: atLeast + atEdges };
 }
-
-/** What of a block at the edge of a range is thought to belong to it. */
-const EDGE_SHARE = 0.5;
