@@ -1,7 +1,13 @@
 import { murmur3x86Hash32 } from '../../src/base/index.ts';
 import type { Dot, Origin } from '../../src/causality/index.ts';
 import type { PartitionNumber } from '../../src/log/index.ts';
-import type { ItemOperation, ItemState, Put, StoredPut } from '../../src/merge/index.ts';
+import {
+  EMPTY_ITEM,
+  type ItemOperation,
+  type ItemState,
+  type Put,
+  type StoredPut,
+} from '../../src/merge/index.ts';
 import { decodeEntry, peekEntry } from '../../src/partition/index.ts';
 import { type LoggedChange, type LoggedEntry, type ModelItem, RegionLog } from './region-log.ts';
 import type { InspectedPartition } from './region-under-test.ts';
@@ -210,7 +216,8 @@ export class Ledger {
       );
     }
     for (const [key, model] of log.items) {
-      const state = partition.lookup(key)?.state ?? { siblings: [], dead: [] };
+      const state = partition.lookup(key)?.state ?? EMPTY_ITEM;
+      if (model.wasJudgedWith(state)) continue;
       judgeItem(`${where} ${key}`, { state, model, everybodyHas }, violations);
     }
     return true;
@@ -263,11 +270,15 @@ function judgeItem(
   for (const [incarnation, deletes] of model.dead) {
     if (!state.dead.some((mark) => mark.incarnation === incarnation)) gone.push(...deletes);
   }
+  let isCertain = true;
   for (const dot of gone) {
-    if (everybodyHas(dot) === false) {
+    const isEverywhere = everybodyHas(dot);
+    if (isEverywhere === undefined) isCertain = false;
+    if (isEverywhere === false) {
       violations.report('I18 only what everybody has is collected', `${where} collected ${nameOf(dot)}`);
     }
   }
+  if (isCertain) model.judged(state);
 }
 
 function isSamePut(one: StoredPut | undefined, other: StoredPut | undefined): boolean {

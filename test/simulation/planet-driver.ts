@@ -1,7 +1,8 @@
+import { LogDamagedError } from '../../src/log/index.ts';
 import type { PlanetUnderTest, RegionUnderTest } from './region-under-test.ts';
+import type { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { SimulatedMachine, SimulatedRuntime } from './simulated-runtime.ts';
-import type { Trace } from './trace.ts';
 import type { Violations } from './violations.ts';
 
 /** One life of one region, from power-on to crash or close. */
@@ -16,13 +17,20 @@ export interface RegionLife {
 
 export const ENDED = Symbol('this life is over');
 
+interface Life extends RegionLife {
+  region: RegionUnderTest | undefined;
+  readonly end: () => void;
+}
+
 interface DrivenRegion {
-  life: (RegionLife & { region: RegionUnderTest | undefined; readonly end: () => void }) | undefined;
+  life: Life | undefined;
   lives: number;
   wipes: number;
   /** Done when the region may start again with an empty disk. */
   wiping: Promise<void>;
   skewMs: number;
+  /** Some of what its disk holds is not what was written: the region may refuse to go on with it. */
+  isDamaged: boolean;
 }
 
 export interface PlanetDriverOptions {
@@ -30,7 +38,6 @@ export interface PlanetDriverOptions {
   readonly runtime: SimulatedRuntime;
   readonly network: SimulatedNetwork;
   readonly violations: Violations;
-  readonly trace: Trace;
   /** Called before the region can start again. */
   readonly onWiped: (region: string) => void;
 }
@@ -39,6 +46,9 @@ export interface PlanetDriverOptions {
 export class PlanetDriver {
   readonly #options: PlanetDriverOptions;
   readonly #regions = new Map<string, DrivenRegion>();
+  /** Machines whose disk fails, or will. */
+  readonly #failing = new WeakSet<SimulatedMachine>();
+  #replaced = 0;
 
   constructor(options: PlanetDriverOptions & { readonly skewMs: readonly number[] }) {
     this.#options = options;
@@ -49,6 +59,7 @@ export class PlanetDriver {
         wipes: 0,
         wiping: Promise.resolve(),
         skewMs: options.skewMs[place] ?? 0,
+        isDamaged: false,
       });
     }
   }
@@ -80,25 +91,76 @@ export class PlanetDriver {
     const driven = this.#of(name);
     await driven.wiping;
     if (driven.life !== undefined) return;
-    const { runtime, planet, violations, trace } = this.#options;
+    const { runtime, planet, violations } = this.#options;
     driven.lives += 1;
     const machine = runtime.forRegion(name, { skewMs: driven.skewMs, life: driven.lives });
     let end: () => void = () => undefined;
     const ended = new Promise<typeof ENDED>((resolve) => {
       end = () => resolve(ENDED);
     });
-    const life: NonNullable<DrivenRegion['life']> = { name, machine, region: undefined, ended, end };
+    const life: Life = { name, machine, region: undefined, ended, end };
     driven.life = life;
-    trace.record(`-- ${name} starts life ${driven.lives}`);
+    runtime.note(`${name} starts life ${driven.lives}`);
+    if (this.disk(name)?.isFailing === true) this.#failing.add(machine);
     const onFailed = (reason: unknown) => {
-      if (!machine.isHalted) violations.report('the process goes on', `${name} failed: ${textOf(reason)}`);
+      if (machine.isHalted) return;
+      if (this.#failing.has(machine)) this.crash(name);
+      else if (driven.isDamaged && reason instanceof LogDamagedError) void this.#replace(name);
+      else violations.report('the process goes on', `${name} failed: ${textOf(reason)}`);
     };
     try {
       const opened = await Promise.race([planet.open(name, machine, onFailed), ended]);
       if (opened !== ENDED) life.region = opened;
     } catch (error) {
-      violations.report('the process goes on', `${name} did not open: ${textOf(error)}`);
+      if (this.#failing.has(machine)) this.crash(name);
+      else if (driven.isDamaged && error instanceof LogDamagedError) await this.#replace(name);
+      else violations.report('the process goes on', `${name} did not open: ${textOf(error)}`);
     }
+  }
+
+  /** Powers a region on whose disk was tampered with: it opens, or refuses and gets an empty disk. */
+  async startDamaged(name: string): Promise<void> {
+    this.#of(name).isDamaged = true;
+    await this.start(name);
+  }
+
+  async #replace(name: string): Promise<void> {
+    this.#options.runtime.note(`${name} finds its disk damaged`);
+    this.#replaced += 1;
+    await this.wipe(name);
+    await this.start(name);
+  }
+
+  /** How many regions refused what was on their disks. */
+  get replaced(): number {
+    return this.#replaced;
+  }
+
+  /** Whether some of what the region once had on its disk is no longer what it was. */
+  isDamaged(name: string): boolean {
+    return this.#of(name).isDamaged;
+  }
+
+  /** In its present life the region may say that it cannot go on: then it is powered off. */
+  expectFailure(name: string): void {
+    const { life } = this.#of(name);
+    if (life !== undefined) this.#failing.add(life.machine);
+  }
+
+  expectsFailure({ machine }: RegionLife): boolean {
+    return this.#failing.has(machine);
+  }
+
+  /** The region's disk; undefined when it has none that can fail. */
+  disk(name: string): SimulatedDisk | undefined {
+    return this.#options.planet.disk?.(name);
+  }
+
+  /** Mends the region's disk; a region that may have failed meanwhile is powered off. */
+  recover(name: string): void {
+    this.disk(name)?.mend();
+    const { life } = this.#of(name);
+    if (life !== undefined && this.expectsFailure(life)) this.crash(name);
   }
 
   /** Cuts the power. Nothing when there is none. */
@@ -106,7 +168,7 @@ export class PlanetDriver {
     const driven = this.#of(name);
     const { life } = driven;
     if (life === undefined) return;
-    this.#options.trace.record(`-- ${name} crashes`);
+    this.#options.runtime.note(`${name} crashes`);
     driven.life = undefined;
     life.machine.halt();
     this.#options.network.crash(life.machine);
@@ -117,9 +179,10 @@ export class PlanetDriver {
   /** Cuts the power and takes the disk away. */
   async wipe(name: string): Promise<void> {
     this.crash(name);
-    this.#options.trace.record(`-- ${name} is wiped`);
+    this.#options.runtime.note(`${name} is wiped`);
     const driven = this.#of(name);
     driven.wipes += 1;
+    driven.isDamaged = false;
     this.#options.onWiped(name);
     driven.wiping = this.#options.planet.wipe(name);
     await driven.wiping;

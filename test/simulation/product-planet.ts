@@ -36,6 +36,8 @@ const FATES: readonly UnsyncedFate[] = ['lost', 'torn', 'kept'];
 const SYNC_MS_MAX = 10;
 /** Small, so that segments end, are trimmed and are found again. */
 const SEGMENT_BYTES = 64 << 10;
+/** Small, so that old entries are read from the disk. */
+const TAIL_CACHE_BYTES = 16 << 10;
 /** Small, so that stores lag, caches miss and writers wait. */
 const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000, batchItems: 3 };
 /** Small, so that answers have several pages. */
@@ -111,6 +113,7 @@ export async function makeProductPlanet(
       opened.delete(name);
       mediumOf(name).powerLoss();
     },
+    disk: (name) => mediumOf(name).disk,
     async wipe(name) {
       media.delete(name);
       await directory.execute({ kind: 'renewOrigin', region: name });
@@ -162,12 +165,15 @@ async function createContainer(
 
 /** What a region's machine keeps when the power goes. */
 interface Medium {
+  /** What faults can strike at; undefined when there is none. */
+  readonly disk: SimulatedDisk | undefined;
   mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }>;
   powerLoss(): void;
 }
 
 /** A log in memory, which loses, tears or keeps the last group as a whole. */
 class LogMedium implements Medium {
+  readonly disk = undefined;
   readonly #random: SeededRandom;
   readonly #store = new MemoryStoreState();
   #log: MemoryMedium | undefined;
@@ -193,22 +199,28 @@ class LogMedium implements Medium {
 
 /** The file log, over a disk that keeps what was synced and any part of the rest. */
 class DiskMedium implements Medium {
-  readonly #disk: SimulatedDisk;
+  readonly disk: SimulatedDisk;
   readonly #store = new MemoryStoreState();
 
   constructor(random: SeededRandom) {
     const latency = { readMs: [0, 2], writeMs: [0, 2], syncMs: [0, SYNC_MS_MAX] } as const;
-    this.#disk = new SimulatedDisk({ random: () => random.next(), latency });
+    this.disk = new SimulatedDisk({ random: () => random.next(), latency });
   }
 
   async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
-    const disk = this.#disk.mount(machine);
-    const log = await openFileLog({ disk, directory: 'log', runtime: machine, segmentBytes: SEGMENT_BYTES });
+    const disk = this.disk.mount(machine);
+    const log = await openFileLog({
+      disk,
+      directory: 'log',
+      runtime: machine,
+      segmentBytes: SEGMENT_BYTES,
+      tailCacheBytes: TAIL_CACHE_BYTES,
+    });
     return { log, store: createMemoryStore({ state: this.#store, runtime: machine }) };
   }
 
   powerLoss(): void {
-    this.#disk.powerLoss();
+    this.disk.powerLoss();
   }
 }
 

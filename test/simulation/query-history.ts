@@ -10,6 +10,8 @@ export interface QueryRecord {
   readonly region: string;
   /** How often the region had lost its disk by then. */
   readonly wipes: number;
+  /** When the last page came. */
+  readonly atMs: number;
   readonly tailsBefore: ReadonlyMap<PartitionNumber, Lsn>;
   readonly tailsAfter: ReadonlyMap<PartitionNumber, Lsn>;
   /** Values of the items that were found. */

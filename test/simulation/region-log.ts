@@ -1,6 +1,6 @@
 import { type Dot, VersionVector } from '../../src/causality/index.ts';
 import type { Lsn } from '../../src/log/index.ts';
-import type { Incarnation, ItemOperation, Put } from '../../src/merge/index.ts';
+import type { Incarnation, ItemOperation, ItemState, Put } from '../../src/merge/index.ts';
 import { beats, referenceVisible } from './reference.ts';
 
 /** What one item showed from `lsn` on. */
@@ -15,6 +15,8 @@ export class ModelItem {
   readonly timeline: Version[] = [{ lsn: 0, put: undefined }];
   maximal: Put[] = [];
   readonly dead = new Map<Incarnation, Dot[]>();
+  /** The product's state that was last found right, with the number of operations at that time. */
+  #judged: { readonly state: ItemState; readonly operations: number } | undefined;
 
   get visible(): Put | undefined {
     return this.timeline.at(-1)?.put;
@@ -37,6 +39,15 @@ export class ModelItem {
     // Nobody can see what an item is between two changes of one transaction.
     if (this.timeline.at(-1)?.lsn === lsn && lsn > 0) this.timeline.pop();
     this.timeline.push({ lsn, put: best });
+  }
+
+  judged(state: ItemState): void {
+    this.#judged = { state, operations: this.operations.length };
+  }
+
+  /** Whether nothing has changed since it was last judged: states are never changed in place. */
+  wasJudgedWith(state: ItemState): boolean {
+    return this.#judged?.state === state && this.#judged.operations === this.operations.length;
   }
 
   /** The specification's answer, from nothing but the set of operations. */

@@ -1,6 +1,7 @@
 import type { Origin, VersionVector } from '../../src/causality/index.ts';
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import type { ItemState } from '../../src/merge/index.ts';
+import type { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
 
 /** An item as clients name it. */
@@ -20,6 +21,9 @@ export interface ClientRequest {
   readonly priority: number | undefined;
   readonly ifMatch: string | undefined;
   readonly sessionToken: string | undefined;
+  /** Number of the client, and of its session: those that follow one another pass no tokens on. */
+  readonly client: number;
+  readonly session: number;
 }
 
 export interface ClientAnswer {
@@ -80,6 +84,8 @@ export interface PlanetUnderTest {
    * The region's machine has just lost power: its disk keeps what was synced, and perhaps some of the rest.
    */
   crash(region: string): void;
+  /** The region's disk, when it has one that can fail. */
+  disk?(region: string): SimulatedDisk | undefined;
   /** The region, which has no power, gets an empty disk: its next life writes under another origin. */
   wipe(region: string): Promise<void>;
 }

@@ -89,6 +89,8 @@ export class SimulatedDisk {
   };
   /** Writes that would make all files together longer than this fail with ENOSPC. */
   capacityBytes = Number.POSITIVE_INFINITY;
+  /** How many times longer than usual everything takes. */
+  slowness = 1;
   readonly #random: () => number;
   readonly #latency: Latency;
   #mounts: Mount[] = [];
@@ -139,10 +141,29 @@ export class SimulatedDisk {
     this.#faults.push({ ...fault, left: fault.skip ?? 0 });
   }
 
+  /** Length of all files together. */
+  get usedBytes(): number {
+    let bytes = 0;
+    for (const { current } of this.#names.values()) bytes += current.size;
+    return bytes;
+  }
+
   /** Changes one bit where it is safely stored. */
   flipBit(path: string, offset: number, bit = 0): void {
     const inode = this.#inode(path);
     for (const content of [inode.synced, inode.current]) content.flip(offset, bit);
+  }
+
+  /** Whether something is bound to fail. */
+  get isFailing(): boolean {
+    return this.#faults.length > 0 || this.capacityBytes !== Number.POSITIVE_INFINITY;
+  }
+
+  /** No more faults, and no slowness. */
+  mend(): void {
+    this.#faults = [];
+    this.slowness = 1;
+    this.capacityBytes = Number.POSITIVE_INFINITY;
   }
 
   /** Puts bytes where they are safely stored, as an operator's tool might. */
@@ -246,16 +267,14 @@ export class SimulatedDisk {
   /** Whether a write that makes `current` this long is refused. */
   isTooLong(inode: Inode, length: number): boolean {
     if (this.capacityBytes === Number.POSITIVE_INFINITY || length <= inode.current.size) return false;
-    let bytes = length - inode.current.size;
-    for (const { current } of this.#names.values()) bytes += current.size;
-    return bytes > this.capacityBytes;
+    return length - inode.current.size + this.usedBytes > this.capacityBytes;
   }
 
   #delayMs(operation: Operation): number {
     const { readMs, writeMs, syncMs } = this.#latency;
     const isSync = operation === 'sync' || operation === 'sync-directory';
     const range = isSync ? syncMs : operation === 'read' || operation === 'open' ? readMs : writeMs;
-    return range === undefined ? 0 : range[0] + this.#random() * (range[1] - range[0]);
+    return range === undefined ? 0 : this.slowness * (range[0] + this.#random() * (range[1] - range[0]));
   }
 
   #takeFault(operation: Operation, path: string): Fault | undefined {

@@ -35,13 +35,16 @@ export class SimulatedNetwork {
   readonly #random: SeededRandom;
   readonly #listening = new Map<string, Listening>();
   readonly #links = new Map<string, LinkQuality>();
-  readonly #cuts = new Set<string>();
+  /** How many faults keep a link cut: it heals when the last of them is over. */
+  readonly #cuts = new Map<string, number>();
+  /** Frames that a clogged link holds back, with how they arrive. */
+  readonly #clogs = new Map<string, (() => void)[]>();
   readonly #ends = new Set<ChannelEnd>();
   #defaultLink: LinkQuality = PERFECT_LINK;
   #ports = 0;
   #channels = 0;
   /** How often each thing happened: faults that never strike prove nothing. */
-  readonly counts = { delivered: 0, lost: 0, duplicated: 0, reordered: 0, swallowed: 0, broken: 0 };
+  readonly counts = { delivered: 0, lost: 0, duplicated: 0, reordered: 0, swallowed: 0, broken: 0, held: 0 };
 
   constructor(options: { runtime: SimulatedRuntime; random: SeededRandom }) {
     this.#runtime = options.runtime;
@@ -67,19 +70,49 @@ export class SimulatedNetwork {
 
   /** From now on nothing gets from one region to the other. */
   cut(from: string, to: string): void {
-    this.#cuts.add(linkName(from, to));
+    const name = linkName(from, to);
+    this.#cuts.set(name, (this.#cuts.get(name) ?? 0) + 1);
   }
 
   heal(from: string, to: string): void {
-    this.#cuts.delete(linkName(from, to));
+    const name = linkName(from, to);
+    const left = (this.#cuts.get(name) ?? 0) - 1;
+    if (left > 0) this.#cuts.set(name, left);
+    else this.#cuts.delete(name);
+  }
+
+  /** From now on a link holds back what it is given, as a full pipe does. */
+  clog(from: string, to: string): void {
+    const name = linkName(from, to);
+    if (!this.#clogs.has(name)) this.#clogs.set(name, []);
+  }
+
+  unclog(from: string, to: string): void {
+    const held = this.#clogs.get(linkName(from, to)) ?? [];
+    this.#clogs.delete(linkName(from, to));
+    for (const arrive of held) this.event(0, 'unclogged', arrive);
   }
 
   healAll(): void {
     this.#cuts.clear();
+    for (const name of [...this.#clogs.keys()]) {
+      const [from = '', to = ''] = name.split('>');
+      this.unclog(from, to);
+    }
+  }
+
+  /** Calls `arrive` at once, or when the link is no longer clogged. */
+  pass(from: string, to: string, arrive: () => void): void {
+    const held = this.#clogs.size === 0 ? undefined : this.#clogs.get(linkName(from, to));
+    if (held === undefined) arrive();
+    else {
+      this.counts.held += 1;
+      held.push(arrive);
+    }
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(linkName(from, to));
+    return this.#cuts.size > 0 && this.#cuts.has(linkName(from, to));
   }
 
   /** Breaks every channel between two regions: both sides hear of it, frames under way are gone. */
@@ -101,7 +134,8 @@ export class SimulatedNetwork {
   }
 
   link(from: string, to: string): LinkQuality {
-    return this.#links.get(linkName(from, to)) ?? this.#defaultLink;
+    const special = this.#links.size === 0 ? undefined : this.#links.get(linkName(from, to));
+    return special ?? this.#defaultLink;
   }
 
   /** Delay of the next frame on a link. */
@@ -246,11 +280,13 @@ class ChannelEnd implements Channel {
     this.#queuedBytes += frame.length;
     const label = `frame ${this.#number} ${this.machine.name} ${frame.length} ${murmur3x86Hash32(frame)}`;
     // Owned by nobody: the frame leaves the sender's queue even when the receiver is paused or gone.
-    this.#network.event(arrivalMs - nowMs, label, () => {
+    const arrive = () => {
       this.#queuedBytes -= frame.length;
       if (this.#network.isCut(this.machine.name, peer.machine.name)) this.#network.counts.swallowed += 1;
       else peer.#arrive(frame);
-    });
+    };
+    const { name } = this.machine;
+    this.#network.event(arrivalMs - nowMs, label, () => this.#network.pass(name, peer.machine.name, arrive));
   }
 
   #arrive(frame: Buffer): void {

@@ -1,4 +1,5 @@
 import { judgeHistory } from './client-history.ts';
+import type { Excerpt } from './excerpt.ts';
 import { Ledger } from './ledger.ts';
 import { Nemesis } from './nemesis.ts';
 import { Observer } from './observer.ts';
@@ -8,7 +9,8 @@ import type { PlanetUnderTest } from './region-under-test.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedRuntime } from './simulated-runtime.ts';
-import { drawSwarm, isTimeCausal, type Swarm } from './swarm.ts';
+import { type Story, writeStory } from './story.ts';
+import { drawSwarm, isTimeCausal, SCALES, type Scale, type Swarm } from './swarm.ts';
 import { Trace } from './trace.ts';
 import { type Violation, Violations } from './violations.ts';
 import { Workload } from './workload.ts';
@@ -26,6 +28,10 @@ export type MakePlanet = (context: PlanetContext) => Promise<PlanetUnderTest>;
 export interface SimulationOptions {
   readonly seed: number;
   readonly makePlanet: MakePlanet;
+  /** Default: the small one. */
+  readonly scale?: Scale;
+  /** Default: everything happens. */
+  readonly excerpt?: Excerpt;
   /** Changes the world that the seed draws: for tests of one thing. */
   readonly adjust?: (swarm: Swarm) => Swarm;
   readonly traceSink?: (line: string) => void;
@@ -39,11 +45,15 @@ export interface SimulationResult {
   /** How often each thing happened: kinds of faults, outcomes of requests, states that were judged. */
   readonly counts: ReadonlyMap<string, number>;
   readonly simulatedMs: number;
+  /** Names of the requests and strikes that happened, in order: see Excerpt. */
+  readonly acts: readonly string[];
+  /** What clients and faults did, one line each, in order. */
+  readonly story: () => string[];
   readonly recentLines: readonly string[];
 }
 
 /** Longest time that healing may take (I2), and then that siblings and marks may stay (I20). */
-const HEAL_MS_MAX = 60_000;
+const HEAL_MS_MAX = 30_000;
 const SETTLE_MS_MAX = 60_000;
 const OBSERVE_EVERY_MS = 500;
 const SIMULATED_MS_MAX = 24 * 3_600_000;
@@ -56,12 +66,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const random = new SeededRandom(options.seed);
   const runtime = new SimulatedRuntime({ random: random.split('runtime'), trace });
   const network = new SimulatedNetwork({ runtime, random: random.split('network') });
-  const drawn = drawSwarm(random.split('swarm'));
-  const swarm = options.adjust?.(drawn) ?? drawn;
+  const { scale = SCALES.small, excerpt = {} } = options;
+  const drawn = drawSwarm(random.split('swarm'), scale);
+  const adjusted = options.adjust?.(drawn) ?? drawn;
+  const swarm = { ...adjusted, regions: adjusted.regions.slice(0, excerpt.regions) };
   network.setAllLinks(swarm.link);
   const violations = new Violations(() => runtime.elapsedMs);
   const counts = new Map<string, number>();
-  const world = { runtime, network, swarm, violations, trace, random, counts };
+  const story: Story = { notes: runtime.notes, records: [], queries: [], acts: [] };
+  const world = { runtime, network, swarm, violations, random, counts, excerpt, story };
 
   let isDone = false;
   const fail = (error: unknown) => violations.report('the process goes on', textOf(error));
@@ -86,6 +99,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     digest: trace.digest(),
     counts,
     simulatedMs: runtime.elapsedMs,
+    acts: story.acts,
+    story: () => writeStory(story, violations.list),
     recentLines: trace.recent(60),
   };
 }
@@ -95,20 +110,22 @@ interface World {
   readonly network: SimulatedNetwork;
   readonly swarm: Swarm;
   readonly violations: Violations;
-  readonly trace: Trace;
   readonly random: SeededRandom;
   readonly counts: Map<string, number>;
+  readonly excerpt: Excerpt;
+  readonly story: Story;
 }
 
 async function live(world: World, makePlanet: MakePlanet): Promise<void> {
-  const { runtime, network, swarm, violations, random, counts } = world;
+  const { runtime, network, swarm, violations, random, counts, story } = world;
   const planet = await makePlanet({ runtime, network, random: random.split('planet'), swarm });
   const ledger = new Ledger({ violations, isTimeCausal: isTimeCausal(swarm) });
   const onWiped = (region: string) => ledger.forget(region);
   const driver = new PlanetDriver({ ...world, planet, skewMs: swarm.skewMs, onWiped });
   const observer = new Observer({ ...world, driver, ledger });
-  const workload = new Workload({ ...world, driver, random: random.split('workload') });
-  const nemesis = new Nemesis({ ...world, driver, random: random.split('nemesis') });
+  const nemesis = new Nemesis({ ...world, driver, acts: story.acts, random: random.split('nemesis') });
+  const hadEnough = () => nemesis.count >= swarm.strikesMin;
+  const workload = new Workload({ ...world, driver, random: random.split('workload'), hadEnough });
 
   await Promise.all(driver.names.map((name) => driver.start(name)));
   nemesis.start();
@@ -136,6 +153,9 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('states judged', observer.judged);
   counts.set('queries judged', observer.queries + workload.queries.length);
   counts.set('entries', sum(ledger.partitions().map((number) => ledger.universe(number).size)));
+  counts.set('requests', workload.records.length + workload.queries.length);
+  counts.set('strikes', nemesis.count);
+  counts.set('disks found damaged', driver.replaced);
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
   for (const { outcome, request } of workload.records) {
     const name = outcome?.kind === 'refused' ? outcome.code : (outcome?.kind ?? 'pending');

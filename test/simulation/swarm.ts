@@ -7,6 +7,9 @@ export const FAULTS = [
   'cut',
   'cutOneWay',
   'isolate',
+  'halves',
+  'majorityRing',
+  'swizzleClog',
   'breakChannels',
   'degrade',
   'pause',
@@ -15,9 +18,33 @@ export const FAULTS = [
   'wipe',
   'skew',
   'drift',
+  'slowDisk',
+  'fullDisk',
+  'failingDisk',
+  'bitFlip',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
+
+/** How much a seed does. */
+export interface Scale {
+  /** Fewest and most. */
+  readonly regions: readonly [number, number];
+  readonly requests: readonly [number, number];
+  /** Requests go on until so many faults have struck. */
+  readonly strikesMin: number;
+  /** Shortest and longest time that the requests are spread over. */
+  readonly durationMs: readonly [number, number];
+}
+
+export const SCALES = {
+  /** What a release has to pass, many thousands of seeds of it. */
+  full: { regions: [5, 5], requests: [2_000, 2_400], strikesMin: 20, durationMs: [10_000, 90_000] },
+  /** For tests that run hundreds of worlds to find one planted mistake. */
+  small: { regions: [3, 5], requests: [200, 800], strikesMin: 0, durationMs: [5_000, 120_000] },
+} as const satisfies Record<string, Scale>;
+
+export type ScaleName = keyof typeof SCALES;
 
 /**
  * How one seed's world is. Each seed draws which faults exist and how often they strike: a world with
@@ -34,6 +61,8 @@ export interface Swarm {
   readonly clients: number;
   /** Requests of all clients together. */
   readonly requests: number;
+  /** Requests go on until so many faults have struck. */
+  readonly strikesMin: number;
   readonly partitionKeys: number;
   /** Items in each logical partition: few, so that writes meet. */
   readonly items: number;
@@ -42,6 +71,8 @@ export interface Swarm {
   /** Shares of requests, from 0 to 1. */
   readonly withIfMatch: number;
   readonly withToken: number;
+  /** Whose tokens clients send: the last ones that anybody got, or their own, as the official clients do. */
+  readonly tokens: 'anybody' | 'own';
   readonly link: LinkQuality;
   readonly linkWhenDegraded: LinkQuality;
   /** Initial wall-clock error of each region. */
@@ -61,25 +92,32 @@ export interface Swarm {
 }
 
 const REGIONS = ['West US', 'North Europe', 'Southeast Asia', 'Brazil South', 'Japan East'];
+const DISK_FAULTS: readonly Fault[] = ['slowDisk', 'fullDisk', 'failingDisk', 'bitFlip'];
 
 /**
  * Hybrid clocks accept times this far ahead; below half of it, clocks of two regions never differ by more.
  */
 const DRIFT_LIMIT_MS = 60_000;
 
-export function drawSwarm(random: SeededRandom): Swarm {
-  const regions = REGIONS.slice(0, random.integer(3, 5));
+export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
+  const regions = REGIONS.slice(0, random.integer(...scale.regions));
   const skewMsMax = random.pick([0, 50, 2_000, 25_000, 3_600_000]);
+  const clients = random.integer(1, 4);
+  const requests = random.integer(...scale.requests);
+  const durationMs = random.logarithmic(...scale.durationMs);
+  const faultMs = random.logarithmic(200, Math.min(20_000, durationMs / 4));
+  const hasFileLogs = random.chance(0.3);
   return {
     regions,
     conflictPath: random.pick(['/_ts', '/priority']),
-    hasFileLogs: random.chance(0.3),
+    hasFileLogs,
     throughput: random.pick([400, 400, 15_000, 25_000]),
-    clients: random.integer(1, 4),
-    requests: random.integer(200, 800),
+    clients,
+    requests,
+    strikesMin: scale.strikesMin,
     partitionKeys: random.integer(1, 4),
     items: random.integer(1, 4),
-    thinkMs: random.logarithmic(20, 2_000),
+    thinkMs: (durationMs * regions.length * clients) / requests,
     mix: {
       create: random.between(0.05, 0.3),
       upsert: random.between(0.1, 0.5),
@@ -89,6 +127,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     },
     withIfMatch: random.pick([0, 0.3]),
     withToken: random.pick([0, 0.5, 1]),
+    tokens: random.pick(['anybody', 'own']),
     link: { ...drawDelay(random), loss: 0, duplicate: 0, reorder: 0 },
     linkWhenDegraded: {
       ...drawDelay(random),
@@ -98,10 +137,10 @@ export function drawSwarm(random: SeededRandom): Swarm {
     },
     skewMs: regions.map(() => random.between(-skewMsMax, skewMsMax)),
     skewMsMax,
-    faults: drawFaults(random),
+    faults: drawFaults(random, { durationMs, faultMs, hasFileLogs, strikesMin: scale.strikesMin }),
     withQuery: random.pick([0, 0.02, 0.1]),
     collectEveryMs: random.logarithmic(20, 5_000),
-    faultMs: random.logarithmic(200, 20_000),
+    faultMs,
     leavesLinksCut: random.chance(0.3),
   };
 }
@@ -110,11 +149,24 @@ function drawDelay(random: SeededRandom): { delayMs: number; jitterMs: number } 
   return { delayMs: random.logarithmic(1, 300), jitterMs: random.logarithmic(1, 500) };
 }
 
-function drawFaults(random: SeededRandom): Map<Fault, number> {
+interface FaultDraw {
+  readonly durationMs: number;
+  readonly faultMs: number;
+  readonly hasFileLogs: boolean;
+  readonly strikesMin: number;
+}
+
+/** A few kinds of fault, as often as it takes for their strikes to fit into the time there is. */
+function drawFaults(random: SeededRandom, draw: FaultDraw): Map<Fault, number> {
+  const possible = FAULTS.filter((fault) => draw.hasFileLogs || !DISK_FAULTS.includes(fault));
+  const fewest = draw.strikesMin > 0 ? 2 : 0;
+  const chosen = random.shuffled(possible).slice(0, random.integer(fewest, Math.ceil(possible.length / 2)));
+  const strikes = random.logarithmic(Math.max(5, draw.strikesMin), 80);
   const faults = new Map<Fault, number>();
-  for (const fault of FAULTS) {
-    const meanMs = random.logarithmic(2_000, 30_000);
-    if (random.chance(0.4)) faults.set(fault, meanMs);
+  for (const fault of chosen) {
+    // One kind strikes again only after its last strike is over.
+    const everyMs = (draw.durationMs * chosen.length) / strikes;
+    faults.set(fault, Math.max(50, everyMs - draw.faultMs) * random.between(0.5, 1.5));
   }
   return faults;
 }

@@ -1,12 +1,13 @@
 import { DatabaseError } from '../../src/errors/index.ts';
 import { isRefusal, type OperationRecord, type Outcome } from './client-history.ts';
+import { type Excerpt, includes, lastRequest } from './excerpt.ts';
 import { type PlanetDriver, type RegionLife, textOf } from './planet-driver.ts';
 import type { QueryRecord } from './query-history.ts';
 import type { ClientRequest, ItemName, RegionUnderTest } from './region-under-test.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedRuntime } from './simulated-runtime.ts';
+import type { Story } from './story.ts';
 import type { Swarm } from './swarm.ts';
-import type { Trace } from './trace.ts';
 import type { Violations } from './violations.ts';
 
 export interface WorkloadOptions {
@@ -14,68 +15,104 @@ export interface WorkloadOptions {
   readonly driver: PlanetDriver;
   readonly runtime: SimulatedRuntime;
   readonly random: SeededRandom;
-  readonly trace: Trace;
   readonly violations: Violations;
+  readonly excerpt: Excerpt;
+  /** Takes down what clients ask and hear. */
+  readonly story: Story;
+  /** Whether as much went wrong as should: requests go on until then, within reason. */
+  readonly hadEnough: () => boolean;
+}
+
+/** One client, which makes one request after the other. */
+interface Client {
+  readonly number: number;
+  /** Where it lives. */
+  readonly region: string;
+  /** A session ends when its tokens are of no use any more, and the client starts another one. */
+  session: number;
+  /** By range: the newest token of the session. */
+  readonly tokens: Map<string, string>;
+  /** By item. */
+  readonly etags: Map<string, string>;
+  /** How many requests in a row were refused for their tokens. */
+  staleTokens: number;
 }
 
 /** Clients give up after this long. */
 const PATIENCE_MS = 15_000;
 const PRIORITY_MAX = 3;
+/** Requests go on for so many times what was planned at the most. */
+const PATIENCE_REQUESTS = 3;
+const STALE_TOKENS_MAX = 3;
 
 /** Storms of writes and reads on a few hot items, by several clients in each region. */
 export class Workload {
-  readonly records: OperationRecord[] = [];
-  readonly queries: QueryRecord[] = [];
+  readonly records: OperationRecord[];
+  readonly queries: QueryRecord[];
   readonly #options: WorkloadOptions;
   /** The last tokens that anybody was given, by range: clients pass them on. */
   readonly #tokens = new Map<string, string[]>();
   #requestsLeft: number;
+  #sessions = 0;
+  #isDone = false;
   #values = 0;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
+    this.records = options.story.records;
+    this.queries = options.story.queries;
     this.#requestsLeft = options.swarm.requests;
   }
 
   /** Resolves when all requests were made and answered or given up. */
   async run(): Promise<void> {
-    const { driver, swarm, random } = this.#options;
+    const { driver, swarm } = this.#options;
     const clients: Promise<void>[] = [];
     for (const region of driver.names) {
-      for (let client = 0; client < swarm.clients; client++) {
-        clients.push(this.#client(region, random.split(`${region}#${client}`)));
+      for (let count = 0; count < swarm.clients; count++) {
+        const session = ++this.#sessions;
+        const number = clients.length;
+        clients.push(
+          this.#run({ number, region, session, tokens: new Map(), etags: new Map(), staleTokens: 0 }),
+        );
       }
     }
     await Promise.all(clients);
+    this.#isDone = true;
+  }
+
+  get #isOver(): boolean {
+    const { swarm, hadEnough } = this.#options;
+    if (this.#isDone) return true;
+    if (this.#requestsLeft > 0) return false;
+    return hadEnough() || this.#requestsLeft < (1 - PATIENCE_REQUESTS) * swarm.requests;
   }
 
   /** Has regions collect while requests last: the more often, the more harm from collecting too early. */
   async collect(): Promise<void> {
     const { runtime, swarm, driver } = this.#options;
-    while (this.#requestsLeft > 0) {
+    while (!this.#isOver) {
       await runtime.sleep(swarm.collectEveryMs, 'collect');
       for (const { machine, region } of driver.open())
         machine.schedule(0, 'collect', () => void region.collect());
     }
   }
 
-  async #client(name: string, random: SeededRandom): Promise<void> {
-    const { swarm, runtime } = this.#options;
-    const etags = new Map<string, string>();
-    while (this.#requestsLeft > 0) {
-      await runtime.sleep(-Math.log(1 - random.next()) * swarm.thinkMs, 'think');
-      const life = this.#serving(name, random);
+  async #run(client: Client): Promise<void> {
+    const { swarm, runtime, random, excerpt, story } = this.#options;
+    const last = lastRequest(excerpt, client.number);
+    for (let number = 0; number <= last && !this.#isOver; number++) {
+      const act = `${client.number}.${number}`;
+      const chance = random.split(act);
+      await runtime.sleep(-Math.log(1 - chance.next()) * swarm.thinkMs, 'think');
+      const life = this.#serving(client.region, chance);
       const region = life?.region;
       if (life === undefined || region === undefined) continue;
       this.#requestsLeft -= 1;
-      if (random.chance(swarm.withQuery)) {
-        await this.#query(life, region);
-        continue;
-      }
-      const request = this.#draw(region, random, etags);
-      const record = await this.#perform(life, region, request);
-      const itemKey = `${request.item.partitionKey}/${request.item.id}`;
-      if (record.outcome?.kind === 'ok') this.#remember(record, itemKey, record.outcome, etags);
+      if (!includes(excerpt, act)) continue;
+      story.acts.push(act);
+      if (chance.chance(swarm.withQuery)) await this.#query(life, region);
+      else this.#learn(client, await this.#perform(life, region, this.#draw(client, region, chance)));
     }
   }
 
@@ -85,7 +122,7 @@ export class Workload {
     return open.find((life) => life.name === name) ?? (open.length > 0 ? random.pick(open) : undefined);
   }
 
-  #draw(region: RegionUnderTest, random: SeededRandom, etags: ReadonlyMap<string, string>): ClientRequest {
+  #draw(client: Client, region: RegionUnderTest, random: SeededRandom): ClientRequest {
     const { swarm } = this.#options;
     const item: ItemName = {
       partitionKey: `p${random.integer(1, swarm.partitionKeys)}`,
@@ -93,17 +130,26 @@ export class Workload {
     };
     const kind = random.weighted(swarm.mix);
     const hasBody = kind === 'create' || kind === 'upsert' || kind === 'replace';
-    const etag = random.chance(swarm.withIfMatch) ? etags.get(`${item.partitionKey}/${item.id}`) : undefined;
-    const tokens = this.#tokens.get(region.locate(item).rangeId) ?? [];
+    // Now and then an item without a number at the path.
+    const priority = random.chance(0.15) ? undefined : random.integer(0, PRIORITY_MAX);
+    const etag = random.chance(swarm.withIfMatch) ? client.etags.get(nameOf(item)) : undefined;
     return {
       kind,
       item,
       value: hasBody ? `v${++this.#values}` : undefined,
-      // Now and then an item without a number at the path.
-      priority: random.chance(0.15) ? undefined : random.integer(0, PRIORITY_MAX),
+      priority,
       ifMatch: kind === 'create' || kind === 'read' ? undefined : etag,
-      sessionToken: tokens.length > 0 && random.chance(swarm.withToken) ? random.pick(tokens) : undefined,
+      sessionToken: this.#token(client, region.locate(item).rangeId, random),
+      client: client.number,
+      session: client.session,
     };
+  }
+
+  #token(client: Client, rangeId: string, random: SeededRandom): string | undefined {
+    const { swarm } = this.#options;
+    if (swarm.tokens === 'own') return client.tokens.get(rangeId);
+    const tokens = this.#tokens.get(rangeId) ?? [];
+    return tokens.length > 0 && random.chance(swarm.withToken) ? random.pick(tokens) : undefined;
   }
 
   async #perform(
@@ -111,7 +157,7 @@ export class Workload {
     region: RegionUnderTest,
     request: ClientRequest,
   ): Promise<OperationRecord> {
-    const { runtime, trace } = this.#options;
+    const { runtime } = this.#options;
     const { partition, key, rangeId } = region.locate(request.item);
     const tail = () => region.partition(partition)?.tail() ?? 0;
     const record: OperationRecord = {
@@ -130,7 +176,7 @@ export class Workload {
     };
     this.records.push(record);
     const { kind, item, value } = request;
-    trace.record(`#${record.number} ${life.name} ${kind} ${item.partitionKey}/${item.id} ${value ?? ''}`);
+    runtime.record(`#${record.number} ${life.name} ${kind} ${item.partitionKey}/${item.id} ${value ?? ''}`);
     let cancel: () => void = () => undefined;
     const late = new Promise<Outcome>((resolve) => {
       const giveUp = () => resolve({ kind: 'unknown', reason: 'too late' });
@@ -142,12 +188,12 @@ export class Workload {
     record.outcome = outcome;
     record.tailAfter = tail();
     record.completedAtMs = runtime.elapsedMs;
-    trace.record(`#${record.number} ${JSON.stringify(outcome)}`);
+    runtime.record(`#${record.number} ${JSON.stringify(outcome)}`);
     return record;
   }
 
   async #query(life: RegionLife, region: RegionUnderTest): Promise<void> {
-    const { driver, trace, violations } = this.#options;
+    const { driver, runtime, violations } = this.#options;
     const tails = () =>
       new Map(
         [...region.partitionNumbers()].map((number) => [number, region.partition(number)?.tail() ?? 0]),
@@ -156,7 +202,9 @@ export class Workload {
     const found = new Promise<string[] | undefined>((resolve) => {
       life.machine.schedule(0, 'query', () => {
         region.find().then(resolve, (error: unknown) => {
-          violations.report('the process goes on', `${life.name} failed a query: ${textOf(error)}`);
+          const isExpected = driver.expectsFailure(life);
+          if (!isExpected)
+            violations.report('the process goes on', `${life.name} failed a query: ${textOf(error)}`);
           resolve(undefined);
         });
       });
@@ -165,9 +213,17 @@ export class Workload {
     if (bodies === undefined) return;
     const values = bodies.map((body) => String((JSON.parse(body) as { value?: unknown }).value));
     const number = this.queries.length + 1;
-    trace.record(`query #${number} ${life.name} ${values.join(' ')}`);
+    runtime.record(`query #${number} ${life.name} ${values.join(' ')}`);
     const wipes = driver.wipes(life.name);
-    this.queries.push({ number, region: life.name, wipes, tailsBefore, tailsAfter: tails(), values });
+    this.queries.push({
+      number,
+      region: life.name,
+      wipes,
+      atMs: runtime.elapsedMs,
+      tailsBefore,
+      tailsAfter: tails(),
+      values,
+    });
   }
 
   /**
@@ -183,37 +239,51 @@ export class Workload {
               body === undefined ? undefined : String((JSON.parse(body) as { value?: unknown }).value);
             resolve({ kind: 'ok', etag, value, token: sessionToken });
           },
-          (error: unknown) => resolve(this.#failure(life.name, error)),
+          (error: unknown) => resolve(this.#failure(life, error)),
         );
       });
     });
   }
 
-  #failure(region: string, error: unknown): Outcome {
-    const { violations } = this.#options;
+  #failure(life: RegionLife, error: unknown): Outcome {
+    const { violations, driver } = this.#options;
+    // A region whose disk has failed gives what answers it can until it stops.
+    if (driver.expectsFailure(life)) return { kind: 'unknown', reason: 'failing disk' };
     if (!(error instanceof DatabaseError)) {
-      violations.report('the process goes on', `${region} failed a request: ${textOf(error)}`);
+      violations.report('the process goes on', `${life.name} failed a request: ${textOf(error)}`);
       return { kind: 'unknown', reason: 'failure' };
     }
     if (error.code === 'InternalServerError') {
-      violations.report('the process goes on', `${region} answered 500: ${textOf(error)}`);
+      violations.report('the process goes on', `${life.name} answered 500: ${textOf(error)}`);
     }
     return isRefusal(error.code)
       ? { kind: 'refused', code: error.code }
       : { kind: 'unknown', reason: error.code };
   }
 
-  #remember(
-    record: OperationRecord,
-    itemKey: string,
-    { etag, token }: Outcome & { kind: 'ok' },
-    etags: Map<string, string>,
-  ): void {
-    if (etag === undefined) etags.delete(itemKey);
-    else etags.set(itemKey, etag);
-    const tokens = this.#tokens.get(record.rangeId) ?? [];
+  /** What a client takes from an answer. */
+  #learn(client: Client, { request, rangeId, outcome }: OperationRecord): void {
+    if (outcome?.kind === 'refused' && outcome.code === 'ReadSessionNotAvailable') client.staleTokens += 1;
+    else client.staleTokens = 0;
+    if (client.staleTokens > STALE_TOKENS_MAX) {
+      // The region that gave the token lost its disk: nobody will ever reach it.
+      client.session = ++this.#sessions;
+      client.tokens.clear();
+    }
+    if (outcome?.kind !== 'ok') return;
+    const { etag, token } = outcome;
+    const key = nameOf(request.item);
+    if (etag === undefined) client.etags.delete(key);
+    else client.etags.set(key, etag);
+    // The answer comes from a state that covers the token sent, so the new token takes its place.
+    client.tokens.set(rangeId, token);
+    const tokens = this.#tokens.get(rangeId) ?? [];
     tokens.push(token);
     if (tokens.length > 8) tokens.shift();
-    this.#tokens.set(record.rangeId, tokens);
+    this.#tokens.set(rangeId, tokens);
   }
+}
+
+function nameOf({ partitionKey, id }: ItemName): string {
+  return `${partitionKey}/${id}`;
 }

@@ -1,0 +1,47 @@
+import { FAULTS, type ScaleName } from './swarm.ts';
+
+/*
+ * What many seeds together must have met: each nemesis, each trap, each rare path. A run that never got there
+ * proves nothing about it.
+ */
+
+/** How often at least in a thousand seeds; what is rarer than its share is not expected of short runs. */
+const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>> = {
+  full: {
+    ...Object.fromEntries(FAULTS.map((fault) => [`fault ${fault}`, 100])),
+    'fault fullDisk': 20,
+    'fault bitFlip': 20,
+    'disks found damaged': 5,
+    'create Conflict': 1_000,
+    'delete NotFound': 1_000,
+    'replace PreconditionFailed': 1_000,
+    'read ReadSessionNotAvailable': 100,
+    'frames lost': 100,
+    'frames duplicated': 100,
+    'frames reordered': 100,
+    'frames swallowed': 1_000,
+    'frames held': 100,
+    'frames broken': 100,
+  },
+  small: {},
+};
+
+export interface Shortfall {
+  readonly name: string;
+  readonly count: number;
+  readonly least: number;
+}
+
+/** What was reached less often than it should be in so many seeds. */
+export function reachedTooSeldom(
+  totals: ReadonlyMap<string, number>,
+  { seeds, scale }: { readonly seeds: number; readonly scale: ScaleName },
+): Shortfall[] {
+  const missing: Shortfall[] = [];
+  for (const [name, perThousand] of Object.entries(PER_THOUSAND[scale])) {
+    const least = Math.floor((perThousand * seeds) / 1000);
+    const count = totals.get(name) ?? 0;
+    if (count < least) missing.push({ name, count, least });
+  }
+  return missing;
+}
