@@ -22,6 +22,15 @@ import { LOOKUP_CHARGE } from './charge.ts';
 import { type ContainerHandle, partitionById, partitionsOverlapping } from './container-handle.ts';
 import type { Containers } from './containers.ts';
 import type { FeedAnswer, FeedScope, QueryMetrics, QueryRequest } from './engine.ts';
+import {
+  decodeFeedToken,
+  encodeFeedToken,
+  type FeedStep,
+  type FeedToken,
+  intersectRanges,
+  segmentsOf,
+  stepsAfter,
+} from './feed-token.ts';
 import type { ForwardedCall } from './forwarding.ts';
 import type { ItemOperations } from './item-operations.ts';
 import { checkConsistency, checkIntendedContainer, headOf, sessionDemand, waitFor } from './request-gate.ts';
@@ -41,6 +50,8 @@ const ITEM_COUNT_DEFAULT = 100;
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Ranges that a page reads at most: each adds its session token to the answer's header. */
 const RANGES_MAX = 64;
+/** A scan that finds little gives what it has, and a continuation. */
+const PAGE_MS_MAX = 3_000;
 const LIST: QuerySpec = { query: 'SELECT * FROM c', parameters: [] };
 
 /** A page in the making. */
@@ -79,15 +90,19 @@ export class Feeds {
     const compiled = compileQuery(request.spec.query);
     const compiledMs = runtime.monotonicMs();
     if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
-    const resume = parseContinuation(request.continuation, records);
+    const token = request.continuation ? decodeFeedToken(compiled.text, request.continuation) : undefined;
+    const steps = stepsAfter(records, token);
+    // A token of another key range, which the client took for this one.
+    if (steps.length === 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
     const page: Page = { rows: [], tokens: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
-    const environment = beginEnvironment(runtime, handle);
+    const environment = beginEnvironment(runtime, { ...handle, ...startOf(token) });
+    const isOverdue = () => runtime.monotonicMs() - startMs > PAGE_MS_MAX;
     const wanted = wantedCount(request.itemCountMax);
-    const lastPlace = Math.min(records.length, resume.place + RANGES_MAX) - 1;
-    let { inner } = resume;
+    const stepsMax = Math.min(steps.length, RANGES_MAX);
     let answer: FeedAnswer | undefined;
-    for (let place = resume.place; place <= lastPlace; place++) {
-      const record = records[place] as PartitionRecord;
+    for (let place = 0; place < stepsMax; place++) {
+      const step = steps[place] as FeedStep<PartitionRecord>;
+      const { record } = step;
       const partition = await containers.partition(handle, record);
       if (answer === undefined || page.rows.length === 0) {
         const elsewhere = await this.#reach(handle, record, partition, request, call);
@@ -97,10 +112,10 @@ export class Feeds {
         return answer;
       }
       containers.requireOpen(record, partition);
-      const range = { handle, record, partition, compiled, request, environment, confine, inner };
+      const range = { handle, step, partition, compiled, request, environment, confine, isOverdue };
       const { continuation: next } = await this.#readRange(range, wanted, page);
-      inner = undefined;
-      const following = records[place + 1];
+      const left = steps.slice(place + 1);
+      if (next !== undefined) left.unshift({ ...step, inner: next });
       const head = headOf(directory.state, handle, record, partition, page.charge);
       page.tokens.push(head.sessionToken);
       const times = { startMs, compiledMs, endMs: runtime.monotonicMs() };
@@ -109,10 +124,17 @@ export class Feeds {
         // A client has seen all of these ranges, and must not be shown anything older of any.
         sessionToken: page.tokens.join(','),
         rows: page.rows,
-        continuation: next === undefined ? following && `${following.id}~` : `${record.id}~${next}`,
+        continuation:
+          left.length === 0
+            ? undefined
+            : encodeFeedToken(compiled.text, {
+                startedMs: environment.startedMs,
+                segments: segmentsOf(left),
+              }),
         metrics: request.wantMetrics === true ? measure(page, times) : undefined,
       };
-      if (next !== undefined || page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX) break;
+      const isFull = page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX;
+      if (next !== undefined || isFull || isOverdue()) break;
     }
     assert(answer !== undefined, 'a request touches at least one range');
     return answer;
@@ -139,19 +161,21 @@ export class Feeds {
   async #readRange(
     range: {
       readonly handle: ContainerHandle;
-      readonly record: PartitionRecord;
+      readonly step: FeedStep<PartitionRecord>;
       readonly partition: Partition;
       readonly compiled: CompiledQuery;
       readonly request: QueryRequest;
       readonly environment: QueryEnvironment;
       readonly confine: EpkRange | undefined;
-      readonly inner: string | undefined;
+      readonly isOverdue: () => boolean;
     },
     wanted: number,
     page: Page,
   ): Promise<QueryPage> {
     const { directory, openSource } = this.#options;
-    const { handle, record, partition, compiled, request, environment, confine, inner } = range;
+    const { handle, step, partition, compiled, request, environment, confine, isOverdue } = range;
+    const { record, inner } = step;
+    const epkRange = narrower(step, confine);
     const source = await openSource(partition);
     try {
       const part = await executePage(compiled, {
@@ -163,7 +187,8 @@ export class Feeds {
         bytesMax: PAGE_BYTES_MAX - page.bytes,
         // A long scan lets other requests have their turns.
         pause: () => new Promise((resolve) => this.#options.runtime.soon(resolve)),
-        ...(confine === undefined ? {} : { epkRange: confine }),
+        isOverdue,
+        ...(epkRange === undefined ? {} : { epkRange }),
         ...(inner === undefined ? {} : { continuation: inner }),
       });
       let outputBytes = 0;
@@ -227,17 +252,19 @@ function wantedCount(itemCountMax: number | undefined): number {
   return itemCountMax === undefined || itemCountMax < 1 ? ITEM_COUNT_DEFAULT : itemCountMax;
 }
 
-/** Which range to go on with, and the query's own token in it. */
-function parseContinuation(
-  continuation: string | undefined,
-  records: readonly PartitionRecord[],
-): { place: number; inner: string | undefined } {
-  if (continuation === undefined || continuation === '') return { place: 0, inner: undefined };
-  const cut = continuation.indexOf('~');
-  const place = records.findIndex((record) => record.id === continuation.slice(0, cut));
-  if (cut < 0 || place < 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
-  const inner = continuation.slice(cut + 1);
-  return { place, inner: inner === '' ? undefined : inner };
+function startOf(token: FeedToken | undefined): { startedMs?: number } {
+  return token === undefined ? {} : { startedMs: token.startedMs };
+}
+
+/** The part of its partition that a step is confined to; undefined when it may read all of it. */
+function narrower(
+  { record, range }: FeedStep<PartitionRecord>,
+  confine: EpkRange | undefined,
+): EpkRange | undefined {
+  if (range.min <= record.range.min && range.max >= record.range.max) return confine;
+  return confine === undefined
+    ? range
+    : (intersectRanges(range, confine) ?? { min: range.min, max: range.min });
 }
 
 function notServable(handle: ContainerHandle, spec: QuerySpec): DatabaseError {

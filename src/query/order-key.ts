@@ -24,7 +24,7 @@ export function compareKeys(a: readonly Value[], b: readonly Value[], order: rea
 }
 
 /** Bytes that all keys of a row may have together in a continuation. */
-const KEYS_BYTES_MAX = 600;
+const KEYS_BYTES_MAX = 480;
 const CUT = 0xff;
 
 /** What a continuation remembers of a row's keys: encoded values, each cut to its share where it is long. */

@@ -144,7 +144,7 @@ function isConsumed(execution: Execution, item: Omit<SortedItem, 'item'>, last: 
 }
 
 /** Strings up to this length are never cut, however many keys there are and however they are encoded. */
-const WHOLE_LENGTH_MAX = 16;
+const WHOLE_LENGTH_MAX = 12;
 
 /** Returns how many were consumed. */
 async function offerAll(
