@@ -112,7 +112,7 @@ export function stepsAfter<T extends { readonly range: EpkRange }>(
   });
 }
 
-/** The segments to name when these steps are left: those behind the last one that was begun go without saying. */
+/** The segments to name when these steps are left: those behind the last one begun go without saying. */
 export function segmentsOf<T>(steps: readonly FeedStep<T>[]): FeedSegment[] {
   let count = 1;
   steps.forEach((step, index) => {
