@@ -24,6 +24,7 @@ export class HybridClock {
   readonly #runtime: Pick<Runtime, 'nowMs'>;
   readonly #driftMsMax: number;
   #last: HybridTime = 0;
+  #refused = 0;
 
   /** `driftMsMax`: how far ahead of our wall clock another region's time may pull us. */
   constructor(runtime: Pick<Runtime, 'nowMs'>, driftMsMax = 60_000) {
@@ -42,9 +43,17 @@ export class HybridClock {
    * limit.
    */
   observe(time: HybridTime): boolean {
-    if (unixMs(time) > this.#runtime.nowMs() + this.#driftMsMax) return false;
+    if (unixMs(time) > this.#runtime.nowMs() + this.#driftMsMax) {
+      this.#refused++;
+      return false;
+    }
     this.#last = Math.max(this.#last, time);
     return true;
+  }
+
+  /** How many times were not followed, for being too far ahead. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Never gives a time at or before `time` again; for what our own log says we gave before a restart. */

@@ -72,8 +72,8 @@ const FAULT_OPTIONS = {
   ppm: {
     type: 'integer',
     placeholder: 'PPM',
-    min: -100_000,
-    max: 100_000,
+    min: -10_000,
+    max: 10_000,
     default: undefined,
     variable: false,
     help: 'Clock drift, in parts per million.',

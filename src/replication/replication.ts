@@ -14,7 +14,7 @@
  *        │   └──── Intake ── CausalBuffer (one per partition)
  *        └──────── Feed (one per puller) ── SourceSession        what others lack
  */
-import type { Origin, VersionVector } from '../causality/index.ts';
+import type { Origin, PeerClocks, VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { PartitionTable } from '../partition/index.ts';
 import type { Cancel, Channel, Network, NetworkListener, Runtime } from '../runtime/index.ts';
@@ -62,6 +62,8 @@ export interface ReplicationOptions {
   /** Origins whose homes are gone, but whose entries may not be everywhere yet. */
   readonly retired: () => readonly Origin[];
   readonly table: PartitionTable;
+  /** Hears the other regions' wall clocks here. */
+  readonly clocks?: PeerClocks;
   /** What this region does for the account's consistency level; it hears here what the others have. */
   readonly levels: Levels;
   /**
@@ -185,7 +187,9 @@ export class Replication {
       const { peer } = feed.session;
       if (peer !== undefined && current.get(peer.region)?.origin !== peer.origin) feed.end();
     }
-    this.#options.levels.retain(new Set(this.#members.map((member) => member.origin)));
+    const origins = new Set(this.#members.map((member) => member.origin));
+    this.#options.levels.retain(origins);
+    this.#options.clocks?.retain(origins);
     this.#relink();
   }
 
@@ -302,12 +306,14 @@ export class Replication {
   }
 
   #answer(puller: Origin, question: Question): { readonly wallMs: number; readonly leaseMs: number } {
+    this.#options.clocks?.note(puller, question.wallMs);
     if (question.isCutOff && this.#repair.help(puller, this.#nowMs())) this.#relink();
     if (question.roundTripMs >= 0) this.#visibility.measured(puller, question.roundTripMs);
     return { wallMs: this.#options.runtime.nowMs(), leaseMs: this.#options.levels.ask(puller) };
   }
 
-  #answered(source: Origin, { askedAtMs, leaseMs }: Answer): void {
+  #answered(source: Origin, { askedAtMs, wallMs, leaseMs }: Answer): void {
+    this.#options.clocks?.note(source, wallMs);
     this.#visibility.measured(source, this.#nowMs() - askedAtMs);
     if (leaseMs > 0) this.#options.levels.take(source, askedAtMs, leaseMs);
   }

@@ -1,4 +1,5 @@
 /** Clock, timers, randomness, disks and sockets: the only module that touches the real ones. */
+export { type AdjustableClocks, createAdjustableClocks } from './adjustable-clocks.ts';
 export { answerCalls, Caller, NoAnswerError } from './calls.ts';
 export { type Child, onParentGone, readFirstInputLine, startChild } from './child-process.ts';
 export type { Disk, DiskFile } from './disk.ts';

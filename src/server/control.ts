@@ -1,6 +1,7 @@
 /** What the parent asks of a region's process, and what that process is told at birth. */
 import type { RegionStatus } from '../api/fault/index.ts';
 import type { LinkFault, ListedLinkFault } from '../replication/index.ts';
+import type { ClockError } from './fault-book.ts';
 import type { LocalRegionOptions } from './local-region.ts';
 import type { RegionAddresses } from './region.ts';
 
@@ -23,13 +24,14 @@ export interface RegionBirth {
 
 export type ControlQuestion =
   /** Opens the region and its listener. */
-  | { readonly kind: 'open'; readonly faults: readonly ListedLinkFault[] }
+  | { readonly kind: 'open'; readonly faults: readonly ListedLinkFault[]; readonly clock: ClockError }
   /** Lets clients in. */
   | { readonly kind: 'admit' }
   /** Where everybody listens now: for the other regions, and for clients. */
   | { readonly kind: 'places'; readonly places: readonly RegionPlace[] }
   | { readonly kind: 'add-fault'; readonly id: string; readonly fault: LinkFault }
   | { readonly kind: 'remove-fault'; readonly id: string }
+  | { readonly kind: 'clock'; readonly error: ClockError }
   | { readonly kind: 'status' }
   | { readonly kind: 'collect' }
   | { readonly kind: 'close' };

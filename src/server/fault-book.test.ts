@@ -11,6 +11,7 @@ function record(): { book: FaultBook; told: string[] } {
     removeLinkFault: async (id) => void told.push(`remove ${id}`),
     pause: (region) => void told.push(`pause ${region}`),
     resume: (region) => void told.push(`resume ${region}`),
+    setClock: async (region, { skewMs, ppm }) => void told.push(`${region} ${skewMs} ms ${ppm} ppm`),
   });
   return { book, told };
 }
@@ -35,4 +36,21 @@ test('a region paused twice goes on when both pauses are undone', async () => {
   expect([book.isPaused('A'), told.includes('resume A')]).toEqual([true, false]);
   await book.remove(second);
   expect([book.isPaused('A'), told.at(-1)]).toEqual([false, 'resume A']);
+});
+
+test('clock faults of one region add up, and each is undone by itself', async () => {
+  const { book, told } = record();
+  const first = await book.add({ kind: 'skew', region: 'A', ms: 100 });
+  await book.add({ kind: 'skew', region: 'A', ms: 20 });
+  await book.add({ kind: 'drift', region: 'A', ppm: -7 });
+  await book.add({ kind: 'drift', region: 'B', ppm: 9 });
+  await book.remove(first);
+  expect(told).toEqual([
+    'A 100 ms 0 ppm',
+    'A 120 ms 0 ppm',
+    'A 120 ms -7 ppm',
+    'B 0 ms 9 ppm',
+    'A 20 ms -7 ppm',
+  ]);
+  expect(book.listLinkFaults()).toEqual([]);
 });

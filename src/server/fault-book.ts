@@ -1,5 +1,5 @@
-import type { Fault } from '../api/fault/index.ts';
-import type { LinkFault } from '../replication/index.ts';
+import type { ClockFault, Fault } from '../api/fault/index.ts';
+import type { LinkFault, ListedLinkFault } from '../replication/index.ts';
 
 /** How faults take effect, wherever the regions run. */
 export interface FaultEffects {
@@ -8,6 +8,14 @@ export interface FaultEffects {
   removeLinkFault(id: string): Promise<void>;
   pause(region: string): void;
   resume(region: string): void;
+  /** All clock faults of the region together. */
+  setClock(region: string, error: ClockError): Promise<void>;
+}
+
+/** See AdjustableClocks. */
+export interface ClockError {
+  readonly skewMs: number;
+  readonly ppm: number;
 }
 
 /** The faults in force, each undone by its id. A region paused twice stays paused until both are undone. */
@@ -30,6 +38,7 @@ export class FaultBook {
     const id = `fault-${this.#lastId}`;
     this.#faults.set(id, fault);
     if (fault.kind === 'pause') this.#effects.pause(fault.region);
+    else if (isClockFault(fault)) await this.#effects.setClock(fault.region, this.clockErrorOf(fault.region));
     else await this.#effects.addLinkFault(fault, id);
     return id;
   }
@@ -39,7 +48,8 @@ export class FaultBook {
     const fault = this.#faults.get(id);
     if (fault === undefined) return false;
     this.#faults.delete(id);
-    if (fault.kind !== 'pause') await this.#effects.removeLinkFault(id);
+    if (isClockFault(fault)) await this.#effects.setClock(fault.region, this.clockErrorOf(fault.region));
+    else if (fault.kind !== 'pause') await this.#effects.removeLinkFault(id);
     else if (!this.isPaused(fault.region)) this.#effects.resume(fault.region);
     return true;
   }
@@ -51,4 +61,24 @@ export class FaultBook {
   isPaused(region: string): boolean {
     return [...this.#faults.values()].some((fault) => fault.kind === 'pause' && fault.region === region);
   }
+
+  /** The faults that links between regions have. */
+  listLinkFaults(): ListedLinkFault[] {
+    return this.list().flatMap(({ id, fault }) =>
+      fault.kind === 'pause' || isClockFault(fault) ? [] : [{ id, fault }],
+    );
+  }
+
+  clockErrorOf(region: string): ClockError {
+    const faults = [...this.#faults.values()].filter(isClockFault).filter((fault) => fault.region === region);
+    const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
+    return {
+      skewMs: sum(faults.map((fault) => (fault.kind === 'skew' ? fault.ms : 0))),
+      ppm: sum(faults.map((fault) => (fault.kind === 'drift' ? fault.ppm : 0))),
+    };
+  }
+}
+
+function isClockFault(fault: Fault): fault is ClockFault {
+  return fault.kind === 'skew' || fault.kind === 'drift';
 }

@@ -3,7 +3,13 @@ import type { Directory } from '../account/index.ts';
 import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { LinkConditions } from '../replication/index.ts';
-import { createLocalNetwork, type HttpHandler, type Network } from '../runtime/index.ts';
+import {
+  type AdjustableClocks,
+  createAdjustableClocks,
+  createLocalNetwork,
+  type HttpHandler,
+  type Network,
+} from '../runtime/index.ts';
 import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import { FaultBook } from './fault-book.ts';
 import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
@@ -27,6 +33,7 @@ export class LocalPlanet implements Planet {
   readonly #admission: AdmissionOptions;
   readonly #links: LinkConditions;
   readonly #members = new Map<string, LocalRegion>();
+  readonly #clocks = new Map<string, AdjustableClocks>();
   readonly #faults: FaultBook;
 
   constructor(options: LocalPlanetOptions) {
@@ -43,16 +50,17 @@ export class LocalPlanet implements Planet {
     this.#links = new LinkConditions({ runtime, latencyMs });
     const base = createLocalNetwork(runtime);
     for (const region of regions) {
-      this.#members.set(
-        region,
-        new LocalRegion({ ...options, ...this.#placeOf(region, base), paths: options.pathsOf(region) }),
-      );
+      const clocks = createAdjustableClocks(runtime);
+      const place = { ...this.#placeOf(region, base), runtime: clocks.runtime };
+      this.#clocks.set(region, clocks);
+      this.#members.set(region, new LocalRegion({ ...options, ...place, paths: options.pathsOf(region) }));
     }
     this.#faults = new FaultBook({
       addLinkFault: async (fault, id) => void this.#links.add(fault, id),
       removeLinkFault: async (id) => void this.#links.remove(id),
       pause: (region) => this.#member(region).pause(),
       resume: (region) => this.#member(region).resume(),
+      setClock: async (region, error) => this.#clocks.get(region)?.adjust(error),
     });
   }
 

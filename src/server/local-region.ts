@@ -145,6 +145,7 @@ export class LocalRegion {
           cacheBytesMax: CACHE_BYTES / regionsInProcess,
           dirtyBytesMax: DIRTY_BYTES / regionsInProcess,
         },
+        warn: this.#options.log,
         onFailed: fail,
       });
       if (failure !== undefined) {
@@ -161,10 +162,10 @@ export class LocalRegion {
   }
 
   #createApi(region: Region, fail: (reason: unknown) => void, isOver: () => boolean): SqlApi {
-    const { runtime, keys, endpoints } = this.#options;
+    const { keys, endpoints } = this.#options;
     return createSqlApi({
       engine: region.engine,
-      runtime,
+      runtime: region.runtime,
       keys: () => keys,
       endpoints,
       onFault: (error) => {

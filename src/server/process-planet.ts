@@ -6,7 +6,6 @@ import { type Directory, serveDirectory } from '../account/index.ts';
 import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { ListedLinkFault } from '../replication/index.ts';
 import {
   Caller,
   type Channel,
@@ -78,6 +77,12 @@ export class ProcessPlanet implements Planet {
       removeLinkFault: (id) => this.#tellAll({ kind: 'remove-fault', id }),
       pause: (region) => this.#running.get(region)?.child.signal('SIGSTOP'),
       resume: (region) => this.#running.get(region)?.child.signal('SIGCONT'),
+      setClock: async (region, error) => {
+        const running = this.#running.get(region);
+        if (running === undefined) return;
+        const told = ask(running.control, { kind: 'clock', error }, STATUS_TIMEOUT_MS).catch(() => undefined);
+        if (!this.#faults.isPaused(region)) await told;
+      },
     });
     this.#admission = {
       ...options,
@@ -148,9 +153,9 @@ export class ProcessPlanet implements Planet {
 
   async #openIn(region: string, child: Child, channel: Channel): Promise<void> {
     const control = new Caller(this.#options.runtime, channel, () => undefined);
-    const listed = () => this.#faults.list().filter(({ fault }) => fault.kind !== 'pause');
-    const told = listed() as ListedLinkFault[];
-    const answer = await ask(control, { kind: 'open', faults: told }, OPEN_TIMEOUT_MS);
+    const told = this.#faults.listLinkFaults();
+    const clock = this.#faults.clockErrorOf(region);
+    const answer = await ask(control, { kind: 'open', faults: told, clock }, OPEN_TIMEOUT_MS);
     assert(answer.kind === 'place', 'an opened region tells its place');
     this.#ports.set(region, answer.place.port);
     this.#running.set(region, { child, control, place: answer.place });
@@ -158,11 +163,12 @@ export class ProcessPlanet implements Planet {
       this.#exited(region, child, `code ${code}, signal ${signal}`),
     );
     // Faults may have come and gone while it opened.
-    const now = listed() as ListedLinkFault[];
+    const now = this.#faults.listLinkFaults();
     for (const { id } of told.filter((old) => !now.some((one) => one.id === old.id)))
       await ask(control, { kind: 'remove-fault', id }, ORDER_TIMEOUT_MS);
     for (const { id, fault } of now.filter((one) => !told.some((old) => old.id === one.id)))
       await ask(control, { kind: 'add-fault', id, fault }, ORDER_TIMEOUT_MS);
+    await ask(control, { kind: 'clock', error: this.#faults.clockErrorOf(region) }, ORDER_TIMEOUT_MS);
   }
 
   async #awaitControl() {

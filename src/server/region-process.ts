@@ -7,6 +7,7 @@ import { assert } from '../base/index.ts';
 import { LinkConditions } from '../replication/index.ts';
 import {
   answerCalls,
+  createAdjustableClocks,
   createNodeDisk,
   createNodeRuntime,
   createTcpNetwork,
@@ -32,7 +33,8 @@ export async function runRegionProcess(): Promise<void> {
 
 class RegionProcess {
   readonly #birth: RegionBirth;
-  readonly #runtime = createNodeRuntime();
+  readonly #clocks = createAdjustableClocks(createNodeRuntime());
+  readonly #runtime = this.#clocks.runtime;
   readonly #tcp = createTcpNetwork();
   readonly #links: LinkConditions;
   #places: readonly RegionPlace[] = [];
@@ -65,6 +67,7 @@ class RegionProcess {
     switch (question.kind) {
       case 'open':
         for (const { id, fault } of question.faults) this.#links.add(fault, id);
+        this.#clocks.adjust(question.clock);
         return { kind: 'place', place: await this.#open() };
       case 'admit':
         this.#region?.admit();
@@ -78,6 +81,9 @@ class RegionProcess {
         return { kind: 'done' };
       case 'remove-fault':
         this.#links.remove(question.id);
+        return { kind: 'done' };
+      case 'clock':
+        this.#clocks.adjust(question.error);
         return { kind: 'done' };
       case 'status': {
         const status = this.#region?.status();

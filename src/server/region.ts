@@ -11,7 +11,7 @@ import {
 } from '../account/index.ts';
 import type { PartitionStatus, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
-import { HybridClock, type Origin } from '../causality/index.ts';
+import { HybridClock, type Origin, PeerClocks } from '../causality/index.ts';
 import {
   createEngine,
   createForwarder,
@@ -42,6 +42,8 @@ export interface RegionOptions {
   readonly memory?: RegionMemory;
   /** Upper bound of every operation on items, in milliseconds; 5,000 unless given. */
   readonly operationTimeoutMs?: number;
+  /** For the person who runs the server: what is wrong and goes on. */
+  readonly warn?: (line: string) => void;
   /** The region can go on no longer; it must be closed and opened anew. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -74,6 +76,8 @@ export interface Region {
   readonly name: string;
   readonly origin: Origin;
   readonly engine: Engine;
+  /** Of this region's machine, but with a wall clock that is held near those of the other regions. */
+  readonly runtime: Runtime;
   readonly partitions: PartitionTable;
   /** Where it really listens, with ports filled in. */
   readonly addresses: RegionAddresses;
@@ -105,6 +109,10 @@ class RegionNode implements Region {
   readonly #forwarder: Forwarder;
   readonly #book: StabilityBook;
   readonly #levels: Levels;
+  readonly #clocks: PeerClocks;
+  readonly #hybridClock: HybridClock;
+  #isClockWrong = false;
+  readonly runtime: Runtime;
   readonly #removals: (() => void)[] = [];
   #neighbours: ReadonlySet<string>;
   #replication: Replication | undefined;
@@ -113,8 +121,12 @@ class RegionNode implements Region {
   #isStopped = false;
 
   constructor(options: RegionOptions) {
-    const { runtime, log, store, directory, region, onFailed } = options;
+    const { log, store, directory, region, onFailed } = options;
     this.#options = options;
+    this.#clocks = new PeerClocks(options.runtime);
+    this.runtime = withWallClock(options.runtime, this.#clocks);
+    const { runtime } = this;
+    this.#hybridClock = new HybridClock(runtime);
     this.name = region;
     this.origin = originOf(directory.state, region);
     const memory = options.memory ?? MEMORY_DEFAULT;
@@ -122,7 +134,7 @@ class RegionNode implements Region {
       runtime,
       log,
       store,
-      clock: new HybridClock(runtime),
+      clock: this.#hybridClock,
       ...memory,
       admitWrite: (partition, head) => this.#admitWrite(partition, head),
       onFailed,
@@ -229,6 +241,7 @@ class RegionNode implements Region {
       retired: () => directory.state.retiredOrigins,
       table: this.#host,
       levels: this.#levels,
+      clocks: this.#clocks,
       onReport: (partition, origin, vector) =>
         this.#book.observe(partition, origin, directory.state.epoch, vector.clone()),
       onFailure: onFailed,
@@ -284,10 +297,24 @@ class RegionNode implements Region {
 
   #scheduleCollection(): void {
     this.#cancelCollection = this.#options.runtime.after(COLLECT_EVERY_MS, () => {
+      this.#watchClock();
       void this.#attempt(this.collect()).then(() => {
         if (!this.#isStopped) this.#scheduleCollection();
       });
     });
+  }
+
+  /** Says once when the clock goes wrong, and once when it is right again. */
+  #watchClock(): void {
+    const aheadMs = Math.round(this.#clocks.correctionMs);
+    const isWrong = aheadMs !== 0;
+    if (isWrong === this.#isClockWrong) return;
+    this.#isClockWrong = isWrong;
+    const what = isWrong
+      ? `its wall clock is ${Math.abs(aheadMs)} ms too far ${aheadMs > 0 ? 'ahead of' : 'behind'} those of ` +
+        'most regions and is not believed; set it right'
+      : 'its wall clock is believed again';
+    this.#options.warn?.(`region ${this.name}: ${what}`);
   }
 
   collect(): Promise<void> {
@@ -384,6 +411,17 @@ function levelDemand(state: AccountState): LevelDemand {
     members,
     writers: state.multipleWriteRegions ? members : members.slice(0, 1),
     quorum: state.quorum,
+  };
+}
+
+function withWallClock(base: Runtime, clocks: PeerClocks): Runtime {
+  return {
+    nowMs: () => clocks.nowMs(),
+    monotonicMs: () => base.monotonicMs(),
+    random: () => base.random(),
+    uuid: () => base.uuid(),
+    after: (delayMs, task) => base.after(delayMs, task),
+    soon: (task) => base.soon(task),
   };
 }
 

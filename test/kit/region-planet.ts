@@ -101,10 +101,15 @@ export class RegionPlanet {
   }
 
   /** Starts a region over what its last life made durable. */
-  async start(name: string): Promise<void> {
+  start(name: string, skewMs = 0): Promise<void> {
+    return this.until(this.launch(name, skewMs));
+  }
+
+  /** The same, for whoever lets time pass already. */
+  async launch(name: string, skewMs = 0): Promise<void> {
     const before = this.#nodes.get(name);
     const life = (before?.life ?? 0) + 1;
-    const machine = this.runtime.forRegion(name, { life });
+    const machine = this.runtime.forRegion(name, { life, skewMs });
     const medium = before === undefined ? {} : { medium: before.log.medium };
     const log = createMemoryLog({ runtime: machine, syncMs: 1, ...medium });
     const store = before?.store ?? new MemoryStoreState();
@@ -121,7 +126,7 @@ export class RegionPlanet {
       ...(operationTimeoutMs === undefined ? {} : { operationTimeoutMs }),
       onFailed: (reason) => this.failures.push(reason),
     });
-    const region = await this.until(opening);
+    const region = await opening;
     this.#nodes.set(name, { machine, region, log, store, life });
   }
 
@@ -199,6 +204,11 @@ export class RegionPlanet {
       if ((error as { code?: string }).code === 'NotFound') return undefined;
       throw error;
     }
+  }
+
+  /** Whether the region has power, and was opened. */
+  isUp(name: string): boolean {
+    return this.#nodes.get(name)?.machine.isHalted === false;
   }
 
   async close(): Promise<void> {

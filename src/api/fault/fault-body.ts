@@ -2,6 +2,10 @@ import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import type { Fault } from './planet.ts';
 
+const SKEW_MS_MAX = 86_400_000;
+/** Leases allow for two clocks that run apart by twice as much. */
+const DRIFT_PPM_MAX = 10_000;
+
 /**
  * The fault that a request body describes.
  * @throws DatabaseError `BadRequest` naming every field that is missing or wrong.
@@ -38,8 +42,20 @@ function readFault(fields: Fields, kind: Json | undefined): Fault | undefined {
         ...fields.link(),
         entriesPerSecond: fields.number('entriesPerSecond', 0.001, 1_000_000),
       };
+    case 'skew':
+      return {
+        kind,
+        region: fields.region('region'),
+        ms: fields.number('ms', -SKEW_MS_MAX, SKEW_MS_MAX),
+      };
+    case 'drift':
+      return {
+        kind,
+        region: fields.region('region'),
+        ppm: fields.number('ppm', -DRIFT_PPM_MAX, DRIFT_PPM_MAX),
+      };
     default:
-      fields.unknownKind(kind);
+      fields.unknownKind();
       return undefined;
   }
 }
@@ -82,12 +98,9 @@ class Fields {
     return 'both';
   }
 
-  unknownKind(kind: Json | undefined): void {
-    const isLater = kind === 'skew' || kind === 'drift';
+  unknownKind(): void {
     this.#problems.push(
-      isLater
-        ? `the fault kind ${kind} is not available in this version`
-        : 'kind must be one of cut, isolate, delay, duplicate, reorder, throttle, pause',
+      'kind must be one of cut, isolate, delay, duplicate, reorder, throttle, pause, skew, drift',
     );
   }
 }

@@ -24,7 +24,13 @@ export interface Planet {
   status(region: string): Promise<RegionStatus | undefined>;
 }
 
-export type Fault = LinkFault | { readonly kind: 'pause'; readonly region: string };
+export type Fault = LinkFault | { readonly kind: 'pause'; readonly region: string } | ClockFault;
+
+export type ClockFault =
+  /** The wall clock shows so much more than it should. */
+  | { readonly kind: 'skew'; readonly region: string; readonly ms: number }
+  /** All clocks run fast by so many millionths. */
+  | { readonly kind: 'drift'; readonly region: string; readonly ppm: number };
 
 export interface RegionStatus {
   readonly region: string;

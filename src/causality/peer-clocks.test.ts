@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { PeerClocks } from './peer-clocks.ts';
+
+const HOUR = 3_600_000;
+const START = Date.UTC(2026, 6, 28);
+
+function open(peers: readonly number[]) {
+  const at = { trueMs: 0, skewMs: 0 };
+  const clocks = new PeerClocks({ nowMs: () => START + at.trueMs + at.skewMs, monotonicMs: () => at.trueMs });
+  const tell = () => peers.forEach((skewMs, place) => clocks.note(place + 2, START + at.trueMs + skewMs));
+  const errorMs = () => clocks.nowMs() - START - at.trueMs;
+  tell();
+  return { at, clocks, tell, errorMs };
+}
+
+describe('a region whose clock is wrong', () => {
+  test('believes it as long as most others are no further away than half a minute', () => {
+    const { at, errorMs, clocks } = open([5, -20]);
+    at.skewMs = 29_000;
+    expect(errorMs()).toBe(29_000);
+    expect(clocks.correctionMs).toBe(0);
+  });
+
+  test('is held back or drawn on at once when it jumps, also when nobody is heard any more', () => {
+    const { at, errorMs, clocks } = open([5, -20]);
+    at.skewMs = HOUR;
+    expect(errorMs()).toBeLessThanOrEqual(30_005);
+    at.skewMs = -HOUR;
+    expect(errorMs()).toBeGreaterThanOrEqual(-30_020);
+    at.skewMs = HOUR;
+    at.trueMs = 10 * HOUR;
+    expect(errorMs()).toBeLessThanOrEqual(30_005);
+    expect(clocks.correctionMs).toBeGreaterThan(HOUR - 31_000);
+  });
+
+  test('is not believed by hearing it again', () => {
+    const { at, errorMs, tell } = open([5, -20]);
+    at.skewMs = HOUR;
+    tell();
+    expect(errorMs()).toBeLessThanOrEqual(30_005);
+  });
+});
+
+test('a peer that is wrong changes nothing', () => {
+  for (const wrong of [HOUR, -HOUR]) {
+    const { errorMs } = open([wrong, 0]);
+    expect(errorMs()).toBe(0);
+  }
+});
+
+test('two regions that disagree leave each other alone', () => {
+  for (const wrong of [HOUR, -HOUR]) expect(open([wrong]).errorMs()).toBe(0);
+});
+
+test('without others, or after they left, the wall clock is all there is', () => {
+  const { at, clocks, errorMs } = open([0, 0]);
+  at.skewMs = HOUR;
+  clocks.retain(new Set());
+  expect(errorMs()).toBe(HOUR);
+  clocks.note(2, Number.NaN);
+  expect(errorMs()).toBe(HOUR);
+});

@@ -1,0 +1,65 @@
+import type { Runtime } from '../runtime/index.ts';
+import type { Origin } from './version-vector.ts';
+
+/** How far this machine's wall clock may be from what most regions' clocks say. */
+const DEVIATION_MS_MAX = 30_000;
+
+/**
+ * This region's wall clock, held near those of the other regions: one machine whose clock is an hour wrong
+ * must neither date its writes an hour ahead, and so win every conflict for that hour, nor end the life of
+ * items early, nor refuse what was signed a moment ago.
+ *
+ * Regions tell each other their wall clocks now and then. Each reading is kept as its distance from our own
+ * monotonic clock, which does not jump; half of all clocks, ours included, must agree that ours is wrong
+ * before it is held back (ahead of the upper median) or drawn on (behind the lower one). Two regions that
+ * disagree leave each other alone. Readings are late by the way they took, which the limit dwarfs.
+ */
+export class PeerClocks {
+  readonly #runtime: Pick<Runtime, 'nowMs' | 'monotonicMs'>;
+  /** Wall clock less our monotonic clock, by region. */
+  readonly #offsets = new Map<Origin, number>();
+  #ceiling = Number.POSITIVE_INFINITY;
+  #floor = Number.NEGATIVE_INFINITY;
+
+  constructor(runtime: Pick<Runtime, 'nowMs' | 'monotonicMs'>) {
+    this.#runtime = runtime;
+  }
+
+  /** Another region's wall clock showed `wallMs` a moment ago. Nonsense is not listened to. */
+  note(origin: Origin, wallMs: number): void {
+    if (!Number.isFinite(wallMs)) return;
+    this.#offsets.set(origin, wallMs - this.#runtime.monotonicMs());
+    this.#refresh();
+  }
+
+  /** Forgets all others: they are members no more. */
+  retain(origins: ReadonlySet<Origin>): void {
+    for (const origin of this.#offsets.keys()) if (!origins.has(origin)) this.#offsets.delete(origin);
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    if (this.#offsets.size === 0) {
+      this.#ceiling = Number.POSITIVE_INFINITY;
+      this.#floor = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    const own = this.#runtime.nowMs() - this.#runtime.monotonicMs();
+    const sorted = [own, ...this.#offsets.values()].sort((a, b) => a - b);
+    this.#ceiling = (sorted[sorted.length >> 1] ?? own) + DEVIATION_MS_MAX;
+    this.#floor = (sorted[(sorted.length - 1) >> 1] ?? own) - DEVIATION_MS_MAX;
+  }
+
+  /** Unix milliseconds: the wall clock, unless it is known to be wrong. */
+  nowMs(): number {
+    const wallMs = this.#runtime.nowMs();
+    if (this.#offsets.size === 0) return wallMs;
+    const monotonicMs = this.#runtime.monotonicMs();
+    return Math.floor(Math.max(this.#floor + monotonicMs, Math.min(this.#ceiling + monotonicMs, wallMs)));
+  }
+
+  /** How far the wall clock is ahead of what it is taken for, in milliseconds; 0 while it is believed. */
+  get correctionMs(): number {
+    return this.#runtime.nowMs() - this.nowMs();
+  }
+}
