@@ -7,7 +7,9 @@ const START = Date.UTC(2026, 6, 28);
 function open(peers: readonly number[]) {
   const at = { trueMs: 0, skewMs: 0 };
   const clocks = new PeerClocks({ nowMs: () => START + at.trueMs + at.skewMs, monotonicMs: () => at.trueMs });
-  const tell = () => peers.forEach((skewMs, place) => clocks.note(place + 2, START + at.trueMs + skewMs));
+  const tell = () => {
+    for (const [place, skewMs] of peers.entries()) clocks.note(place + 2, START + at.trueMs + skewMs);
+  };
   const errorMs = () => clocks.nowMs() - START - at.trueMs;
   tell();
   return { at, clocks, tell, errorMs };
