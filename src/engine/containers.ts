@@ -1,5 +1,6 @@
 import type { ContainerRecord, DatabaseRecord, Directory, PartitionRecord } from '../account/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import type { Indexer } from '../index/index.ts';
 import type { Partition } from '../partition/index.ts';
 import { type ContainerHandle, prepareContainer } from './container-handle.ts';
 import type { ContainerPath } from './engine.ts';
@@ -52,6 +53,11 @@ export class Containers {
     const handle = prepareContainer(this.database(record.databaseRid), record);
     this.#handles.set(record.rid, handle);
     return handle;
+  }
+
+  /** What the container's policy, as it is now, makes of items. */
+  indexerNow(record: ContainerRecord): Indexer {
+    return this.handle(this.#directory.state.containers[record.rid] ?? record).indexer;
   }
 
   forget(record: ContainerRecord): void {

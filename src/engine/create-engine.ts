@@ -73,7 +73,7 @@ export function createEngine(options: EngineOptions): EngineParts {
     meter,
     stop: () => deadlines.stop(),
     open: async (record) => {
-      if (isWanted(record)) await partitions.openAll(record, containers.handle(record).indexer);
+      if (isWanted(record)) await partitions.openAll(record, () => containers.indexerNow(record));
     },
     async drop(record) {
       containers.forget(record);

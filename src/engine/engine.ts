@@ -174,8 +174,16 @@ export interface Resources {
   databaseRid(database: string): string;
   /** The partition key definition, for query plans. */
   containerOf(path: ContainerPath): ContainerRecord;
-  /** KB and counts for the quota headers, for this region. */
-  usage(path: ContainerPath): { readonly itemCount: number; readonly itemBytes: number };
+  /** For the quota headers. */
+  usage(path: ContainerPath): ContainerUsage;
+}
+
+/** What a container has in this region. */
+export interface ContainerUsage {
+  readonly itemCount: number;
+  readonly itemBytes: number;
+  /** How much of the index is as the policy wants it; 100 unless the policy was changed not long ago. */
+  readonly indexPercent: number;
 }
 
 export interface Engine {

@@ -182,7 +182,7 @@ export class Feeds {
         parameters: request.spec.parameters,
         environment,
         source,
-        indexer: handle.indexer,
+        indexer: source.indexer,
         itemCountMax: wanted - page.rows.length,
         bytesMax: PAGE_BYTES_MAX - page.bytes,
         // A long scan lets other requests have their turns.

@@ -52,11 +52,15 @@ export class RegionPartitions {
     return opened;
   }
 
-  /** Opens all partitions of a container; stops quietly when it is deleted meanwhile. */
-  async openAll(container: ContainerRecord, indexer: Indexer): Promise<void> {
+  /**
+   * Opens all partitions of a container, and lets them follow its policy as it is by then; stops quietly when
+   * it is deleted meanwhile.
+   */
+  async openAll(container: ContainerRecord, indexerNow: () => Indexer): Promise<void> {
     for (const record of container.partitions) {
       if (!this.#isWanted(container)) return;
-      await this.get(container, record, indexer);
+      const partition = await this.get(container, record, indexerNow());
+      if (this.#isWanted(container)) this.#host.setIndexer(partition, indexerNow());
     }
   }
 

@@ -10,6 +10,7 @@ import type {
 } from '../account/index.ts';
 import type { JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import { conversionPercent } from '../partition/index.ts';
 import {
   checkReplacement,
   checkResourceId,
@@ -23,7 +24,7 @@ import {
 } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Containers } from './containers.ts';
-import type { ContainerPath, Resources } from './engine.ts';
+import type { ContainerPath, ContainerUsage, Resources } from './engine.ts';
 import { ownerNotFound, type RegionPartitions } from './region-partitions.ts';
 import { checkWriteRole } from './request-gate.ts';
 import { refuseUnsupported } from './unsupported-policies.ts';
@@ -129,7 +130,7 @@ class AccountResources implements Resources {
       timeMs,
     });
     // Whoever is told that the container exists may use it here at once.
-    await this.#partitions.openAll(record, this.#containers.handle(record).indexer);
+    await this.#partitions.openAll(record, () => this.#containers.indexerNow(record));
     return containerResource(record);
   }
 
@@ -138,16 +139,17 @@ class AccountResources implements Resources {
     const definition = normalizeContainer(body, { previous: old.definition });
     checkReplacement(old.definition, definition);
     refuseUnsupported(definition);
-    if (JSON.stringify(definition.indexingPolicy) !== JSON.stringify(old.definition.indexingPolicy)) {
-      throw new DatabaseError(
-        'BadRequest',
-        'Changing the indexing policy of a container is not supported in this version.',
-      );
-    }
     const timeMs = this.#runtime.nowMs();
-    return containerResource(
-      await this.#execute({ kind: 'replaceContainer', rid: old.rid, definition, ifMatch, timeMs }),
-    );
+    const record = await this.#execute({
+      kind: 'replaceContainer',
+      rid: old.rid,
+      definition,
+      ifMatch,
+      timeMs,
+    });
+    // Whoever is told of a new policy sees its indexes grow from here on.
+    await this.#partitions.openAll(record, () => this.#containers.indexerNow(record));
+    return containerResource(record);
   }
 
   async deleteContainer(path: ContainerPath, ifMatch?: string): Promise<void> {
@@ -176,16 +178,19 @@ class AccountResources implements Resources {
     });
   }
 
-  usage(path: ContainerPath): { itemCount: number; itemBytes: number } {
+  usage(path: ContainerPath): ContainerUsage {
     const { record } = this.#containers.owner(path);
     let itemCount = 0;
     let itemBytes = 0;
+    let indexPercent = 100;
     for (const { number } of record.partitions) {
-      const applied = this.#partitions.host.get(number)?.applied;
-      itemCount += applied?.itemCount ?? 0;
-      itemBytes += applied?.itemBytes ?? 0;
+      const partition = this.#partitions.host.get(number);
+      if (partition === undefined) continue;
+      itemCount += partition.applied.itemCount;
+      itemBytes += partition.applied.itemBytes;
+      indexPercent = Math.min(indexPercent, conversionPercent(partition));
     }
-    return { itemCount, itemBytes };
+    return { itemCount, itemBytes, indexPercent };
   }
 
   #owner(database: string): DatabaseRecord {

@@ -1,6 +1,6 @@
 /** How JSON values become ordered keys, which paths of an item have them, and how postings are packed. */
 export { type CompositeIndex, type CompositePart, hasOrder } from './composite.ts';
-export { type Coverage, compileIndexingPolicy, type Indexer } from './indexer.ts';
+export { type Coverage, compileIndexingPolicy, compileIndexRules, type Indexer } from './indexer.ts';
 export { ARRAY_ELEMENT, type PathSegment, pathId } from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';

@@ -18,9 +18,13 @@ export interface Coverage {
    * Whether items without a value there have an entry too, for `undefined`: the policy names this very path.
    */
   readonly explicit: boolean;
+  /** It is not indexed yet, but will be: the policy was changed. */
+  readonly isComing?: boolean;
 }
 
 export interface Indexer {
+  /** By which rules items have terms: indexers with the same text give every item the same ones. */
+  readonly rules: string;
   /**
    * The item's index entries, each once: path id, then encoded value. Objects and arrays have an entry of
    * their own beside those of what they hold. Depends on nothing but the policy and the item.
@@ -43,11 +47,34 @@ export function compileIndexingPolicy(
 ): Indexer {
   const rules = compileRules(policy);
   if (rules === undefined) return NO_INDEX;
+  const text = rulesText(policy);
   const vectors = search?.embeddings.filter((each) => each.indexType !== undefined) ?? [];
-  return new PathIndexer(rules, vectors, compileComposites(policy));
+  return new PathIndexer({ rules, text, vectors, composites: compileComposites(policy) });
+}
+
+const NO_RULES = 'none';
+
+/** What of a policy decides about terms, always in the same order. */
+function rulesText({ includedPaths, excludedPaths }: IndexingPolicy): string {
+  const pathsOf = (paths: readonly { readonly path: string }[]) =>
+    [...new Set(paths.map(({ path }) => (path === '/' ? '/*' : path)))].sort();
+  return JSON.stringify([pathsOf(includedPaths), pathsOf(excludedPaths)]);
+}
+
+/** An indexer that gives the terms that one with these `rules` gave; knows nothing else of its policy. */
+export function compileIndexRules(rules: string): Indexer {
+  if (rules === NO_RULES) return NO_INDEX;
+  const [included, excluded] = JSON.parse(rules) as [string[], string[]];
+  return compileIndexingPolicy({
+    indexingMode: 'consistent',
+    automatic: true,
+    includedPaths: included.map((path) => ({ path })),
+    excludedPaths: excluded.map((path) => ({ path })),
+  });
 }
 
 const NO_INDEX: Indexer = {
+  rules: NO_RULES,
   terms: () => [],
   coverage: () => ({ indexed: false, explicit: false }),
   vectors: [],
@@ -74,9 +101,10 @@ interface PathNode {
 }
 
 class PathIndexer implements Indexer {
+  readonly rules: string;
   readonly vectors: readonly VectorEmbedding[];
   readonly composites: readonly CompositeIndex[];
-  readonly #rules: PathRules;
+  readonly #tree: PathRules;
   #root: PathNode;
   #explicit: PathNode[] = [];
   #learned = 0;
@@ -89,11 +117,17 @@ class PathIndexer implements Indexer {
    */
   readonly #repeatable = new Set<string>();
 
-  constructor(rules: PathRules, vectors: readonly VectorEmbedding[], composites: readonly CompositeIndex[]) {
-    this.vectors = vectors;
-    this.composites = composites;
-    this.#rules = rules;
-    this.#root = this.#build(rules, ROOT_PATH_ID, false);
+  constructor(parts: {
+    readonly rules: PathRules;
+    readonly text: string;
+    readonly vectors: readonly VectorEmbedding[];
+    readonly composites: readonly CompositeIndex[];
+  }) {
+    this.rules = parts.text;
+    this.vectors = parts.vectors;
+    this.composites = parts.composites;
+    this.#tree = parts.rules;
+    this.#root = this.#build(this.#tree, ROOT_PATH_ID, false);
   }
 
   terms(item: JsonObject): TermText[] {
@@ -145,7 +179,7 @@ class PathIndexer implements Indexer {
   #forget(): void {
     this.#learned = 0;
     this.#explicit = [];
-    this.#root = this.#build(this.#rules, ROOT_PATH_ID, false);
+    this.#root = this.#build(this.#tree, ROOT_PATH_ID, false);
   }
 
   #enter(node: PathNode, value: Json, isBelowArray: boolean): void {

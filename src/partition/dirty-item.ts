@@ -20,10 +20,17 @@ export interface DirtyItem {
  * only the last version is ever indexed.
  */
 export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): readonly TermText[] {
-  const { visible } = dirty.item;
-  if (visible === undefined) return [];
-  dirty.terms ??= indexer.terms(dirty.parsed ?? parseBody(visible.body));
+  dirty.terms ??= freshTerms(dirty, indexer);
   return dirty.terms;
+}
+
+/** The same by an indexer that is not the partition's own. */
+export function freshTerms(
+  { item, parsed }: Pick<DirtyItem, 'item' | 'parsed'>,
+  indexer: Indexer,
+): TermText[] {
+  const { visible } = item;
+  return visible === undefined ? [] : indexer.terms(parsed ?? parseBody(visible.body));
 }
 
 /** Bodies were checked to be JSON objects before they entered any log. */

@@ -14,14 +14,30 @@ export interface IndexRun {
   fences: Fences | undefined;
 }
 
+/** By which rules (see Indexer) the items in the store have their terms. */
+export interface IndexRules {
+  readonly rules: string;
+  /** Items up to a number have theirs by other rules already: the index is being converted. */
+  readonly conversion?: Conversion;
+}
+
+export interface Conversion {
+  readonly rules: string;
+  readonly upTo: number;
+  /** How many items that were. */
+  readonly items: number;
+}
+
 /** What an index consists of at one moment: the sum of these runs, oldest first. */
 export interface Manifest {
   /** Grows with every change. */
   readonly version: number;
   readonly runs: readonly IndexRun[];
+  /** Undefined while nothing was written. */
+  readonly rules: IndexRules | undefined;
 }
 
-export const NO_RUNS: Manifest = { version: 0, runs: [] };
+export const NO_RUNS: Manifest = { version: 0, runs: [], rules: undefined };
 
 export function newRun(id: number, fences: Fences, bytes: number): IndexRun {
   let sum = 0;
@@ -76,13 +92,13 @@ export class IndexRuns {
   }
 
   /** The manifest that is true once a batch with these changes is in the store; see `settle`. */
-  propose(added: readonly IndexRun[]): Manifest {
+  propose(added: readonly IndexRun[], rules: IndexRules): Manifest {
     assert(this.#pending === undefined, 'one batch after the other changes an index');
     const { version, runs } = this.#committed;
     const kept = this.#finished === undefined ? runs : replaceRuns(runs, this.#finished);
     this.#replaced = this.#finished?.replaced ?? [];
     this.#finished = undefined;
-    this.#pending = { version: version + 1, runs: [...kept, ...added] };
+    this.#pending = { version: version + 1, runs: [...kept, ...added], rules };
     return this.#pending;
   }
 
@@ -121,10 +137,14 @@ function nextIdOf({ runs }: Manifest): number {
   return runs.reduce((next, { id }) => Math.max(next, id + 1), 0);
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 
-export function encodeManifest({ version, runs }: Manifest): Buffer {
-  const writer = new ByteWriter(32 + 16 * runs.length).u8(FORMAT).uint(version).uint(runs.length);
+export function encodeManifest({ version, runs, rules }: Manifest): Buffer {
+  const writer = new ByteWriter(512)
+    .u8(FORMAT)
+    .uint(version)
+    .string(JSON.stringify(rules ?? null));
+  writer.uint(runs.length);
   for (const { id, blockCount, bytes, sum } of runs) {
     writer
       .uint(id)
@@ -139,6 +159,7 @@ export function decodeManifest(bytes: Buffer): Manifest {
   const reader = new ByteReader(bytes);
   assert(reader.u8() === FORMAT, 'the store checked its format when it was opened');
   const version = reader.uint();
+  const rules = (JSON.parse(reader.string()) as IndexRules | null) ?? undefined;
   const runs = Array.from({ length: reader.uint() }, (): IndexRun => {
     const id = reader.uint();
     const blockCount = reader.uint();
@@ -147,7 +168,7 @@ export function decodeManifest(bytes: Buffer): Manifest {
     const sum = code % 2 === 1 ? -(code + 1) / 2 : code / 2;
     return { id, blockCount, bytes: size, sum, fences: blockCount === 1 ? soleFence(sum) : undefined };
   });
-  return { version, runs };
+  return { version, runs, rules };
 }
 
 /** The path of no property: under it stand the effective partition keys. */

@@ -3,6 +3,7 @@
  */
 export type { StoredPut } from '../merge/index.ts';
 export { type Change, decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
+export { conversionPercent } from './index-conversion.ts';
 export type { Intent, PutIntent, Stamp, WriteOutcome } from './intent.ts';
 export type { HeldItem } from './item-cache.ts';
 export { epkOf, type ItemKey, idIn, itemKey } from './item-key.ts';

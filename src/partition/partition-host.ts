@@ -7,6 +7,7 @@ import type { QuerySource } from '../query/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
 import { IndexCompactor } from './index-compactor.ts';
+import { needsConversion } from './index-conversion.ts';
 import type { BlockCache } from './index-reader.ts';
 import { ItemCache } from './item-cache.ts';
 import { Partition } from './partition.ts';
@@ -111,6 +112,7 @@ export class PartitionHost implements PartitionTable {
     }
     await partition.recover(async () => this.#feeder.room());
     this.#partitions.set(number, partition);
+    if (needsConversion(partition)) this.#feeder.markConverting(partition);
     for (const listener of this.#openedListeners) listener(number);
     return partition;
   }
@@ -148,6 +150,13 @@ export class PartitionHost implements PartitionTable {
     const { from, to } = partitionBounds(number);
     await this.#options.store.clear(from, to);
     await this.#options.log.drop(number);
+  }
+
+  /** The container's policy may have changed: queries and writes follow it from here on. */
+  setIndexer(partition: Partition, indexer: Indexer): void {
+    if (partition.indexer === indexer || partition.isEnded) return;
+    partition.indexer = indexer;
+    if (needsConversion(partition)) this.#feeder.markConverting(partition);
   }
 
   get(number: PartitionNumber): Partition | undefined {

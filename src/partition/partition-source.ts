@@ -20,6 +20,7 @@ import type {
 import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
 import { termsOfDirty } from './dirty-item.ts';
+import { commonCoverage } from './index-conversion.ts';
 import { type BlockCache, IndexReader } from './index-reader.ts';
 import { ALL_TERM, decodeManifest, keyBound, type Manifest } from './index-runs.ts';
 import type { PartitionCache } from './item-cache.ts';
@@ -70,6 +71,7 @@ class PartitionSource implements QuerySource {
   readonly #blocks: BlockCache;
   /** Manifests that the snapshot may have; one, unless a batch was being written when it was taken. */
   readonly #manifests: readonly [Manifest, ...Manifest[]];
+  readonly indexer: QuerySource['indexer'];
   #index: IndexReader | undefined;
   readonly #vectors: VectorViews | undefined;
   readonly #embeddings: readonly VectorEmbedding[];
@@ -90,6 +92,7 @@ class PartitionSource implements QuerySource {
     this.lsn = partition.applied.lsn;
     this.#vectors = partition.vectors;
     const { indexer } = partition;
+    this.indexer = commonCoverage(this.#manifests, indexer);
     this.#embeddings = indexer.vectors;
     for (const dirty of partition.dirty.values()) {
       const { item, stored, feeding } = dirty;

@@ -52,8 +52,6 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   readonly number: PartitionNumber;
   /** What the index in the store consists of. */
   readonly index: IndexRuns;
-  /** Undefined when the policy wants no vector index. */
-  readonly vectors: VectorViews | undefined;
   readonly #options: PartitionOptions;
   /** Where the store is. */
   #fed: Position;
@@ -68,6 +66,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   readonly #waiters = new Waiters();
   #ended: DatabaseError | undefined;
   #indexer: Indexer;
+  #vectors: VectorViews | undefined;
 
   constructor(options: PartitionOptions) {
     this.number = options.number;
@@ -82,14 +81,30 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     this.#durableLsn = this.#fed.lsn;
     this.#positions = new Positions(this.#fed.lsn, this.#fed.vector);
     options.clock.resumeAfter(this.#fed.time);
-    if (options.indexer.vectors.length > 0) {
-      const itemCount = () => this.#applied.itemCount;
-      this.vectors = new VectorViews({ ...options.vectorViews, start: this.#fed.lsn, itemCount });
-    }
+    this.#watchVectors();
+  }
+
+  #watchVectors(): void {
+    if (this.#vectors !== undefined || this.#indexer.vectors.length === 0) return;
+    const itemCount = () => this.#applied.itemCount;
+    const start = this.#applied.lsn;
+    this.#vectors = new VectorViews({ ...this.#options.vectorViews, start, itemCount });
+  }
+
+  /** Undefined when the policy wants no vector index. */
+  get vectors(): VectorViews | undefined {
+    return this.#vectors;
   }
 
   get indexer(): Indexer {
     return this.#indexer;
+  }
+
+  /** The policy was changed. What the index lacks of it comes with the feeder's next batches. */
+  set indexer(indexer: Indexer) {
+    this.#indexer = indexer;
+    for (const dirty of this.#dirty.values()) dirty.terms = undefined;
+    this.#watchVectors();
   }
 
   /** The store's position; entries after it live only in the log and in memory. */

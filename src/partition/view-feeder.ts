@@ -3,13 +3,15 @@
  * what counts is that batches are few and large, that a batch never claims a position that the log does not
  * durably have, and that the event loop is given back between slices of work.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { assert, WeightedCache } from '../base/index.ts';
-import { encodeFences, PostingGatherer, type TermText } from '../index/index.ts';
+import { encodeFences, type Indexer, PostingGatherer, type TermText } from '../index/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
-import { type DirtyItem, termsOfDirty } from './dirty-item.ts';
+import { type DirtyItem, freshTerms, termsOfDirty } from './dirty-item.ts';
 import type { IndexCompactor } from './index-compactor.ts';
-import { encodeManifest, type IndexRun, newRun } from './index-runs.ts';
+import { convertSome, indexersByNumber, needsConversion } from './index-conversion.ts';
+import { encodeManifest, type IndexRules, type IndexRun, newRun } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
@@ -42,6 +44,8 @@ export interface ViewFeederOptions {
 interface Feed {
   readonly partition: Partition;
   readonly position: Position;
+  /** By which the terms are that changes remember. */
+  readonly indexer: Indexer;
   readonly changes: readonly (DirtyItem & { readonly item: HeldItem })[];
 }
 
@@ -49,6 +53,8 @@ export class ViewFeeder {
   readonly #options: ViewFeederOptions;
   readonly #recentTerms = new WeightedCache<string, readonly TermText[]>(RECENT_TERMS);
   #waiting = new Set<Partition>();
+  /** Partitions whose index is being converted: each batch takes them a step on. */
+  readonly #converting = new Set<Partition>();
   #waitingItems = 0;
   #waitingBytes = 0;
   #feedingBytes = 0;
@@ -81,15 +87,25 @@ export class ViewFeeder {
     this.#schedule();
   }
 
+  /** Takes note that the index of `partition` is not what its policy wants. */
+  markConverting(partition: Partition): void {
+    this.#converting.add(partition);
+    this.#schedule();
+  }
+
   #schedule(): void {
-    if (this.#isStopped || this.#running !== undefined || this.#waiting.size === 0) return;
-    const isPressing = this.#waitingItems >= this.#options.batchItems || this.#roomWaiters.length > 0;
+    if (this.#isStopped || this.#running !== undefined) return;
+    const isConverting = this.#converting.size > 0;
+    if (this.#waiting.size === 0 && !isConverting) return;
+    const isFull = this.#waitingItems >= this.#options.batchItems;
+    const isPressing = isFull || isConverting || this.#roomWaiters.length > 0;
     if (isPressing) this.#start();
     else this.#cancelTimer ??= this.#options.runtime.after(BATCH_DELAY_MS, () => this.#start());
   }
 
   forget(partition: Partition): void {
     this.#waiting.delete(partition);
+    this.#converting.delete(partition);
   }
 
   /** Resolves when there is room for more dirty items; undefined when there is. */
@@ -128,7 +144,8 @@ export class ViewFeeder {
   #start(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#isStopped || this.#running !== undefined || this.#waiting.size === 0) return;
+    if (this.#isStopped || this.#running !== undefined) return;
+    if (this.#waiting.size === 0 && this.#converting.size === 0) return;
     this.#running = this.#feed()
       .catch((error: unknown) => {
         this.#isStopped = true;
@@ -153,6 +170,7 @@ export class ViewFeeder {
     await this.#turn();
     if (this.#isStopped) return;
     const feeds: Feed[] = [];
+    for (const partition of this.#converting) this.#waiting.add(partition);
     for (const partition of this.#waiting) feeds.push(takeFeed(partition));
     this.#waiting = new Set();
     this.#feedingBytes = this.#waitingBytes;
@@ -172,7 +190,10 @@ export class ViewFeeder {
       return;
     }
     await batch.commit();
-    for (const { partition } of done) this.#options.compactor.settled(partition);
+    for (const { partition } of done) {
+      this.#options.compactor.settled(partition);
+      if (!needsConversion(partition)) this.#converting.delete(partition);
+    }
     // Until the partition is told, the items stay dirty and hide what the store has: there is no hurry.
     let told = 0;
     for (const { partition, position, changes } of done) {
@@ -184,28 +205,46 @@ export class ViewFeeder {
     }
   }
 
-  async #writeFeed({ partition, position, changes }: Feed, batch: StoreBatch): Promise<void> {
-    const { number, indexer } = partition;
+  async #writeFeed({ partition, position, changes, indexer }: Feed, batch: StoreBatch): Promise<void> {
+    const { number, index } = partition;
     const added: IndexRun[] = [];
+    const rules = await this.#convert(partition, indexer, added, batch);
+    const indexerOf = indexersByNumber(rules, indexer);
     for (let from = 0; from < changes.length; from += RUN_ITEMS) {
       const postings = new PostingGatherer();
-      const indexing = { indexer, recent: this.#recentTerms, postings };
+      const indexing = { indexerOf, recent: this.#recentTerms, postings };
       const to = Math.min(changes.length, from + RUN_ITEMS);
       for (let place = from; place < to; place++) {
         const change = changes[place] as Feed['changes'][number];
-        const terms = () => termsOfDirty(change, indexer);
+        const terms = (by: Indexer) => (by === indexer ? termsOfDirty(change, by) : freshTerms(change, by));
         writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
         if ((place + 1) % SLICE_ITEMS === 0) await this.#turn();
       }
       if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
     }
-    if (added.length > 0 || partition.index.hasFinished) {
-      batch.set(manifestKey(number), encodeManifest(partition.index.propose(added)));
+    if (added.length > 0 || index.hasFinished || !isDeepStrictEqual(rules, index.committed.rules)) {
+      batch.set(manifestKey(number), encodeManifest(index.propose(added, rules)));
     }
     for (const { lsn, vector } of partition.newCheckpoints()) {
       batch.set(checkpointKey(number, lsn), encodeVector(vector));
     }
     batch.set(positionKey(number), encodePosition(position));
+  }
+
+  async #convert(
+    partition: Partition,
+    indexer: Indexer,
+    added: IndexRun[],
+    batch: StoreBatch,
+  ): Promise<IndexRules> {
+    const { rules: known } = partition.index.committed;
+    if (known !== undefined && known.conversion === undefined && known.rules === indexer.rules) return known;
+    // Terms that were remembered are those of other rules.
+    this.#recentTerms.clear();
+    const postings = new PostingGatherer();
+    const rules = await convertSome(partition, indexer, this.#options.store, postings, () => this.#turn());
+    if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
+    return rules;
   }
 
   #turn(): Promise<void> {
@@ -232,7 +271,7 @@ function takeFeed(partition: Partition): Feed {
   }
   const position = partition.position();
   assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
-  return { partition, position, changes };
+  return { partition, position, changes, indexer: partition.indexer };
 }
 
 function writeRun({ number, index }: Partition, postings: PostingGatherer, batch: StoreBatch): IndexRun {

@@ -1,7 +1,7 @@
 import type { WeightedCache } from '../base/index.ts';
 import type { Indexer, PostingGatherer, TermText } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import { isSettled, type StoredPut } from '../merge/index.ts';
+import { type Incarnation, isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { ALL_TERM, keyTerm } from './index-runs.ts';
@@ -17,12 +17,13 @@ export interface ItemChange {
   readonly before: HeldItem | undefined;
   readonly after: HeldItem;
   /** Index terms of `after`. */
-  readonly terms: () => readonly TermText[];
+  readonly terms: (indexer: Indexer) => readonly TermText[];
 }
 
 /** How items become index terms. */
 export interface Indexing {
-  readonly indexer: Indexer;
+  /** By which an item with this number has its terms. */
+  readonly indexerOf: (number: Incarnation) => Indexer;
   /**
    * Terms of writes that were fed not long ago, by the writes' names: what is replaced often is parsed once
    * for each version, not twice.
@@ -87,13 +88,13 @@ function writeState(
 function writePostings(
   partition: PartitionNumber,
   change: ItemChange,
-  { indexer, recent, postings }: Indexing,
+  { indexerOf, recent, postings }: Indexing,
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
   let gone: readonly TermText[] =
-    old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexer));
-  let fresh: readonly TermText[] = now === undefined ? [] : change.terms();
+    old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexerOf(old.incarnation)));
+  let fresh: readonly TermText[] = now === undefined ? [] : change.terms(indexerOf(now.incarnation));
   if (old !== undefined) {
     recent.delete(nameOf(partition, old));
     // Most items are written once: only one that was replaced is likely to be replaced again.
@@ -120,7 +121,10 @@ function nameOf(partition: PartitionNumber, { dot }: StoredPut): string {
  * were, and then their terms stand at the same places; only what is left after pairing those off is looked
  * up.
  */
-function differingTerms(old: readonly TermText[], now: readonly TermText[]): [TermText[], TermText[]] {
+export function differingTerms(
+  old: readonly TermText[],
+  now: readonly TermText[],
+): [gone: TermText[], fresh: TermText[]] {
   const oldLeft: TermText[] = [];
   const nowLeft: TermText[] = [];
   const longer = Math.max(old.length, now.length);

@@ -1,4 +1,4 @@
-import { GATHER_MAX, gatherCandidates } from './candidates.ts';
+import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
 import type { Continuation } from './continuation.ts';
 import { CHUNK_FILTERED_MAX, type Execution, type QueryPage } from './execution.ts';
 import {
@@ -21,6 +21,8 @@ const KEPT_BYTES_MAX = 8 * 1024 * 1024;
  * share to be kept if not.
  */
 const SAMPLE_SIZE = 256;
+/** Numbers listed at once. */
+const LIST_CHUNK = 1_024;
 const SAMPLE_KEPT_SHARE = 16;
 
 /** What is known about the entries that come next. */
@@ -39,7 +41,11 @@ export async function executeOrdered(
 ): Promise<QueryPage> {
   const { epkRange, page, isDistinct } = execution;
   const isRestricted = plan.rest.kind !== 'everything' || epkRange !== undefined;
-  const few = isRestricted ? await gatherRest(execution, plan, SORT_MAX) : undefined;
+  const few = plan.isComing
+    ? await listRest(execution, plan)
+    : isRestricted
+      ? await gatherRest(execution, plan, SORT_MAX)
+      : undefined;
   const filter: Filter =
     few === undefined
       ? {
@@ -84,6 +90,23 @@ interface Position {
 function gatherRest(execution: Execution, plan: OrderPlan, limit: number) {
   const { source, epkRange, meter } = execution;
   return gatherCandidates({ source, access: plan.rest, epkRange, after: -1, meter }, limit);
+}
+
+/** Numbers of all items that may belong to the result: without an index of the order all must be read. */
+async function listRest(execution: Execution, plan: OrderPlan): Promise<{ readonly numbers: Float64Array }> {
+  const { source, epkRange, meter } = execution;
+  const candidates = await chooseCandidates({ source, access: plan.rest, epkRange, after: -1, meter });
+  const all: ItemNumber[] = [];
+  try {
+    for (;;) {
+      const numbers = await candidates.numbers.next(LIST_CHUNK);
+      for (const number of numbers) all.push(number);
+      await execution.worked(numbers.length);
+      if (numbers.length < LIST_CHUNK) return { numbers: Float64Array.from(all) };
+    }
+  } finally {
+    await candidates.numbers.close();
+  }
 }
 
 function indexEntries(execution: Execution, plan: OrderPlan, start: Continuation): OrderedEntries {

@@ -141,6 +141,8 @@ export interface OrderPlan {
   readonly includesMissing: boolean;
   /** What remains of the condition when only entries in `range` are read. */
   readonly rest: Access;
+  /** The index is still being built: what it will say has to be read from the items. */
+  readonly isComing: boolean;
 }
 
 /**
@@ -184,7 +186,8 @@ function planIndexOrder(
 ): OrderPlan {
   const { id, segments } = indexedPath(path);
   const coverage = indexes.coverage(segments);
-  if (!coverage.indexed) {
+  const isComing = coverage.isComing === true;
+  if (!coverage.indexed && !isComing) {
     throw new DatabaseError(
       'BadRequest',
       'The index path corresponding to the specified order-by item is excluded.',
@@ -193,9 +196,9 @@ function planIndexOrder(
   const conditions = access.kind === 'and' ? access.terms : [access];
   const own = conditions.find((term): term is ScanAccess => term.kind === 'scan' && term.pathId.equals(id));
   if (own === undefined) {
-    return { key, pathId: id, range: allRange(), includesMissing: coverage.explicit, rest: access };
+    return { key, pathId: id, range: allRange(), includesMissing: coverage.explicit, rest: access, isComing };
   }
   const others = conditions.filter((term) => term !== own);
   const rest = intersection(access.isExact ? others : [...others, UNKNOWN]);
-  return { key, pathId: id, range: own.range, includesMissing: coverage.explicit, rest };
+  return { key, pathId: id, range: own.range, includesMissing: coverage.explicit, rest, isComing };
 }

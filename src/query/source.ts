@@ -1,4 +1,5 @@
 import type { Json } from '../base/index.ts';
+import type { Indexer } from '../index/index.ts';
 import type { EffectivePartitionKey, EpkRange } from '../resource/index.ts';
 
 /** Number of an item within its partition; grows with the order of insertion. See merge's `Incarnation`. */
@@ -55,6 +56,8 @@ export interface NumberCursor {
  * a key range intersects with `scanNumbers`, or checks `epk` of what it loads. Always close it.
  */
 export interface QuerySource {
+  /** Which paths indexes know, and know wholly. */
+  readonly indexer: Pick<Indexer, 'coverage' | 'composites'>;
   /** Postings of one indexed path, starting after `after` when given (in the direction of the scan). */
   scanIndex(scan: IndexScope & { readonly reverse?: boolean; readonly after?: Posting }): PostingCursor;
   /**

@@ -55,7 +55,7 @@ function ownerHeaders({ route, service }: Exchange): string[] {
 const COLLECTION_KB = 10_485_760;
 
 function quotaHeaders({ service }: Exchange, path: ContainerPath, indexingMode: string): string[] {
-  const { itemCount, itemBytes } = service.engine.resources.usage(path);
+  const { itemCount, itemBytes, indexPercent } = service.engine.resources.usage(path);
   const usedKb = Math.ceil(itemBytes / 1024);
   const fixed = 'functions=25;storedProcedures=100;triggers=25;';
   const room = `documentsSize=${COLLECTION_KB};documentsCount=-1;collectionSize=${COLLECTION_KB};`;
@@ -64,8 +64,9 @@ function quotaHeaders({ service }: Exchange, path: ContainerPath, indexingMode: 
   const used = `documentsSize=${usedKb};documentsCount=${itemCount};collectionSize=${usedKb};`;
   const usage = `${none}documentSize=0;${used}`;
   const headers = ['x-ms-resource-quota', quota, 'x-ms-resource-usage', usage];
-  headers.push('x-ms-documentdb-collection-index-transformation-progress', '100');
-  if (indexingMode === 'lazy') headers.push('x-ms-documentdb-collection-lazy-indexing-progress', '100');
+  const progress = String(indexPercent);
+  headers.push('x-ms-documentdb-collection-index-transformation-progress', progress);
+  if (indexingMode === 'lazy') headers.push('x-ms-documentdb-collection-lazy-indexing-progress', progress);
   return headers;
 }
 

@@ -204,7 +204,7 @@ function resources(): Partial<Resources> {
     deleteContainer: async (path) => void container(path),
     containerOf: (path) => ({ rid: container(path)._rid, partitions: [{ id: '0' }] }) as never,
     listPartitionKeyRanges: (path) => [{ ...RANGE, of: container(path).id }],
-    usage: () => ({ itemCount: 7, itemBytes: 5000 }),
+    usage: () => ({ indexPercent: 100, itemCount: 7, itemBytes: 5000 }),
     listOffers: () => [offer],
     readOffer: () => offer,
     replaceOffer: async (_rid, body) => body,
