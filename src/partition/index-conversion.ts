@@ -46,8 +46,9 @@ export function indexerOf(rules: string, own: Indexer): Indexer {
 }
 
 /**
- * Goes on with the conversion, if there is one or should be to follow `indexer`, and gives the rules that hold once `postings`
- * are in the store. To be called by whoever alone writes to the store, before other changes of a batch.
+ * Goes on with the conversion, if there is one or should be to follow `indexer`, and gives the rules that
+ * hold once `postings` are in the store. To be called by whoever alone writes to the store, before other
+ * changes of a batch.
  */
 export async function convertSome(
   { number, index }: Pick<Partition, 'number' | 'index'>,
@@ -99,7 +100,7 @@ export function indexersByNumber(
   return (number) => (number <= conversion.upTo ? next : indexer);
 }
 
-/** What queries may rely on: all that every set of rules which the store or memory may follow has in common. */
+/** What queries may rely on: what all rules that the store or memory may follow have in common. */
 export function commonCoverage(
   manifests: readonly Manifest[],
   own: Indexer,
