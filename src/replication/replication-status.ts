@@ -1,8 +1,10 @@
+import type { HistogramSnapshot } from '../base/index.ts';
 import type { Origin } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { Feed } from './feed.ts';
 import type { PullLink } from './pull-link.ts';
 import type { Lag } from './reports.ts';
+import type { Visibility } from './visibility.ts';
 
 export interface PeerStatus {
   readonly region: string;
@@ -27,6 +29,10 @@ export interface PeerStatus {
   readonly unavailable: readonly PartitionNumber[];
   /** How far we are behind its own writes, over all partitions: operations summed, the longest time. */
   readonly lag: Lag;
+  /** Of the last question and answer; undefined before the first. */
+  readonly roundTripMs: number | undefined;
+  /** How long after they were durable here our writes were durable there; see Visibility. */
+  readonly visibility: HistogramSnapshot | undefined;
 }
 
 export interface ReplicationStatus {
@@ -45,9 +51,10 @@ export function peerStatus(of: {
   readonly link: PullLink | undefined;
   readonly feeds: readonly Feed[];
   readonly lag: Lag;
+  readonly visibility: Visibility;
   readonly nowMs: number;
 }): PeerStatus {
-  const { region, origin, link, feeds, lag, nowMs } = of;
+  const { region, origin, link, feeds, lag, visibility, nowMs } = of;
   const heardAtMs = Math.max(link?.heardAtMs ?? 0, ...feeds.map((feed) => feed.heardAtMs));
   return {
     region,
@@ -62,5 +69,7 @@ export function peerStatus(of: {
     entriesSent: feeds.reduce((sum, feed) => sum + feed.session.entriesSent, 0),
     unavailable: [...(link?.unavailable ?? [])],
     lag,
+    roundTripMs: visibility.roundTripMs(origin),
+    visibility: visibility.snapshot(origin),
   };
 }

@@ -426,7 +426,16 @@ export class Replication {
   #peerStatus({ region, origin }: Member): PeerStatus {
     const feeds = [...this.#feeds].filter((feed) => feed.session.peer?.region === region);
     const lag = this.#totalLag(origin);
-    return peerStatus({ region, origin, link: this.#links.get(region), feeds, lag, nowMs: this.#nowMs() });
+    const link = this.#links.get(region);
+    return peerStatus({
+      region,
+      origin,
+      link,
+      feeds,
+      lag,
+      visibility: this.#visibility,
+      nowMs: this.#nowMs(),
+    });
   }
 
   #totalLag(origin: Origin): Lag {

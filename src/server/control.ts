@@ -1,5 +1,5 @@
 /** What the parent asks of a region's process, and what that process is told at birth. */
-import type { RegionStatus } from '../api/fault/index.ts';
+import type { RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import type { LinkFault, ListedLinkFault } from '../replication/index.ts';
 import type { ClockError } from './fault-book.ts';
 import type { LocalRegionOptions } from './local-region.ts';
@@ -33,6 +33,7 @@ export type ControlQuestion =
   | { readonly kind: 'remove-fault'; readonly id: string }
   | { readonly kind: 'clock'; readonly error: ClockError }
   | { readonly kind: 'status' }
+  | { readonly kind: 'metrics' }
   | { readonly kind: 'collect' }
   | { readonly kind: 'close' };
 
@@ -45,5 +46,6 @@ export interface RegionPlace {
 export type ControlAnswer =
   | { readonly kind: 'place'; readonly place: RegionPlace }
   | { readonly kind: 'status'; readonly status: RegionStatus }
+  | { readonly kind: 'metrics'; readonly metrics: RegionMetrics }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };

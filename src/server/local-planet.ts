@@ -1,6 +1,6 @@
 /** All regions in this process: one local network between them, one set of link conditions. */
-import type { Directory } from '../account/index.ts';
-import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
+import type { AccountState, Command, Directory } from '../account/index.ts';
+import type { Fault, Planet, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { LinkConditions } from '../replication/index.ts';
 import {
@@ -107,6 +107,14 @@ export class LocalPlanet implements Planet {
     return this.#member(this.regions[0] ?? '');
   }
 
+  get account(): AccountState {
+    return this.#directory.state;
+  }
+
+  execute(command: Command): Promise<unknown> {
+    return this.#directory.execute(command);
+  }
+
   nameOf(origin: number): string {
     return nameOfOrigin(this.#directory.state, origin);
   }
@@ -148,6 +156,10 @@ export class LocalPlanet implements Planet {
 
   async status(region: string): Promise<RegionStatus | undefined> {
     return this.#member(region).status();
+  }
+
+  async metrics(region: string): Promise<RegionMetrics | undefined> {
+    return this.#member(region).metrics();
   }
 
   async close(): Promise<void> {

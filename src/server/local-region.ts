@@ -3,7 +3,7 @@
  * listener's port stays the same.
  */
 import type { Directory, RegionEndpoint } from '../account/index.ts';
-import type { RegionStatus } from '../api/fault/index.ts';
+import type { RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { type AccountKeys, type ClientOrigin, createSqlApi, type SqlApi } from '../api/sql/index.ts';
 import { AssertionError } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
@@ -238,6 +238,13 @@ export class LocalRegion {
   status(): RegionStatus | undefined {
     if (this.#paused !== undefined || this.#open === undefined) return undefined;
     return { ...this.#open.region.status(), isServing: this.isServing };
+  }
+
+  metrics(): RegionMetrics | undefined {
+    if (this.#paused !== undefined || this.#open === undefined) return undefined;
+    const { rss, heapUsed } = process.memoryUsage();
+    const own = { id: process.pid, residentBytes: rss, heapBytes: heapUsed };
+    return { ...this.#open.region.metrics(), process: own };
   }
 
   pause(): void {

@@ -2,8 +2,8 @@
  * One child process for each region; this one keeps the directory, hands out the faults, and passes the
  * global endpoint on.
  */
-import { type Directory, serveDirectory } from '../account/index.ts';
-import type { Fault, Planet, RegionStatus } from '../api/fault/index.ts';
+import { type AccountState, type Command, type Directory, serveDirectory } from '../account/index.ts';
+import type { Fault, Planet, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
@@ -223,6 +223,14 @@ export class ProcessPlanet implements Planet {
     if (this.#faults.isPaused(region)) child.signal('SIGSTOP');
   }
 
+  get account(): AccountState {
+    return this.#options.directory.state;
+  }
+
+  execute(command: Command): Promise<unknown> {
+    return this.#options.directory.execute(command);
+  }
+
   nameOf(origin: number): string {
     return nameOfOrigin(this.#options.directory.state, origin);
   }
@@ -290,6 +298,17 @@ export class ProcessPlanet implements Planet {
       if (answer.kind !== 'status' || this.#running.get(region) !== running) return undefined;
       this.#latest.set(region, answer.status);
       return answer.status;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async metrics(region: string): Promise<RegionMetrics | undefined> {
+    const running = this.#running.get(region);
+    if (running === undefined || this.#faults.isPaused(region)) return undefined;
+    try {
+      const answer = await ask(running.control, { kind: 'metrics' }, STATUS_TIMEOUT_MS);
+      return answer.kind === 'metrics' ? answer.metrics : undefined;
     } catch {
       return undefined;
     }

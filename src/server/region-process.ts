@@ -89,6 +89,10 @@ class RegionProcess {
         const status = this.#region?.status();
         return status === undefined ? { kind: 'failed', message: 'not open' } : { kind: 'status', status };
       }
+      case 'metrics': {
+        const metrics = this.#region?.metrics();
+        return metrics === undefined ? { kind: 'failed', message: 'not open' } : { kind: 'metrics', metrics };
+      }
       case 'collect':
         await this.#region?.region?.collect();
         return { kind: 'done' };

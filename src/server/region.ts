@@ -9,7 +9,7 @@ import {
   type Directory,
   topologyEdges,
 } from '../account/index.ts';
-import type { PartitionStatus, RegionStatus } from '../api/fault/index.ts';
+import type { PartitionStatus, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { HybridClock, type Origin, PeerClocks } from '../causality/index.ts';
 import {
@@ -71,6 +71,8 @@ const BOUND_RETRY_MS = 250;
 
 /** What a region says of itself; whether it answers clients is for those to say who let them in. */
 export type NodeStatus = Omit<RegionStatus, 'isServing'>;
+/** What a region counts; its process is known to those who own it. */
+export type NodeMetrics = Omit<RegionMetrics, 'process'>;
 
 export interface Region {
   readonly name: string;
@@ -82,6 +84,7 @@ export interface Region {
   /** Where it really listens, with ports filled in. */
   readonly addresses: RegionAddresses;
   status(): NodeStatus;
+  metrics(): NodeMetrics;
   /** Drops merge state that nobody can need any more, by what is known now. */
   collect(): Promise<void>;
   /** Stops and resumes taking part in replication. */
@@ -336,6 +339,21 @@ class RegionNode implements Region {
       role: takesWrites(directory.state, this.name) ? 'readWrite' : 'read',
       isIdle: this.#replication?.isIdle() ?? false,
       partitions,
+    };
+  }
+
+  metrics(): NodeMetrics {
+    const { quorum, consistency } = this.#options.directory.state;
+    const isStrong = consistency.level === 'Strong';
+    return {
+      region: this.name,
+      operations: this.#parts.meter.snapshot(),
+      peers: this.#replication?.status().peers ?? [],
+      lease: this.#levels.needsLeases ? this.#levels.lease() : undefined,
+      quorum: isStrong ? { epoch: quorum.epoch, size: quorum.origins.length } : undefined,
+      clockCorrectionMs: this.#clocks.correctionMs,
+      clockRefusals: this.#hybridClock.refused,
+      ...this.#host.memory(),
     };
   }
 

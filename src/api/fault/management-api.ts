@@ -8,7 +8,9 @@ import {
   type Runtime,
   sleep,
 } from '../../runtime/index.ts';
+import { accountBody, accountCommands } from './account-body.ts';
 import { parseFault } from './fault-body.ts';
+import { metricsText } from './metrics-text.ts';
 import type { PartitionStatus, Planet, RegionStatus } from './planet.ts';
 import { differences } from './quiescence.ts';
 
@@ -32,6 +34,9 @@ const QUIESCE_POLL_MS = 25;
 const ROUTES: readonly Route[] = [
   { method: 'GET', pattern: /^\/healthz$/, isFault: false, run: async () => json(200, { status: 'ok' }) },
   { method: 'GET', pattern: /^\/readyz$/, isFault: false, run: ready },
+  { method: 'GET', pattern: /^\/account$/, isFault: false, run: showAccount },
+  { method: 'PATCH', pattern: /^\/account$/, isFault: false, run: changeAccount },
+  { method: 'GET', pattern: /^\/metrics$/, isFault: false, run: metrics },
   { method: 'GET', pattern: /^\/replication$/, isFault: false, run: replication },
   { method: 'GET', pattern: /^\/faults$/, isFault: true, run: listFaults },
   { method: 'POST', pattern: /^\/faults$/, isFault: true, run: addFault },
@@ -98,6 +103,24 @@ async function replication({ planet }: ManagementOptions): Promise<HttpResponse>
     for (const partition of status.partitions) rows.push(replicationRow(planet, status, partition));
   }
   return json(200, rows);
+}
+
+async function showAccount({ planet }: ManagementOptions): Promise<HttpResponse> {
+  return json(200, accountBody(planet.account));
+}
+
+async function changeAccount({ planet }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
+  for (const command of accountCommands(bodyOf(request), planet.account)) await planet.execute(command);
+  return json(200, accountBody(planet.account));
+}
+
+async function metrics({ planet }: ManagementOptions): Promise<HttpResponse> {
+  const found = await Promise.all(planet.regions.map((region) => planet.metrics(region)));
+  const body = metricsText(
+    planet.regions,
+    found.filter((one) => one !== undefined),
+  );
+  return { status: 200, headers: ['content-type', 'text/plain; version=0.0.4; charset=utf-8'], body };
 }
 
 function replicationRow(planet: Planet, status: RegionStatus, partition: PartitionStatus): JsonObject {

@@ -1,9 +1,15 @@
+import type { AccountState, Command } from '../../account/index.ts';
+import type { HistogramSnapshot } from '../../base/index.ts';
 import type { Origin } from '../../causality/index.ts';
+import type { OperationCounts } from '../../engine/index.ts';
 import type { LinkFault } from '../../replication/index.ts';
 
 /** What can be done to a planet, however its regions run. Region names are checked by the caller. */
 export interface Planet {
   readonly regions: readonly string[];
+  readonly account: AccountState;
+  /** Rejects as the directory does. */
+  execute(command: Command): Promise<unknown>;
   /** The region's name; for an origin whose storage life ended, its number. */
   nameOf(origin: Origin): string;
   faults(): readonly { readonly id: string; readonly fault: Fault }[];
@@ -22,6 +28,8 @@ export interface Planet {
   collect(region: string): Promise<void>;
   /** Undefined for a region that is down or does not answer. */
   status(region: string): Promise<RegionStatus | undefined>;
+  /** The same for what a region counts. */
+  metrics(region: string): Promise<RegionMetrics | undefined>;
 }
 
 export type Fault = LinkFault | { readonly kind: 'pause'; readonly region: string } | ClockFault;
@@ -60,4 +68,34 @@ export interface PartitionStatus {
    * oldest.
    */
   readonly lag: Readonly<Record<string, { readonly operations: number; readonly ms: number }>>;
+}
+
+/** What a region counts, since it was opened. Plain data. */
+export interface RegionMetrics {
+  readonly region: string;
+  readonly operations: readonly OperationCounts[];
+  readonly peers: readonly PeerMetrics[];
+  /** Undefined at levels that need none. */
+  readonly lease: { readonly held: boolean; readonly expiresInMs: number } | undefined;
+  /** Of a Strong account: the regions that every write waits for. */
+  readonly quorum: { readonly epoch: number; readonly size: number } | undefined;
+  /** How far the wall clock is ahead of what it is taken for; see PeerClocks. */
+  readonly clockCorrectionMs: number;
+  /** Times of other regions that were too far ahead to be followed. */
+  readonly clockRefusals: number;
+  /** Bytes of items in memory: kept for reading, and waiting for the store. */
+  readonly cachedBytes: number;
+  readonly dirtyBytes: number;
+  /** The process that the region lives in, perhaps with others. */
+  readonly process: { readonly id: number; readonly residentBytes: number; readonly heapBytes: number };
+}
+
+export interface PeerMetrics {
+  readonly region: string;
+  readonly isConnected: boolean;
+  readonly lag: { readonly operations: number; readonly ms: number };
+  readonly roundTripMs: number | undefined;
+  readonly unacknowledgedBytes: number;
+  /** Milliseconds from a write's being durable here to its being durable there. */
+  readonly visibility: HistogramSnapshot | undefined;
 }
