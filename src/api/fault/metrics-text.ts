@@ -116,7 +116,7 @@ function addMemory(page: Page, found: readonly RegionMetrics[]): void {
   const processes = [...new Map(found.map((metrics) => [metrics.process.id, metrics.process])).values()];
   page.family('orrery_process_resident_bytes', 'gauge', 'Memory of a process with regions.');
   for (const { id, residentBytes } of processes) page.sample({ process: id }, residentBytes);
-  page.family('orrery_process_heap_bytes', 'gauge', "JavaScript objects of a process with regions.");
+  page.family('orrery_process_heap_bytes', 'gauge', 'JavaScript objects of a process with regions.');
   for (const { id, heapBytes } of processes) page.sample({ process: id }, heapBytes);
 }
 
