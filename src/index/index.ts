@@ -17,6 +17,10 @@ export {
   sumOf,
 } from './postings/posting-run.ts';
 export { type PostingRange, RunCursor } from './postings/run-cursor.ts';
+export { EARTH } from './spatial/earth.ts';
+export { PLANE } from './spatial/plane.ts';
+export { isShapeWithin, shapeArea, shapeDistance, shapesIntersect } from './spatial/relations.ts';
+export { type ParsedShape, parseShape, type Shape } from './spatial/shape.ts';
 export { bm25Score } from './text/bm25.ts';
 export {
   type AnalyzedText,

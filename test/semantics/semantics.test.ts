@@ -36,6 +36,8 @@ interface QueryCase {
 
 interface DataSet {
   readonly about: string;
+  /** Of the containers: `Geography` unless given. */
+  readonly geospatial?: 'Geometry';
   readonly item?: JsonObject;
   readonly items?: readonly JsonObject[];
   readonly values?: readonly ValueCase[];
@@ -78,12 +80,18 @@ beforeAll(async () => {
 });
 afterAll(() => planet.close());
 
-async function container(name: string, policy: string, items: readonly JsonObject[]): Promise<string> {
+async function container(
+  name: string,
+  policy: string,
+  items: readonly JsonObject[],
+  geospatial: string = 'Geography',
+): Promise<string> {
   const id = `${name}-${policy}`;
   if (made.has(id)) return id;
   made.add(id);
   const partitionKey = { paths: ['/pk'], kind: 'Hash', version: 2 };
-  const body = { id, partitionKey, indexingPolicy: POLICIES[policy] as JsonObject };
+  const geospatialConfig = { type: geospatial };
+  const body = { id, partitionKey, geospatialConfig, indexingPolicy: POLICIES[policy] as JsonObject };
   await region.engine.resources.createContainer('d', body, { kind: 'manual', throughput: 400 });
   for (const item of items) {
     const text = Buffer.from(JSON.stringify(item));
@@ -132,14 +140,14 @@ function valueCases(data: DataSet): ValueCase[] {
 describe.each(dataSets)('$name', ({ name, data }) => {
   test.each(valueCases(data))('%s', async (expression, _, ...value) => {
     for (const policy of Object.keys(POLICIES)) {
-      const id = await container(`${name}-one`, policy, [valueItem(data)]);
+      const id = await container(`${name}-one`, policy, [valueItem(data)], data.geospatial);
       expect(await run(id, `SELECT VALUE ${expression} FROM c`), policy).toEqual(value);
     }
   });
 
   test.each((data.queries ?? []).map((each) => [each.query, each] as const))('%s', async (_, one) => {
     for (const policy of Object.keys(POLICIES)) {
-      const id = await container(`${name}-many`, policy, queryItems(data));
+      const id = await container(`${name}-many`, policy, queryItems(data), data.geospatial);
       if (one.error === undefined) {
         expect(await run(id, one.query, one.parameters), policy).toEqual(one.rows);
       } else {

@@ -8,6 +8,7 @@ import { ITEM_FUNCTIONS } from './item-functions.ts';
 import { MATH_FUNCTIONS } from './math-functions.ts';
 import { REGEX_FUNCTIONS } from './regex-functions.ts';
 import { FULL_TEXT_FUNCTIONS, VECTOR_FUNCTIONS } from './search-functions.ts';
+import { SPATIAL_FUNCTIONS } from './spatial-functions.ts';
 import { STRING_FUNCTIONS } from './string-functions.ts';
 import { TYPE_FUNCTIONS } from './type-functions.ts';
 
@@ -23,6 +24,7 @@ export const FUNCTION_FAMILIES: readonly FunctionFamily[] = [
   ARRAY_FUNCTIONS,
   DATE_TIME_FUNCTIONS,
   ITEM_FUNCTIONS,
+  SPATIAL_FUNCTIONS,
   FULL_TEXT_FUNCTIONS,
   VECTOR_FUNCTIONS,
 ];
