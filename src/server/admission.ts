@@ -42,8 +42,13 @@ export async function awaitAdmission(
     if (answers.some((status) => status !== undefined)) break;
     await sleep(runtime, POLL_MS);
   }
-  const askAll = () => Promise.all(others.map(ask));
-  await catchUp(runtime, () => latest(region), askAll, isWanted);
+  await catchUp({
+    runtime,
+    own: () => latest(region),
+    others: () => Promise.all(others.map(ask)),
+    epoch: () => directory.state.epoch,
+    isWanted,
+  });
   const { origin } = directory.state.regions.find(({ name }) => name === region) ?? {};
   if (origin !== undefined) await markCaughtUp(disk, rootOf(region), origin);
 }

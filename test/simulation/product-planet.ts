@@ -4,7 +4,6 @@ import {
   initialAccountState,
   openEmbeddedDirectory,
 } from '../../src/account/index.ts';
-import { VersionVector } from '../../src/causality/index.ts';
 import type { ItemAnswer } from '../../src/engine/index.ts';
 import {
   createMemoryLog,
@@ -17,7 +16,7 @@ import {
 import { itemKey, Partition } from '../../src/partition/index.ts';
 import { effectivePartitionKey, normalizeContainer } from '../../src/resource/index.ts';
 import { sleep } from '../../src/runtime/index.ts';
-import { openRegion, type Region } from '../../src/server/index.ts';
+import { catchUp, openRegion, type Region } from '../../src/server/index.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../../src/store/index.ts';
 import type {
   ClientAnswer,
@@ -100,7 +99,12 @@ export async function makeProductPlanet(
       if (!knowing.has(region.origin)) {
         // Somebody who was there before must be asked: nobody's answer is not an empty answer.
         while (opened.size === 0) await sleep(opening, 50);
-        await catchUp(opening, region, [...opened.values()]);
+        await catchUp({
+          runtime: opening,
+          own: () => region.status(),
+          others: async () => [...opened.values()].map((other) => other.status()),
+          epoch: () => directory.state.epoch,
+        });
         knowing.add(region.origin);
       }
       opened.set(name, region);
@@ -119,24 +123,6 @@ export async function makeProductPlanet(
       await directory.execute({ kind: 'renewOrigin', region: name });
     },
   };
-}
-
-/**
- * Waits until a region with an empty disk has what the others had when it asked, as the server's admission
- * does.
- */
-async function catchUp(machine: SimulatedMachine, region: Region, others: readonly Region[]): Promise<void> {
-  const goals = new Map<number, VersionVector>();
-  for (const other of others) {
-    for (const number of other.partitions.numbers()) {
-      const goal = goals.get(number) ?? new VersionVector();
-      goal.join(other.partitions.get(number)?.vector ?? new VersionVector());
-      goals.set(number, goal);
-    }
-  }
-  const isThere = () =>
-    [...goals].every(([number, goal]) => region.partitions.get(number)?.vector.coversAll(goal));
-  while (!isThere()) await sleep(machine, 50);
 }
 
 function addressesOf(name: string) {
