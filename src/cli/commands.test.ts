@@ -1,6 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { explain } from './explain-command.ts';
 import { fault } from './fault-command.ts';
 import { start } from './start-command.ts';
 import { status } from './status-command.ts';
@@ -170,4 +172,85 @@ test('start tells every bad flag at once and exits 2, as JSON when asked', async
     event: 'refused',
     problems: [/wat/, /port/].map((part) => expect.stringMatching(part)),
   });
+});
+
+describe('orrery explain', () => {
+  const explanation = {
+    ...{ rows: 2, requestUnits: 2.5, totalMs: 3, compileMs: 1, retrievedCount: 4, retrievedBytes: 99 },
+    plan: {
+      operator: 'intersection',
+      isExact: false,
+      estimate: { atLeast: 0, atMost: 9 },
+      terms: [
+        {
+          ...{ operator: 'index', path: '/a/?', values: '1', isExact: true },
+          estimate: { atLeast: 4, atMost: 4 },
+        },
+      ],
+      further: 3,
+    },
+    steps: [{ kind: 'index scan', path: '/a/?', calls: 1, entries: 4, bytes: 0, ms: 0.5 }],
+    usedIndexes: ['/a/?'],
+    missingIndexes: ['/b/?'],
+  };
+  let seen: IncomingHttpHeaders = {};
+  let sql: Server;
+  let endpoint = '';
+
+  beforeAll(async () => {
+    sql = createServer((request, response) => {
+      request.resume();
+      if (request.method === 'GET') return response.writeHead(401).end();
+      seen = request.headers;
+      if (request.url !== '/dbs/d/colls/c%20c/docs') return response.writeHead(404).end('{"message":"no"}');
+      const header = encodeURIComponent(JSON.stringify(explanation));
+      return response.writeHead(200, { 'x-orrery-explain': header }).end('{"Documents":[]}');
+    });
+    await new Promise<void>((resolve) => sql.listen(0, '127.0.0.1', resolve));
+    endpoint = `http://127.0.0.1:${(sql.address() as AddressInfo).port}`;
+  });
+  afterAll(() => sql.close());
+
+  const here = (...argv: string[]) => run(explain, [...argv, '--endpoint', endpoint]);
+
+  test('shows steps and plan as a tree', async () => {
+    const { code, out } = await here('d/c c', 'SELECT 1', '--partition-key', '["p"]');
+    expect(code).toBe(0);
+    expect(out).toEqual([
+      'page of 2 rows  2.50 RU  3.00 ms',
+      '├─ compile  1.00 ms',
+      '├─ filter, sort and write 4 items of 99 bytes  1.50 ms',
+      '├─ index scan /a/?  4 entries in 1 read  0.50 ms',
+      '└─ condition',
+      '   └─ intersection  (0 to 9 entries, items have to be looked at)',
+      '      └─ index /a/? 1  (4 entries)',
+      '      └─ 3 more',
+      'no index on /b/?',
+    ]);
+    expect(seen['x-ms-documentdb-partitionkey']).toBe('["p"]');
+    expect(seen['x-ms-date']).toMatch(/GMT$/);
+    const key = Buffer.from(
+      'C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==',
+      'base64',
+    );
+    const payload = `post\ndocs\ndbs/d/colls/c c\n${String(seen['x-ms-date']).toLowerCase()}\n\n`;
+    const signature = createHmac('sha256', key).update(payload).digest('base64');
+    expect(decodeURIComponent(seen.authorization ?? '')).toBe(`type=master&ver=1.0&sig=${signature}`);
+  });
+
+  test('as JSON, and when the server says no', async () => {
+    expect(JSON.parse((await here('d/c c', 'SELECT 1', '--json')).out[0] ?? '')).toEqual(explanation);
+    expect(await here('d/x', 'SELECT 1')).toEqual({
+      code: 1,
+      out: [],
+      err: ['orrery: the server answered 404: no'],
+    });
+  });
+
+  test.each([[[]], [['d']], [['d/c']], [['d/c/x', 'SELECT 1']], [['d/c', 'SELECT', '1']]])(
+    'words %j are refused',
+    async (words) => {
+      expect((await here(...words)).code).toBe(2);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { CLIENT_OPTIONS, describeOptions, OPTIONS } from '../config/index.ts';
+import { CLIENT_OPTIONS, describeOptions, EXPLAIN_OPTIONS, OPTIONS } from '../config/index.ts';
 import { messageOf, type Terminal } from './terminal.ts';
 
 /** Promised by INTERFACE.md, and not written yet: said clearly, rather than "unknown command". */
@@ -11,10 +11,15 @@ const HELP = `orrery: a globally distributed, multi-master database with the pro
 orrery start [flags]      run a server
 orrery status [flags]     how a running server and its replication are
 orrery fault … [flags]    inject, list and heal faults; see orrery fault --help
+orrery explain DATABASE/CONTAINER QUERY [flags]
+                          run a page of a query and show how it was answered
 orrery --help | --version
 
 Flags of start (a flag beats its variable):
 ${describeOptions(OPTIONS)}
+
+Flags of explain:
+${describeOptions(EXPLAIN_OPTIONS)}
 
 Flags of the other commands:
 ${describeOptions(CLIENT_OPTIONS)}`;
@@ -43,6 +48,7 @@ async function run(command: string | undefined, argv: readonly string[]): Promis
   if (command === 'start') return (await import('./start-command.ts')).start(argv, terminal);
   if (command === 'status') return (await import('./status-command.ts')).status(argv, terminal);
   if (command === 'fault') return (await import('./fault-command.ts')).fault(argv, terminal);
+  if (command === 'explain') return (await import('./explain-command.ts')).explain(argv, terminal);
   if (LATER.includes(command)) terminal.err(`orrery: ${command} is not available in this version`);
   else terminal.err(`orrery: unknown command '${command}'; see orrery --help`);
   return 2;

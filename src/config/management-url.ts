@@ -1,5 +1,5 @@
 import type { Values } from './option.ts';
-import type { CLIENT_OPTIONS } from './options.ts';
+import type { CLIENT_OPTIONS, EXPLAIN_OPTIONS } from './options.ts';
 
 const MANAGEMENT_OFFSET = 9;
 
@@ -8,7 +8,19 @@ export function managementUrl(
   values: Pick<Values<typeof CLIENT_OPTIONS>, 'host' | 'port' | 'management'>,
 ): string {
   if (values.management !== undefined) return values.management.replace(/\/+$/, '');
-  // Servers may listen on every address; clients need one of them.
-  const host = values.host === '0.0.0.0' || values.host === '::' ? 'localhost' : values.host;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${values.port + MANAGEMENT_OFFSET}`;
+  return `http://${reachable(values.host)}:${values.port + MANAGEMENT_OFFSET}`;
+}
+
+/** Base URL of the SQL API; no trailing slash. */
+export function endpointUrl(
+  values: Pick<Values<typeof EXPLAIN_OPTIONS>, 'host' | 'port' | 'endpoint'>,
+): string {
+  if (values.endpoint !== undefined) return values.endpoint.replace(/\/+$/, '');
+  return `http://${reachable(values.host)}:${values.port}`;
+}
+
+/** Servers may listen on every address; clients need one of them. */
+function reachable(listenHost: string): string {
+  const host = listenHost === '0.0.0.0' || listenHost === '::' ? 'localhost' : listenHost;
+  return host.includes(':') ? `[${host}]` : host;
 }

@@ -119,3 +119,31 @@ export const CLIENT_OPTIONS = {
   },
   json: OPTIONS.json,
 } as const satisfies OptionTable;
+
+/** What `orrery explain` takes: it speaks to the SQL API. */
+export const EXPLAIN_OPTIONS = {
+  host: CLIENT_OPTIONS.host,
+  port: CLIENT_OPTIONS.port,
+  endpoint: {
+    type: 'text',
+    placeholder: 'URL',
+    default: undefined,
+    help: 'Global or regional endpoint of the SQL API, instead of --host and --port.',
+  },
+  key: OPTIONS.key,
+  partitionKey: {
+    type: 'text',
+    placeholder: 'JSON',
+    default: undefined,
+    variable: false,
+    help: 'Confines the query to one partition key, as a JSON array: \'["a"]\'.',
+  },
+  range: {
+    type: 'text',
+    placeholder: 'ID',
+    default: undefined,
+    variable: false,
+    help: 'Confines the query to one partition key range.',
+  },
+  json: OPTIONS.json,
+} as const satisfies OptionTable;

@@ -1,7 +1,7 @@
 import type { AccountState, ConsistencyLevel, ContainerRecord } from '../account/index.ts';
 import type { JsonObject } from '../base/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
-import type { QuerySpec } from '../query/index.ts';
+import type { Explanation, QuerySpec } from '../query/index.ts';
 import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
 
 /**
@@ -68,8 +68,10 @@ export interface QueryMetrics {
   readonly retrievedBytes: number;
   readonly outputCount: number;
   readonly outputBytes: number;
-  /** Share of retrieved items that became output, from 0 to 1. */
+  /** Share of retrieved items that satisfied the condition, from 0 to 1. */
   readonly indexHitRatio: number;
+  /** What was read and how, over all ranges together. */
+  readonly explanation: Explanation | undefined;
 }
 
 export interface ItemTarget extends RequestContext, Preconditions {

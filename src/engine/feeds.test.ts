@@ -199,7 +199,17 @@ describe('a query', () => {
   test('metrics are given to whoever asks for them', async () => {
     await fill(a, 5);
     const answer = await querying(a, 'SELECT * FROM c WHERE c.n = 3', { wantMetrics: true })();
-    expect(answer.metrics).toMatchObject({ outputCount: 1 });
+    expect(answer.metrics).toMatchObject({ outputCount: 1, retrievedCount: 1, indexHitRatio: 1 });
+    expect(answer.metrics?.explanation).toMatchObject({
+      plan: { operator: 'index', path: '/n/?', values: '3', isExact: true },
+      usedIndexes: ['/n/?'],
+      missingIndexes: [],
+    });
+    const found = answer.metrics?.explanation?.steps.map(({ kind, entries }) => [kind, entries]);
+    expect(found).toEqual([
+      ['index scan', 1],
+      ['item load', 1],
+    ]);
     expect((await querying(a, 'SELECT * FROM c')()).metrics).toBeUndefined();
   });
 

@@ -7,13 +7,17 @@ import {
   beginEnvironment,
   type CompiledQuery,
   compileQuery,
+  type Explanation,
   executePage,
+  explain,
   isServableAcrossPartitions,
+  MeteredSource,
   planForClient,
   type QueryEnvironment,
   type QueryPage,
   type QuerySource,
   type QuerySpec,
+  sumExplanations,
 } from '../query/index.ts';
 import { type EpkRange, partitionKeyRange } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -63,6 +67,9 @@ interface Page {
   charge: number;
   retrievedCount: number;
   retrievedBytes: number;
+  hits: number;
+  /** Of each range, when somebody asked. */
+  readonly explanations: Explanation[];
 }
 
 export class Feeds {
@@ -94,7 +101,7 @@ export class Feeds {
     const steps = stepsAfter(records, token);
     // A token of another key range, which the client took for this one.
     if (steps.length === 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
-    const page: Page = { rows: [], tokens: [], bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0 };
+    const page = emptyPage();
     const environment = beginEnvironment(runtime, { ...handle, ...startOf(token) });
     const isOverdue = () => runtime.monotonicMs() - startMs > PAGE_MS_MAX;
     const wanted = wantedCount(request.itemCountMax);
@@ -158,6 +165,10 @@ export class Feeds {
     ) as Promise<FeedAnswer>;
   }
 
+  #meter(source: QuerySource): MeteredSource {
+    return new MeteredSource(source, () => this.#options.runtime.monotonicMs());
+  }
+
   async #readRange(
     range: {
       readonly handle: ContainerHandle;
@@ -176,7 +187,9 @@ export class Feeds {
     const { handle, step, partition, compiled, request, environment, confine, isOverdue } = range;
     const { record, inner } = step;
     const epkRange = narrower(step, confine);
-    const source = await openSource(partition);
+    const opened = await openSource(partition);
+    const metered = request.wantMetrics === true ? this.#meter(opened) : undefined;
+    const source = metered ?? opened;
     try {
       const part = await executePage(compiled, {
         parameters: request.spec.parameters,
@@ -200,6 +213,11 @@ export class Feeds {
       page.retrievedCount += part.retrievedCount;
       page.retrievedBytes += part.retrievedBytes;
       page.charge += part.charge;
+      page.hits += part.indexHits;
+      if (metered !== undefined) {
+        const { parameters } = request.spec;
+        page.explanations.push(explain(compiled, { parameters, environment, source }, metered.steps));
+      }
       return part;
     } catch (error) {
       throw AnswerError.withHead(error, headOf(directory.state, handle, record, partition, LOOKUP_CHARGE));
@@ -207,6 +225,11 @@ export class Feeds {
       await source.close();
     }
   }
+}
+
+function emptyPage(): Page {
+  const counts = { bytes: 0, charge: 0, retrievedCount: 0, retrievedBytes: 0, hits: 0 };
+  return { rows: [], tokens: [], explanations: [], ...counts };
 }
 
 /** Whether the range has come as far as the request's session token demands. */
@@ -278,15 +301,24 @@ function notServable(handle: ContainerHandle, spec: QuerySpec): DatabaseError {
 }
 
 function measure(page: Page, times: { startMs: number; compiledMs: number; endMs: number }): QueryMetrics {
+  const explanation = sumExplanations(page.explanations);
+  let indexLookupMs = 0;
+  let documentLoadMs = 0;
+  for (const { kind, ms } of explanation?.steps ?? []) {
+    // A list of all items reads them on its way.
+    if (kind === 'item load' || kind === 'item list') documentLoadMs += ms;
+    else indexLookupMs += ms;
+  }
   return {
     totalMs: times.endMs - times.startMs,
     compileMs: times.compiledMs - times.startMs,
-    indexLookupMs: 0,
-    documentLoadMs: times.endMs - times.compiledMs,
+    indexLookupMs,
+    documentLoadMs,
     retrievedCount: page.retrievedCount,
     retrievedBytes: page.retrievedBytes,
     outputCount: page.rows.length,
     outputBytes: page.bytes,
-    indexHitRatio: page.retrievedCount === 0 ? 1 : Math.min(1, page.rows.length / page.retrievedCount),
+    indexHitRatio: page.retrievedCount === 0 ? 1 : Math.min(1, page.hits / page.retrievedCount),
+    explanation,
   };
 }

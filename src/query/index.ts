@@ -5,7 +5,15 @@ export { type CompiledQuery, compileQuery } from './compiled-query.ts';
 export { beginEnvironment, type QueryEnvironment } from './environment.ts';
 export { executePage } from './execute.ts';
 export type { ExecuteOptions, QueryPage } from './execution.ts';
+export {
+  type ExplainedStep,
+  type Explanation,
+  explain,
+  type PlanNode,
+  sumExplanations,
+} from './explanation.ts';
 export { FUNCTION_FAMILIES } from './functions/function-table.ts';
+export { MeteredSource } from './metered-source.ts';
 export { evaluateOverResources, matchesCondition } from './resource-query.ts';
 export type {
   Estimate,

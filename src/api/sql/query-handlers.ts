@@ -1,4 +1,4 @@
-import type { QueryMetrics, QueryRequest } from '../../engine/index.ts';
+import type { FeedAnswer, QueryMetrics, QueryRequest } from '../../engine/index.ts';
 import { parseFeatures, planForClient } from '../../query/index.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { querySpecOf } from './query-request.ts';
@@ -21,17 +21,52 @@ export function handleQueryPlan(exchange: Exchange): Answer {
   return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
 }
 
+/** Asks for what was read and how: the answer's header of the same name has it, percent-encoded JSON. */
+const EXPLAIN = 'x-orrery-explain';
+
 export function handleItemQuery(exchange: Exchange): Answer {
   const { request, route, service } = exchange;
   const query: Mutable<QueryRequest> = { ...feedScope(request, route), spec: querySpecOf(request) };
   const wantsMetrics = isSet(request, 'x-ms-documentdb-populatequerymetrics');
-  if (wantsMetrics) query.wantMetrics = true;
+  const wantsIndexes = isSet(request, 'x-ms-cosmos-populateindexmetrics-v2');
+  const wantsPlan = isSet(request, EXPLAIN);
+  if (wantsMetrics || wantsIndexes || wantsPlan) query.wantMetrics = true;
   return service.engine.items.query(query).then((answer) => {
     const response = feedResponse(exchange, answer);
-    if (!wantsMetrics || answer.metrics === undefined) return response;
-    const headers = [...response.headers, 'x-ms-documentdb-query-metrics', metricsText(answer.metrics)];
+    const { metrics } = answer;
+    if (metrics === undefined) return response;
+    const headers = [...response.headers];
+    if (wantsMetrics) headers.push('x-ms-documentdb-query-metrics', metricsText(metrics));
+    if (wantsIndexes) headers.push('x-ms-cosmos-index-utilization', utilizationText(metrics));
+    if (wantsPlan) headers.push(EXPLAIN, explanationText(answer, metrics));
     return { ...response, headers };
   });
+}
+
+/** Version 2 of the published form. */
+function utilizationText({ explanation }: QueryMetrics): string {
+  const indexes = (paths: readonly string[] = []) => ({
+    SingleIndexes: paths.map((path) => ({ IndexSpec: path })),
+    CompositeIndexes: [],
+  });
+  const text = JSON.stringify({
+    UtilizedIndexes: indexes(explanation?.usedIndexes),
+    PotentialIndexes: indexes(explanation?.missingIndexes),
+  });
+  return encodeURIComponent(text);
+}
+
+function explanationText({ rows, charge }: FeedAnswer, metrics: QueryMetrics): string {
+  const { explanation, totalMs, compileMs, retrievedCount, retrievedBytes } = metrics;
+  const head = {
+    rows: rows.length,
+    requestUnits: charge,
+    totalMs,
+    compileMs,
+    retrievedCount,
+    retrievedBytes,
+  };
+  return encodeURIComponent(JSON.stringify({ ...head, ...explanation }));
 }
 
 /** The JS SDK splits each part at `=` and breaks on a part without one: no `;` at the end. */

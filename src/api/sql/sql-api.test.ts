@@ -147,6 +147,12 @@ class OneContainer implements Items {
       outputCount: 1,
       outputBytes: 33,
       indexHitRatio: 1,
+      explanation: {
+        plan: { operator: 'index', path: '/a/?', isExact: true, estimate: { atLeast: 0, atMost: 9 } },
+        steps: [{ kind: 'index scan' as const, path: '/a/?', calls: 1, entries: 3, bytes: 0, ms: 0.1 }],
+        usedIndexes: ['/a/?'],
+        missingIndexes: ['/"ü b"/?'],
+      },
     };
     return { ...(await this.list(request)), continuation: undefined, metrics };
   }
@@ -455,6 +461,23 @@ describe('feeds and queries', () => {
       retrievedDocumentCount: '3',
     });
     expect(told['x-ms-continuation']).toBeUndefined();
+    expect(told['x-ms-cosmos-index-utilization']).toBeUndefined();
+  });
+
+  test('used indexes and the plan come when asked for, as text that fits a header', async () => {
+    const headers = {
+      'x-ms-documentdb-isquery': 'true',
+      'x-ms-cosmos-populateindexmetrics-v2': 'true',
+      'x-orrery-explain': 'true',
+    };
+    const { headers: told } = await ask('POST', DOCS, { headers, body: { query: 'SELECT * FROM c' } });
+    const read = (name: string) => JSON.parse(decodeURIComponent(told[name] ?? ''));
+    expect(read('x-ms-cosmos-index-utilization')).toEqual({
+      UtilizedIndexes: { SingleIndexes: [{ IndexSpec: '/a/?' }], CompositeIndexes: [] },
+      PotentialIndexes: { SingleIndexes: [{ IndexSpec: '/"ü b"/?' }], CompositeIndexes: [] },
+    });
+    expect(read('x-orrery-explain')).toMatchObject({ requestUnits: 2.29, plan: { path: '/a/?' } });
+    expect(told['x-ms-documentdb-query-metrics']).toBeUndefined();
   });
 
   test.each(['{"query":1}', '{"query":"SELECT 1","parameters":[{"name":"a"}]}', '{', '[]'])(

@@ -1,0 +1,183 @@
+/**
+ * What a query did, for people: the steps by which it read, under the way the planner saw its condition.
+ * Nothing here decides anything; it tells what was decided, and measured while it was done.
+ */
+import { ARRAY_ELEMENT, decodeIndexValue, isExact, type PathSegment } from '../index/index.ts';
+import type { Access } from './access.ts';
+import { estimateAccess } from './candidates.ts';
+import { type CompiledQuery, frameFor } from './compiled-query.ts';
+import { type Condition, indexedPath } from './condition.ts';
+import type { ExecuteOptions } from './execution.ts';
+import type { ReadStep } from './metered-source.ts';
+import { orderPaths, planAccess } from './plan.ts';
+import type { Estimate, QuerySource } from './source.ts';
+
+/** How the planner sees a condition, or a part of it. */
+export interface PlanNode {
+  /** `all items`, `nothing`, `index`, `intersection` or `union`. */
+  readonly operator: string;
+  /** Of an index: the path as policies write it, such as `/a/[]/b/?`. */
+  readonly path?: string;
+  /** Of an index: the values that are looked for. */
+  readonly values?: string;
+  /** Whether what it finds satisfies the condition, so that the items need not be looked at for it. */
+  readonly isExact: boolean;
+  /** What indexes know beforehand of the number of their entries. */
+  readonly estimate: Estimate;
+  readonly terms?: readonly PlanNode[];
+  /** How many terms are not listed. */
+  readonly further?: number;
+}
+
+/** Terms of a union or intersection that are listed. */
+const TERMS_MAX = 8;
+
+/** A step of reading, with its path's name. */
+export type ExplainedStep = Omit<ReadStep, 'pathId'> & { readonly path?: string };
+
+export interface Explanation {
+  readonly plan: PlanNode;
+  readonly steps: readonly ExplainedStep[];
+  /** Paths whose indexes were read. */
+  readonly usedIndexes: readonly string[];
+  /** Paths that the query asks for and no index knows. */
+  readonly missingIndexes: readonly string[];
+}
+
+/** `source`: what the query was read from, still open; `steps`: what was read there. */
+export function explain(
+  compiled: CompiledQuery,
+  { parameters, environment, source }: Pick<ExecuteOptions, 'parameters' | 'environment' | 'source'>,
+  steps: readonly ReadStep[],
+): Explanation {
+  const access = planAccess(compiled, source.indexer, frameFor(compiled, parameters, environment));
+  const names = new Map<string, string>();
+  const missing = new Set<string>();
+  for (const segments of pathsOf(compiled)) {
+    names.set(indexedPath(segments).id.toString('latin1'), pathText(segments));
+    if (!source.indexer.coverage(segments).indexed) missing.add(pathText(segments));
+  }
+  const named = steps.map(({ pathId, ...step }): ExplainedStep => {
+    const path = pathId === undefined ? undefined : names.get(pathId);
+    return path === undefined ? step : { ...step, path };
+  });
+  const used = named.flatMap(({ kind, path }) =>
+    path !== undefined && (kind === 'index scan' || kind === 'index count') ? [path] : [],
+  );
+  return {
+    plan: planNode(access, source, names),
+    steps: named,
+    usedIndexes: [...new Set(used)].sort(),
+    missingIndexes: [...missing].sort(),
+  };
+}
+
+/** The same query over several ranges, as one: the first one's plan, and the steps of all. */
+export function sumExplanations(all: readonly Explanation[]): Explanation | undefined {
+  const [first] = all;
+  if (first === undefined) return undefined;
+  const steps = new Map<string, ExplainedStep>();
+  for (const step of all.flatMap((each) => each.steps)) {
+    const name = `${step.kind}/${step.path ?? ''}`;
+    const sum = steps.get(name);
+    if (sum === undefined) steps.set(name, { ...step });
+    else {
+      sum.calls += step.calls;
+      sum.entries += step.entries;
+      sum.bytes += step.bytes;
+      sum.ms += step.ms;
+    }
+  }
+  const union = (list: 'usedIndexes' | 'missingIndexes') => [...new Set(all.flatMap((each) => each[list]))];
+  return {
+    plan: first.plan,
+    steps: [...steps.values()],
+    usedIndexes: union('usedIndexes'),
+    missingIndexes: union('missingIndexes'),
+  };
+}
+
+function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string, string>): PlanNode {
+  const common = { isExact: access.isExact, estimate: estimateAccess(source, access) };
+  switch (access.kind) {
+    case 'everything':
+      return { operator: 'all items', ...common };
+    case 'nothing':
+      return { operator: 'nothing', ...common };
+    case 'scan': {
+      const path = names.get(access.pathId.toString('latin1')) ?? access.pathId.toString('hex');
+      return { operator: 'index', path, values: rangeText(access.range, access.isPoint), ...common };
+    }
+    default: {
+      const terms = access.terms.slice(0, TERMS_MAX).map((term) => planNode(term, source, names));
+      const further = access.terms.length - terms.length;
+      const operator = access.kind === 'and' ? 'intersection' : 'union';
+      return { operator, ...common, terms, ...(further === 0 ? {} : { further }) };
+    }
+  }
+}
+
+/** Paths that the condition and the order speak of. */
+function* pathsOf(compiled: CompiledQuery): Generator<readonly PathSegment[]> {
+  if (compiled.condition !== undefined) yield* pathsIn(compiled.condition);
+  if (compiled.order.every(({ path }) => path !== undefined && path.length > 0)) {
+    for (const { path } of orderPaths(compiled)) yield path;
+  }
+}
+
+function* pathsIn(condition: Condition): Generator<readonly PathSegment[]> {
+  switch (condition.kind) {
+    case 'and':
+    case 'or':
+      for (const term of condition.terms) yield* pathsIn(term);
+      return;
+    case 'opaque':
+      if (condition.narrowed !== undefined) yield* pathsIn(condition.narrowed);
+      return;
+    case 'fixed':
+      return;
+    default:
+      yield condition.path.segments;
+  }
+}
+
+const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** As policies write it. */
+function pathText(segments: readonly PathSegment[]): string {
+  const parts = segments.map((segment) => {
+    if (segment === ARRAY_ELEMENT) return '[]';
+    return PLAIN_NAME.test(segment) ? segment : `"${segment.replaceAll(/["\\]/g, '\\$&')}"`;
+  });
+  return `/${[...parts, '?'].join('/')}`;
+}
+
+/** Bounds that are values are shown as such. */
+function rangeText({ from, to }: { readonly from: Buffer; readonly to: Buffer }, isPoint: boolean): string {
+  if (isPoint) return valueText(from);
+  return `${valueText(from)} … ${valueText(to)}`;
+}
+
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
+  [0x10, 'undefined'],
+  [0x20, 'null'],
+  [0x30, 'booleans'],
+  [0x40, 'numbers'],
+  [0x50, 'strings'],
+  [0x60, 'arrays'],
+  [0x70, 'objects'],
+]);
+const NUMBER_LENGTH = 9;
+const STRING_TAG = 0x50;
+
+function valueText(bound: Buffer): string {
+  const tag = bound[0] ?? 0;
+  if (bound.length === 1) return TYPE_NAMES.get(tag) ?? TYPE_NAMES.get(tag & 0xf0) ?? 'the end';
+  const isString = tag === STRING_TAG;
+  // A bound may stand behind a value, in the middle of a string, or say nothing that people could read.
+  const isWhole = isString ? bound.at(-1) === 0 && isExact(bound) : bound.length === NUMBER_LENGTH;
+  if (isWhole) return JSON.stringify(decodeIndexValue(bound) ?? null);
+  return isString
+    ? `strings like ${JSON.stringify(bound.toString('utf8', 1))}`
+    : `0x${bound.toString('hex')}`;
+}
