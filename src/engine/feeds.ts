@@ -37,7 +37,7 @@ import {
 } from './feed-token.ts';
 import type { ForwardedCall } from './forwarding.ts';
 import type { ItemOperations } from './item-operations.ts';
-import { checkConsistency, checkIntendedContainer, headOf, sessionDemand, waitFor } from './request-gate.ts';
+import { checkConsistency, checkIntendedContainer, headOf, sessionDemand } from './request-gate.ts';
 
 export interface FeedsOptions {
   readonly runtime: Runtime;
@@ -45,7 +45,6 @@ export interface FeedsOptions {
   readonly containers: Containers;
   readonly items: ItemOperations;
   readonly openSource: (partition: Partition) => Promise<QuerySource>;
-  readonly sessionPatienceMs: number;
 }
 
 const EVERYTHING: EpkRange = { min: '', max: 'FF' };
@@ -155,10 +154,9 @@ export class Feeds {
     request: QueryRequest,
     call: ForwardedCall,
   ): Promise<FeedAnswer | undefined> {
-    const { runtime, sessionPatienceMs, items } = this.#options;
+    const { items } = this.#options;
     const demand = sessionDemand(record, request);
-    if (demand === undefined || (await waitFor(runtime, partition, demand, sessionPatienceMs)))
-      return undefined;
+    if (demand === undefined || (await items.reach(partition, demand))) return undefined;
     const place = { handle, record, partition };
     return items.forwardOrRefuse(place, demand, (forwarder, region) =>
       forwarder.call(region, call),

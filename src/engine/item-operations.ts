@@ -39,6 +39,7 @@ import {
   readReplacement,
   writeCharge,
 } from './item-decision.ts';
+import type { LevelGate } from './level-gate.ts';
 import {
   checkConsistency,
   checkIntendedContainer,
@@ -56,6 +57,7 @@ export interface ItemOperationsOptions {
   readonly containers: Containers;
   /** Undefined for an engine that answers forwarded requests: those go no further. */
   readonly forwarder: Forwarder | undefined;
+  readonly gate: LevelGate;
   /** How long a request waits for its session token before another region is asked, in milliseconds. */
   readonly sessionPatienceMs: number;
   /** How long a write waits while the store lags too far behind, in milliseconds. */
@@ -105,15 +107,21 @@ export class ItemOperations {
   }
 
   async #readLater(place: Place, target: ItemTarget): Promise<ItemAnswer> {
-    const { runtime, sessionPatienceMs } = this.#options;
     const demand = sessionDemand(place.record, target);
-    if (demand === undefined || (await waitFor(runtime, place.partition, demand, sessionPatienceMs))) {
+    if (demand === undefined || (await this.reach(place.partition, demand))) {
       this.#options.containers.requireOpen(place.record, place.partition);
       return this.#readFrom(place, target);
     }
     return this.forwardOrRefuse(place, demand, (forwarder, region) =>
       forwarder.call(region, { kind: 'read', request: target }),
     ) as Promise<ItemAnswer>;
+  }
+
+  /** Waits for a session token's demand; false when the partition did not get there, or never will. */
+  async reach(partition: Partition, demand: VersionVector): Promise<boolean> {
+    const { runtime, gate, sessionPatienceMs } = this.#options;
+    if (gate.isLost(partition.number, demand)) return false;
+    return waitFor(runtime, partition, demand, sessionPatienceMs);
   }
 
   /**
@@ -125,8 +133,8 @@ export class ItemOperations {
     demand: VersionVector,
     ask: (forwarder: Forwarder, region: string) => Promise<T>,
   ): Promise<T> {
-    const { forwarder, directory, region } = this.#options;
-    if (forwarder !== undefined) {
+    const { forwarder, directory, region, gate } = this.#options;
+    if (forwarder !== undefined && !gate.isLost(place.partition.number, demand)) {
       for (const other of regionsThatLead(directory.state, region, place.partition.vector, demand)) {
         try {
           return await ask(forwarder, other);
@@ -313,10 +321,10 @@ export class ItemOperations {
     opening: Partition | Promise<Partition>,
     demand: VersionVector | undefined,
   ): Promise<Place> {
-    const { runtime, room, roomPatienceMs, sessionPatienceMs } = this.#options;
+    const { runtime, room, roomPatienceMs } = this.#options;
     const partition = await opening;
     const place = { ...where, partition };
-    if (demand !== undefined && !(await waitFor(runtime, partition, demand, sessionPatienceMs))) {
+    if (demand !== undefined && !(await this.reach(partition, demand))) {
       return this.forwardOrRefuse(place, demand, () =>
         Promise.reject(new DatabaseError('ServiceUnavailable', '')),
       );

@@ -1,3 +1,4 @@
+import type { VersionVector } from '../causality/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 
 /** What a region does for the account's consistency level beyond keeping its own data. */
@@ -6,6 +7,11 @@ export interface LevelGate {
   readonly kind: 'none' | 'bounded' | 'strong';
   /** Reads of the account's level may be answered from this region's own data. */
   holdsLease(): boolean;
+  /**
+   * No region has all of `demand`, and none ever will: writes of a storage life that ended were lost
+   * with it.
+   */
+  isLost(partition: PartitionNumber, demand: VersionVector): boolean;
   /**
    * Resolves when everything that is durable here up to `lsn` (unless given: all of it) is globally
    * committed; undefined when it is, or need not be.

@@ -30,6 +30,8 @@ export interface LevelDemand {
   readonly lagMsMax: number;
   /** Origins of all regions. */
   readonly members: readonly Origin[];
+  /** Origins of storage lives that ended. */
+  readonly retired: readonly Origin[];
   /** Origins of the regions that take writes. */
   readonly writers: readonly Origin[];
   readonly quorum: { readonly epoch: number; readonly origins: readonly Origin[] };
@@ -327,6 +329,23 @@ export class Levels {
   committed(partition: PartitionNumber, lsn?: Lsn): CommitWait | undefined {
     const upTo = lsn ?? this.#options.table.get(partition)?.tail() ?? 0;
     return this.#commits.get(partition)?.wait(upTo);
+  }
+
+  /**
+   * No region has all of `demand`, and none ever will: it names writes of a storage life that ended, beyond
+   * what any region says to have of it. Only told when every region has said.
+   */
+  isLost(partition: PartitionNumber, demand: VersionVector): boolean {
+    const own = this.#options.table.get(partition)?.vector;
+    const rows = this.reports.rows(partition);
+    return this.#demand.retired.some((origin) => {
+      const n = demand.get(origin);
+      if (own === undefined || n <= own.get(origin)) return false;
+      return this.#demand.members.every((member) => {
+        const row = member === this.#options.self ? own : rows.get(member);
+        return row !== undefined && row.get(origin) < n;
+      });
+    });
   }
 
   /** Why another write of this region must wait; undefined when it need not. `head`: own writes so far. */

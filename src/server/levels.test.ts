@@ -217,3 +217,40 @@ test('an operation that cannot end is answered in time all the same', async () =
   expect(await planet.refusal(planet.write('A', 'x', 1))).toBe('RequestTimeout');
   expect(planet.runtime.elapsedMs - startMs).toBeLessThan(900);
 });
+
+describe('session tokens', () => {
+  test('of writes that were lost with their region are refused at once, for ever', async () => {
+    await open({ multipleWriteRegions: true });
+    await planet.until(planet.write('A', 'x', 'kept'));
+    await planet.run(1_000);
+    planet.isolate('A');
+    const { sessionToken } = await planet.until(planet.write('A', 'x', 'lost'));
+    planet.crash('A');
+    const read = (name: string) => planet.refusal(planet.read(name, 'x', { sessionToken }));
+    const patientMs = planet.runtime.elapsedMs;
+    // While A may come back it is waited for, and asked.
+    expect(await read('B')).toBe('ReadSessionNotAvailable');
+    expect(planet.runtime.elapsedMs - patientMs).toBeGreaterThan(900);
+    await planet.wipe('A');
+    planet.heal();
+    await planet.start('A');
+    await planet.run(3_000);
+    for (const name of planet.names) {
+      const startMs = planet.runtime.elapsedMs;
+      expect(await read(name)).toBe('ReadSessionNotAvailable');
+      expect(planet.runtime.elapsedMs - startMs).toBeLessThan(100);
+      // The new life has written more than the lost one had: that makes no old token good.
+      for (let value = 0; value < 3; value++) await planet.until(planet.write('A', 'y', value));
+    }
+    const fresh = await planet.until(planet.write('A', 'x', 'new'));
+    expect(fresh.sessionToken.split('#')).toContain('1=1');
+    expect(await planet.until(planet.read('B', 'x', { sessionToken: fresh.sessionToken }))).toBe('new');
+  });
+
+  test('are ignored by writes of an account with one write region', async () => {
+    await open({ multipleWriteRegions: false });
+    const body = Buffer.from('{"id":"x","pk":"p","value":1}');
+    const write = { path: PATH, partitionKey: ['p'], body, sessionToken: '0:1#900#1=900' };
+    expect((await planet.until(planet.items('A').upsert(write))).status).toBe(201);
+  });
+});

@@ -252,7 +252,11 @@ class RegionNode implements Region {
   }
 
   #accountChanged(state: AccountState, previous: AccountState, change: AccountChange): void {
-    if (state.consistency !== previous.consistency || state.quorum !== previous.quorum) {
+    if (
+      state.consistency !== previous.consistency ||
+      state.quorum !== previous.quorum ||
+      state.epoch !== previous.epoch
+    ) {
       this.#levels.configure();
     }
     if (state.topology !== previous.topology || state.consistency !== previous.consistency) {
@@ -427,6 +431,7 @@ function levelDemand(state: AccountState): LevelDemand {
     operationsMax: stalenessOperations,
     lagMsMax: stalenessSeconds * 1000,
     members,
+    retired: state.retiredOrigins,
     writers: state.multipleWriteRegions ? members : members.slice(0, 1),
     quorum: state.quorum,
   };

@@ -116,7 +116,12 @@ export class EngineRegion {
       directory,
       host: this.host,
       forwarder: createForwarder({ runtime, network, addressOf: (other) => other, timeoutMs: 500 }),
-      gate: { kind: 'none', holdsLease: () => true, committed: () => undefined },
+      gate: {
+        kind: 'none',
+        holdsLease: () => true,
+        isLost: () => false,
+        committed: () => undefined,
+      },
       sessionPatienceMs,
       roomPatienceMs: 100,
       operationTimeoutMs: 5_000,

@@ -26,7 +26,6 @@ interface Node {
   region: Region;
   log: MemoryLog;
   store: MemoryStoreState;
-  life: number;
 }
 
 export const PATH = { database: 'd', container: 'c' };
@@ -43,6 +42,7 @@ export class RegionPlanet {
   readonly failures: unknown[] = [];
   readonly #options: RegionPlanetOptions;
   readonly #nodes = new Map<string, Node>();
+  #lives = 0;
 
   private constructor(
     options: RegionPlanetOptions,
@@ -108,7 +108,7 @@ export class RegionPlanet {
   /** The same, for whoever lets time pass already. */
   async launch(name: string, skewMs = 0): Promise<void> {
     const before = this.#nodes.get(name);
-    const life = (before?.life ?? 0) + 1;
+    const life = ++this.#lives;
     const machine = this.runtime.forRegion(name, { life, skewMs });
     const medium = before === undefined ? {} : { medium: before.log.medium };
     const log = createMemoryLog({ runtime: machine, syncMs: 1, ...medium });
@@ -127,7 +127,7 @@ export class RegionPlanet {
       onFailed: (reason) => this.failures.push(reason),
     });
     const region = await opening;
-    this.#nodes.set(name, { machine, region, log, store, life });
+    this.#nodes.set(name, { machine, region, log, store });
   }
 
   /** The region's machine loses power; what was synced is there at the next start. */
@@ -136,6 +136,12 @@ export class RegionPlanet {
     machine.halt();
     this.network.crash(machine);
     log.powerLoss('lost');
+  }
+
+  /** The region, which has no power, gets an empty disk, and with it a new origin. */
+  async wipe(name: string): Promise<void> {
+    this.#nodes.delete(name);
+    await this.until(this.directory.execute({ kind: 'renewOrigin', region: name }));
   }
 
   #node(name: string): Node {

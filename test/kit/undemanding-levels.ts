@@ -14,6 +14,7 @@ export function undemanding(runtime: Runtime, table: PartitionTable, self: Origi
       operationsMax: 1,
       lagMsMax: 1,
       members: [],
+      retired: [],
       writers: [],
       quorum: { epoch: 1, origins: [] },
     }),
