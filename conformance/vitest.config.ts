@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'processes',
-          include: ['suites/regions.test.ts', 'suites/durability.test.ts'],
+          include: ['suites/regions.test.ts', 'suites/durability.test.ts', 'suites/consistency.test.ts'],
           env: { ORRERY_ISOLATION: 'process' },
         },
       },

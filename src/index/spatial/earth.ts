@@ -4,7 +4,8 @@
  * what crosses what, is exact geometry of directions. Lengths and areas are those of the ellipsoid, from
  * GeographicLib; its geodesics stray from great ellipses by less than the figures of use here.
  */
-import { Geodesic } from 'geographiclib-geodesic';
+// It is CommonJS, and Node finds no names in it but the default.
+import geographiclib from 'geographiclib-geodesic';
 import {
   type Box,
   boxAround,
@@ -16,6 +17,7 @@ import {
   type Vector,
 } from './surface.ts';
 
+const { Geodesic } = geographiclib;
 const GEODESIC = Geodesic.WGS84;
 const RADIUS = GEODESIC.a;
 const POLAR_RADIUS = RADIUS * (1 - GEODESIC.f);

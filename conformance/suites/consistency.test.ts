@@ -1,0 +1,161 @@
+import type { Container } from '@azure/cosmos';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FaultClient } from '../harness/fault-client.ts';
+import { connect, makeContainer, makeDatabase, SDKS, type Sdk } from '../harness/sdks.ts';
+import { ServerProcess } from '../harness/server-process.ts';
+
+// What each level promises, to clients that know nothing of it: vitest.config.ts runs this file in both isolation modes.
+
+interface Planet {
+  readonly server: ServerProcess;
+  readonly faults: FaultClient;
+}
+
+async function start(...args: string[]): Promise<Planet> {
+  const server = await ServerProcess.start({ flags: args });
+  return { server, faults: new FaultClient(server.management) };
+}
+
+/** One container as each region shows it, through clients that stay with their region. */
+async function viewsOf({ server, faults }: Planet, sdk: Sdk): Promise<Container[]> {
+  const database = await makeDatabase(connect(sdk, { endpoint: server.region(0).endpoint, isPinned: true }));
+  const made = await makeContainer(database);
+  await faults.quiesce();
+  return server.regions.map(({ endpoint }) =>
+    connect(sdk, { endpoint, isPinned: true }).database(database.id).container(made.id),
+  );
+}
+
+const codeOf = async (work: Promise<unknown>): Promise<number | undefined> =>
+  work.then(
+    () => undefined,
+    (error: { code: number }) => error.code,
+  );
+
+async function value(view: Container, id: string): Promise<unknown> {
+  return (await view.item(id, 'p').read<{ value: number }>()).resource?.value;
+}
+
+async function metrics({ server }: Planet): Promise<string> {
+  const answer = await fetch(new URL('/metrics', server.management));
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
+  return answer.text();
+}
+
+describe('Strong', () => {
+  let planet: Planet;
+
+  beforeAll(async () => {
+    planet = await start('--consistency', 'Strong', '--write', 'single');
+  });
+  afterAll(() => planet?.server.dispose());
+
+  describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
+    let views: Container[];
+    beforeAll(async () => {
+      views = await viewsOf(planet, sdk);
+    });
+
+    test('the account says so', async () => {
+      const client = connect(sdk, { endpoint: planet.server.endpoint });
+      const { resource } = await client.getDatabaseAccount();
+      expect(resource?.consistencyPolicy).toBe('Strong');
+      expect(resource?.writableLocations).toHaveLength(1);
+    });
+
+    test('what was written is read at once in every region, for twice the charge', async () => {
+      const [first] = views;
+      for (let round = 1; round <= 20; round++) {
+        await first?.items.upsert({ id: 'x', pk: 'p', value: round });
+        for (const view of views) expect(await value(view, 'x')).toBe(round);
+      }
+      const read = await first?.item('x', 'p').read();
+      expect(read?.requestCharge).toBe(2);
+      const query = { query: 'SELECT * FROM c WHERE c.id = "x"' };
+      for (const view of views) {
+        const { resources } = await view.items.query(query, { partitionKey: 'p' }).fetchAll();
+        expect(resources.map((item) => item.value)).toEqual([20]);
+      }
+    });
+
+    test('a request may ask for less', async () => {
+      const { statusCode, requestCharge } = await (views[1] as Container)
+        .item('x', 'p')
+        .read({ consistencyLevel: 'Eventual' });
+      expect([statusCode, requestCharge]).toEqual([200, 1]);
+    });
+
+    test('writes go on without a region that is cut off, and it answers no reads by itself', async () => {
+      const [first, , third] = views as [Container, Container, Container];
+      await first.items.upsert({ id: 'y', pk: 'p', value: 1 });
+      const heal = await planet.faults.add({ kind: 'isolate', region: planet.server.region(2).name });
+      await first.items.upsert({ id: 'y', pk: 'p', value: 2 });
+      expect(await codeOf(third.item('y', 'p').read())).toBe(503);
+      expect(await metrics(planet)).toMatch(/orrery_quorum_regions\{[^}]*\} 2/);
+      await heal();
+      await expect
+        .poll(() => metrics(planet), { timeout: 10_000 })
+        .toMatch(/orrery_quorum_regions\{[^}]*\} 3/);
+      expect(await value(third, 'y')).toBe(2);
+    });
+  });
+});
+
+describe('BoundedStaleness', () => {
+  let planet: Planet;
+
+  beforeAll(async () => {
+    const bounds = ['--consistency', 'BoundedStaleness', '--staleness', '5,60', '--unsafe-bounds'];
+    planet = await start(...bounds);
+  });
+  afterAll(() => planet?.server.dispose());
+
+  test.each(SDKS)('@azure/cosmos $version: each region is held back by the slowest', async ({ sdk }) => {
+    const views = await viewsOf(planet, sdk);
+    const [first, second, third] = views as [Container, Container, Container];
+    const heal = await planet.faults.add({ kind: 'isolate', region: planet.server.region(2).name });
+    for (const [place, view] of [first, second].entries()) {
+      for (let round = 1; round <= 5; round++)
+        await view.items.upsert({ id: `r${place}`, pk: 'p', value: round });
+    }
+    // The client repeats throttled writes by itself; once the region is back, they succeed.
+    const writing = first.items.upsert({ id: 'r0', pk: 'p', value: 6 });
+    const isWaiting = await Promise.race([
+      writing.then(() => false),
+      new Promise((done) => setTimeout(done, 600, true)),
+    ]);
+    expect(isWaiting).toBe(true);
+    expect(await metrics(planet)).toMatch(/operation="upsert",outcome="throttled"\} [1-9]/);
+    await heal();
+    await writing;
+    await planet.faults.quiesce();
+    expect(await value(third, 'r0')).toBe(6);
+    expect((await third.item('r1', 'p').read()).requestCharge).toBe(2);
+  });
+});
+
+describe.each(['Session', 'ConsistentPrefix', 'Eventual'] as const)('%s', (level) => {
+  let planet: Planet;
+
+  beforeAll(async () => {
+    planet = await start('--consistency', level);
+  });
+  afterAll(() => planet?.server.dispose());
+
+  test.each(SDKS)('@azure/cosmos $version: local reads and writes, no stronger requests', async ({ sdk }) => {
+    const views = await viewsOf(planet, sdk);
+    const heal = await planet.faults.add({ kind: 'isolate', region: planet.server.region(1).name });
+    for (const [place, view] of views.entries()) {
+      await view.items.upsert({ id: `i${place}`, pk: 'p', value: place });
+      const read = await view.item(`i${place}`, 'p').read();
+      expect([read.statusCode, read.requestCharge]).toEqual([200, 1]);
+      expect(await codeOf(view.item('i0', 'p').read({ consistencyLevel: 'Strong' }))).toBe(400);
+    }
+    await heal();
+    await planet.faults.quiesce();
+    for (const view of views) expect(await value(view, 'i1')).toBe(1);
+    const text = await metrics(planet);
+    expect(text).toMatch(/orrery_visible_probability\{from="[^"]+",to="[^"]+",ms="5000"\} (1|0\.\d+)/);
+    expect(text).toMatch(/orrery_process_resident_bytes\{process="\d+"\} \d{6,}/);
+  });
+});
