@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     projects: [
       // Generous: what hangs is found all the same, and a loaded machine fails nothing.
-      project('unit', ['src/**/*.test.ts', 'test/semantics/**/*.test.ts'], {
+      project('unit', ['src/**/*.test.ts', 'test/semantics/**/*.test.ts', 'test/checkers/*.test.ts'], {
         testTimeout: 60_000,
         hookTimeout: 60_000,
       }),

@@ -118,10 +118,9 @@ export class PlanetDriver {
     }
   }
 
-  /** Powers a region on whose disk was tampered with: it opens, or refuses and gets an empty disk. */
-  async startDamaged(name: string): Promise<void> {
+  /** The region's disk was tampered with: when it refuses to go on with it, it gets an empty one. */
+  expectDamage(name: string): void {
     this.#of(name).isDamaged = true;
-    await this.start(name);
   }
 
   async #replace(name: string): Promise<void> {
@@ -129,6 +128,15 @@ export class PlanetDriver {
     this.#replaced += 1;
     await this.wipe(name);
     await this.start(name);
+  }
+
+  /**
+   * Whether a disk may be taken away: losing all at once loses data, and nobody promised otherwise. So all
+   * others have to be open, and none may hold damage that nobody has come across yet.
+   */
+  areDisksWell(): boolean {
+    const regions = [...this.#regions.values()];
+    return regions.every(({ life, isDamaged }) => life?.region !== undefined && !isDamaged);
   }
 
   /** How many regions refused what was on their disks. */

@@ -91,11 +91,10 @@ function strikeDisk(
       disk.failNext({ operation: chance.pick(['write', 'sync']), code: 'EIO' });
       return () => restart(driver, name);
     case 'bitFlip': {
-      // What was damaged is lost: so only while all others are well, as with wiping.
-      if (driver.open().length < driver.names.length) return undefined;
+      if (!driver.areDisksWell()) return undefined;
       driver.crash(name);
-      if (!flipSealedBit(disk, chance)) return () => void driver.start(name);
-      return () => void driver.startDamaged(name);
+      if (flipSealedBit(disk, chance)) driver.expectDamage(name);
+      return () => void driver.start(name);
     }
   }
 }
@@ -193,9 +192,8 @@ function degrade({ network, swarm }: StrikeContext, one: string, other: string):
   return () => set(swarm.link);
 }
 
-/** Only while all others are well: losing all disks at once loses data, and nobody promised otherwise. */
 function wipe(driver: PlanetDriver, name: string): Undo | undefined {
-  if (driver.open().length < driver.names.length) return undefined;
+  if (!driver.areDisksWell()) return undefined;
   const wiped = driver.wipe(name);
   return () => void wiped.then(() => driver.start(name));
 }
