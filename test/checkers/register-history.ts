@@ -1,87 +1,96 @@
-/**
- * Linearizability of one item used as a register: reads and writes, each value written once. Then it can be
- * decided in O(n log n) (Gibbons and Korach, "Testing shared memories", SIAM J. Comput. 26, 1997): all
- * operations on one value form a cluster, whose zone runs between the first end and the last beginning among
- * them. The history is linearizable if and only if no two forward zones overlap, no backward zone lies inside a
- * forward one, and no read ends before its write begins.
- */
+/** What clients saw of registers: items that are written with values which nobody else writes. */
 export interface RegisterOperation {
+  readonly key: string;
   readonly kind: 'read' | 'write';
-  /** Undefined for a read that found nothing. */
-  readonly value: string | undefined;
-  readonly invokedAtMs: number;
-  /** Infinity for a write whose outcome nobody knows. Reads without an answer are left out. */
-  readonly completedAtMs: number;
+  readonly region: string;
+  readonly startMs: number;
+  /** Infinite while the outcome is unknown. */
+  endMs: number;
+  /** Written, or read; undefined is the value that a register begins with. */
+  value: number | undefined;
+  /** A write that was refused for sure, or a read that came to nothing. */
+  isVoid: boolean;
 }
 
 interface Zone {
-  readonly value: string | undefined;
-  readonly fromMs: number;
-  readonly toMs: number;
+  readonly value: number | undefined;
+  readonly from: number;
+  readonly to: number;
+  readonly isForward: boolean;
 }
 
-/** What is wrong with the history of one item, from its first existence on; undefined when nothing is. */
-export function checkRegister(history: readonly RegisterOperation[]): string | undefined {
-  const clusters = new Map<string | undefined, RegisterOperation[]>();
-  const initial = { kind: 'write', value: undefined, invokedAtMs: -1, completedAtMs: -1 } as const;
-  clusters.set(undefined, [initial]);
-  for (const operation of history) {
-    if (operation.kind !== 'write') continue;
-    if (clusters.has(operation.value)) return `${operation.value} is written twice`;
-    clusters.set(operation.value, [operation]);
-  }
-  for (const operation of history) {
-    if (operation.kind !== 'read') continue;
-    const cluster = clusters.get(operation.value);
-    if (cluster === undefined) return `${operation.value} is read and was never written`;
-    const [write] = cluster;
-    if (write !== undefined && operation.completedAtMs < write.invokedAtMs) {
-      return `${operation.value} is read at ${operation.completedAtMs} ms, before it is written`;
-    }
-    cluster.push(operation);
-  }
-  return checkZones([...clusters].map(([value, cluster]) => ({ value, cluster })));
-}
-
-interface Cluster {
-  readonly value: string | undefined;
-  readonly cluster: readonly RegisterOperation[];
-}
-
-function checkZones(clusters: readonly Cluster[]): string | undefined {
-  const forward: Zone[] = [];
-  const backward: Zone[] = [];
-  for (const { value, cluster } of clusters) {
-    const firstEnd = Math.min(...cluster.map((one) => one.completedAtMs));
-    const lastBeginning = Math.max(...cluster.map((one) => one.invokedAtMs));
-    // A write that nobody knows of and nobody saw may as well never have happened.
-    if (firstEnd === Number.POSITIVE_INFINITY) continue;
-    if (firstEnd < lastBeginning) forward.push({ value, fromMs: firstEnd, toMs: lastBeginning });
-    else backward.push({ value, fromMs: lastBeginning, toMs: firstEnd });
-  }
-  forward.sort((a, b) => a.fromMs - b.fromMs);
-  for (const [place, zone] of forward.entries()) {
-    const next = forward[place + 1];
-    if (next !== undefined && next.fromMs < zone.toMs) {
-      return `${zone.value} and ${next.value} are each read or written before and after the other`;
-    }
-  }
-  for (const zone of backward) {
-    const around = lastBefore(forward, zone.fromMs);
-    if (around !== undefined && zone.toMs < around.toMs) {
-      return `${zone.value} is all between two operations on ${around.value}`;
-    }
+/**
+ * Why a history of registers is not linearizable; undefined when it is. As every value is written once, the
+ * operations on one register fall into one cluster for each value, and the clusters tell (Gibbons
+ * and Korach, SIAM Journal on Computing 1997): two forward zones must not overlap, and no forward zone may
+ * hold a backward zone.
+ */
+export function linearizabilityViolation(history: readonly RegisterOperation[]): string | undefined {
+  const keys = new Set(history.map(({ key }) => key));
+  for (const key of keys) {
+    const operations = history.filter((one) => one.key === key && !one.isVoid);
+    const why = registerViolation(operations);
+    if (why !== undefined) return `${key}: ${why}`;
   }
   return undefined;
 }
 
-/** The last zone that begins before a moment: forward zones that pass the first test end in order too. */
-function lastBefore(zones: readonly Zone[], atMs: number): Zone | undefined {
-  let [low, high] = [0, zones.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((zones[middle]?.fromMs ?? 0) < atMs) low = middle + 1;
-    else high = middle;
+function registerViolation(operations: readonly RegisterOperation[]): string | undefined {
+  const zones: Zone[] = [];
+  const values = new Set(operations.map(({ value }) => value));
+  for (const value of values) {
+    const cluster = operations.filter((one) => one.value === value && Number.isFinite(one.endMs));
+    const write = operations.find((one) => one.kind === 'write' && one.value === value);
+    if (value !== undefined && write === undefined) return `${value} was read and never written`;
+    const reads = cluster.filter(({ kind }) => kind === 'read');
+    // A write with an unknown outcome that nobody saw may never have happened.
+    if (reads.length === 0 && (write === undefined || !Number.isFinite(write.endMs))) continue;
+    if (write !== undefined && reads.some((read) => read.endMs < write.startMs)) {
+      return `${value} was read before it was written`;
+    }
+    const written = write ?? { startMs: Number.NEGATIVE_INFINITY, endMs: Number.NEGATIVE_INFINITY };
+    const firstEnd = Math.min(written.endMs, ...reads.map((read) => read.endMs));
+    const lastStart = Math.max(written.startMs, ...reads.map((read) => read.startMs));
+    const isForward = firstEnd < lastStart;
+    const [from, to] = isForward ? [firstEnd, lastStart] : [lastStart, firstEnd];
+    zones.push({ value, from, to, isForward });
   }
-  return zones[low - 1];
+  const forward = zones.filter((zone) => zone.isForward).sort((a, b) => a.from - b.from);
+  for (const [place, zone] of forward.entries()) {
+    const next = forward[place + 1];
+    if (next !== undefined && next.from < zone.to) {
+      return `${zone.value} was current after ${next.value} was, and the other way round, at ${next.from}`;
+    }
+    const inside = zones.find((other) => !other.isForward && other.from > zone.from && other.to < zone.to);
+    if (inside !== undefined) return `${inside.value} came and went while ${zone.value} was current`;
+  }
+  return undefined;
+}
+
+/**
+ * Why a read was staler than allowed; undefined when none was. Each register has one writer, which counts
+ * upwards, so values tell their order; all registers share a partition.
+ */
+export function stalenessViolation(
+  history: readonly RegisterOperation[],
+  bound: { readonly operations: number; readonly ms: number },
+): string | undefined {
+  const acknowledged = history
+    .filter(({ kind, isVoid, endMs }) => kind === 'write' && !isVoid && Number.isFinite(endMs))
+    .sort((a, b) => a.endMs - b.endMs);
+  for (const read of history) {
+    if (read.kind !== 'read' || read.isVoid || !Number.isFinite(read.endMs)) continue;
+    const seen = read.value ?? -1;
+    const before = acknowledged.filter(({ endMs }) => endMs < read.startMs);
+    const missed = before.find(({ key, value }) => key === read.key && (value ?? 0) > seen);
+    if (missed === undefined) continue;
+    const who = `${read.region} showed ${read.key}=${seen} at ${read.startMs}`;
+    const ms = read.startMs - missed.endMs;
+    if (ms > bound.ms) return `${who}, ${ms} ms after ${missed.value} was acknowledged`;
+    // What came after the missed one in the origin's log is missing as well; what was begun before its end
+    // may have come before it.
+    const later = before.filter(({ startMs }) => startMs >= missed.endMs).length + 1;
+    if (later > bound.operations) return `${who}, with ${later} operations missing`;
+  }
+  return undefined;
 }

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { checkCounter } from './counter-history.ts';
 import { checkSet } from './set-history.ts';
 import { checkSnapshot } from './snapshot-history.ts';
-import { checkStaleness } from './staleness.ts';
 import { checkSerializable, type ListTransaction } from './transaction-history.ts';
 
 describe('sets', () => {
@@ -50,28 +49,6 @@ describe('counters', () => {
       [5, 6],
     ])
       expect(check(...values)).not.toEqual([]);
-  });
-});
-
-describe('staleness', () => {
-  const writes = [1, 2, 3, 4].map((position) => ({
-    value: `v${position}`,
-    position,
-    completedAtMs: position * 1_000,
-  }));
-  const check = (value: string | undefined, invokedAtMs: number) =>
-    checkStaleness({ writes, reads: [{ value, invokedAtMs }] }, { operations: 2, ms: 2_500 }).length;
-
-  test('inside both bounds', () => {
-    expect(check('v4', 60_000)).toBe(0);
-    expect(check('v2', 4_100)).toBe(0);
-    expect(check(undefined, 1_900)).toBe(0);
-  });
-
-  test('too many, or too old', () => {
-    expect(check('v1', 4_100)).toBe(1);
-    expect(check('v2', 5_600)).toBe(1);
-    expect(check(undefined, 9_000)).toBe(2);
   });
 });
 

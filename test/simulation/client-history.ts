@@ -76,8 +76,10 @@ export interface HistoryJudgement {
   readonly regions: readonly string[];
   /** How often a region lost its disk, with all that it had promised until then and not passed on. */
   readonly wipes: (region: string) => number;
-  /** Reads that took this long or longer may have been answered by another region. */
+  /** Reads with a token that took this long or longer may have been answered by another region. */
   readonly forwardedAfterMs: number;
+  /** Whether any read may have been: regions without a read lease ask others. */
+  readonly needsLeases: boolean;
 }
 
 /** Judges all that clients were told, at the end, when every region has everything. */
@@ -236,7 +238,7 @@ function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJud
 /** A read shows a state that its region was in between request and answer, and one that covers its token. */
 function judgeRead(
   record: OperationRecord,
-  { ledger, violations, forwardedAfterMs }: HistoryJudgement,
+  { ledger, violations, forwardedAfterMs, needsLeases }: HistoryJudgement,
 ): void {
   const { outcome, request, tailBefore, tailAfter } = record;
   if (outcome === undefined || outcome.kind === 'unknown') return;
@@ -251,7 +253,8 @@ function judgeRead(
   };
   const own = ledger.log(record.region, record.partition);
   if (isShown(own, tailBefore, tailAfter)) return;
-  const isForwarded = demand !== undefined && record.completedAtMs - record.invokedAtMs >= forwardedAfterMs;
+  const isLate = record.completedAtMs - record.invokedAtMs >= forwardedAfterMs;
+  const isForwarded = needsLeases || (demand !== undefined && isLate);
   const anybody = () => ledger.everyLog(record.partition);
   if (isForwarded && anybody().some((log) => isShown(log, 0, Number.POSITIVE_INFINITY))) return;
   const isStale = own.shown(record.key, tailBefore, tailAfter).some((put) => shownValue(put?.body) === value);

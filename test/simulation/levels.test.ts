@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { AccountState } from '../../src/account/index.ts';
 import { DatabaseError } from '../../src/errors/index.ts';
+import {
+  linearizabilityViolation,
+  type RegisterOperation,
+  stalenessViolation,
+} from '../checkers/register-history.ts';
 import { RegionPlanet } from '../kit/region-planet.ts';
-import { linearizabilityViolation, type RegisterOperation, stalenessViolation } from './register-history.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** Registers read and written in all regions while links, machines and clocks fail; judged by their level. */

@@ -13,6 +13,9 @@ export interface ObserverOptions {
   readonly violations: Violations;
 }
 
+/** How long a healed region may refuse queries. */
+const QUERY_MS_MAX = 30_000;
+
 type OpenLife = RegionLife & { readonly region: RegionUnderTest };
 
 /** Follows all logs while the world goes on, and compares what regions show with what they must show. */
@@ -169,13 +172,24 @@ export class Observer {
         }
       }
     }
-    this.#compare(`${name}, all items`, await region.find(), [...visible]);
+    const find = (value?: string) => this.#find(region, value);
+    this.#compare(`${name}, all items`, await find(), [...visible]);
     for (const [value, body] of values) {
-      this.#compare(
-        `${name}, items with ${value}`,
-        await region.find(value),
-        body === undefined ? [] : [body],
-      );
+      this.#compare(`${name}, items with ${value}`, await find(value), body === undefined ? [] : [body]);
+    }
+  }
+
+  /** Leases come back, and stores catch up, within a while. */
+  async #find(region: RegionUnderTest, value: string | undefined): Promise<string[]> {
+    const { runtime } = this.#options;
+    const deadlineMs = runtime.elapsedMs + QUERY_MS_MAX;
+    for (;;) {
+      try {
+        return await region.find(value);
+      } catch (error) {
+        if (runtime.elapsedMs > deadlineMs) throw error;
+        await runtime.sleep(500, 'query again');
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  type ConsistencyLevel,
   type ContainerRecord,
   type Directory,
   initialAccountState,
@@ -30,6 +31,7 @@ import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
+import { type AccountKind, BOUND } from './swarm.ts';
 
 const FATES: readonly UnsyncedFate[] = ['lost', 'torn', 'kept'];
 const SYNC_MS_MAX = 10;
@@ -41,6 +43,12 @@ const TAIL_CACHE_BYTES = 16 << 10;
 const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000, batchItems: 3 };
 /** Small, so that answers have several pages. */
 const PAGE_ITEMS = 2;
+const LEVELS = {
+  multi: 'Session',
+  single: 'Session',
+  strong: 'Strong',
+  bounded: 'BoundedStaleness',
+} as const satisfies Record<AccountKind, ConsistencyLevel>;
 const PATH = { database: 'd', container: 'c' };
 
 /** Replaces what a region is opened over: for planting faults there. */
@@ -62,8 +70,13 @@ export async function makeProductPlanet(
     initial: initialAccountState({
       id: 'simulated',
       regions: swarm.regions,
-      multipleWriteRegions: true,
-      consistency: { level: 'Session', stalenessOperations: 100_000, stalenessSeconds: 300 },
+      multipleWriteRegions: swarm.account === 'multi',
+      consistency: {
+        level: LEVELS[swarm.account],
+        stalenessOperations: BOUND.operations,
+        stalenessSeconds: BOUND.ms / 1000,
+      },
+      topology: { kind: swarm.topology },
     }),
   });
   const container = await createContainer(directory, machine.nowMs(), swarm);

@@ -1,3 +1,4 @@
+import { judgeLevel } from './client-checks.ts';
 import { judgeHistory } from './client-history.ts';
 import type { Excerpt } from './excerpt.ts';
 import { Ledger } from './ledger.ts';
@@ -145,14 +146,18 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       regions,
       wipes,
       forwardedAfterMs: FORWARDED_AFTER_MS,
+      needsLeases: swarm.account === 'strong' || swarm.account === 'bounded',
     });
     judgeQueries(workload.queries, { ledger, violations, wipes });
+    judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
   }
   for (const { region } of driver.open()) await region.close();
 
   counts.set('states judged', observer.judged);
   counts.set('queries judged', observer.queries + workload.queries.length);
   counts.set('entries', sum(ledger.partitions().map((number) => ledger.universe(number).size)));
+  counts.set(`account ${swarm.account}`, 1);
+  counts.set(`topology ${swarm.topology}`, 1);
   counts.set('requests', workload.records.length + workload.queries.length);
   counts.set('strikes', nemesis.count);
   counts.set('disks found damaged', driver.replaced);

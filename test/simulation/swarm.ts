@@ -1,3 +1,4 @@
+import type { Topology } from '../../src/account/index.ts';
 import type { RequestKind } from './region-under-test.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { LinkQuality } from './simulated-network.ts';
@@ -46,12 +47,20 @@ export const SCALES = {
 
 export type ScaleName = keyof typeof SCALES;
 
+/** Several write regions at level Session, or one: at level Session, Strong or BoundedStaleness. */
+export type AccountKind = 'multi' | 'single' | 'strong' | 'bounded';
+
+/** What BoundedStaleness promises in simulations. */
+export const BOUND = { operations: 50, ms: 5_000 } as const;
+
 /**
  * How one seed's world is. Each seed draws which faults exist and how often they strike: a world with
  * everything at once hides what only one fault alone would bring to light.
  */
 export interface Swarm {
   readonly regions: readonly string[];
+  readonly account: AccountKind;
+  readonly topology: Topology['kind'];
   readonly conflictPath: '/_ts' | '/priority';
   /** Real log files on a simulated disk, which costs time; else logs in memory. */
   readonly hasFileLogs: boolean;
@@ -107,8 +116,13 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
   const durationMs = random.logarithmic(...scale.durationMs);
   const faultMs = random.logarithmic(200, Math.min(20_000, durationMs / 4));
   const hasFileLogs = random.chance(0.3);
+  const account = random.weighted<AccountKind>({ multi: 7, single: 1, strong: 1, bounded: 1 });
+  // A register that was deleted holds what it held before it was first written: no value to be told by.
+  const deletes = account === 'strong' || account === 'bounded' ? [0] : [0, random.between(0.05, 0.4)];
   return {
     regions,
+    account,
+    topology: random.pick(['auto', 'mesh', 'star', 'chain', 'tree']),
     conflictPath: random.pick(['/_ts', '/priority']),
     hasFileLogs,
     throughput: random.pick([400, 400, 15_000, 25_000]),
@@ -122,7 +136,7 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
       create: random.between(0.05, 0.3),
       upsert: random.between(0.1, 0.5),
       replace: random.between(0, 0.4),
-      delete: random.pick([0, random.between(0.05, 0.4)]),
+      delete: random.pick(deletes),
       read: random.between(0.1, 0.4),
     },
     withIfMatch: random.pick([0, 0.3]),
@@ -141,7 +155,8 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     withQuery: random.pick([0, 0.02, 0.1]),
     collectEveryMs: random.logarithmic(20, 5_000),
     faultMs,
-    leavesLinksCut: random.chance(0.3),
+    // Leases are not relayed: who has lost its link to those who give them for good gets none.
+    leavesLinksCut: account !== 'strong' && account !== 'bounded' && random.chance(0.3),
   };
 }
 

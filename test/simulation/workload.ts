@@ -112,8 +112,21 @@ export class Workload {
       if (!includes(excerpt, act)) continue;
       story.acts.push(act);
       if (chance.chance(swarm.withQuery)) await this.#query(life, region);
-      else this.#learn(client, await this.#perform(life, region, this.#draw(client, region, chance)));
+      else await this.#request(client, life, this.#draw(client, region, chance));
     }
+  }
+
+  async #request(client: Client, life: RegionLife, request: ClientRequest): Promise<void> {
+    const isWrite = request.kind !== 'read' && this.#options.swarm.account !== 'multi';
+    const there = isWrite ? this.#writing() : life;
+    if (there?.region === undefined) return;
+    this.#learn(client, await this.#perform(there, there.region, request));
+  }
+
+  /** The only region that takes writes, unless it is down. */
+  #writing(): RegionLife | undefined {
+    const [writer] = this.#options.driver.names;
+    return writer === undefined ? undefined : this.#options.driver.life(writer);
   }
 
   /** The client's own region; another one when that is down, as the official clients do. */
@@ -193,7 +206,7 @@ export class Workload {
   }
 
   async #query(life: RegionLife, region: RegionUnderTest): Promise<void> {
-    const { driver, runtime, violations } = this.#options;
+    const { driver, runtime } = this.#options;
     const tails = () =>
       new Map(
         [...region.partitionNumbers()].map((number) => [number, region.partition(number)?.tail() ?? 0]),
@@ -202,9 +215,8 @@ export class Workload {
     const found = new Promise<string[] | undefined>((resolve) => {
       life.machine.schedule(0, 'query', () => {
         region.find().then(resolve, (error: unknown) => {
-          const isExpected = driver.expectsFailure(life);
-          if (!isExpected)
-            violations.report('the process goes on', `${life.name} failed a query: ${textOf(error)}`);
+          // Refusals are judged for single items.
+          this.#failure(life, error);
           resolve(undefined);
         });
       });
