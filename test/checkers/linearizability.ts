@@ -60,7 +60,7 @@ function candidates(operations: readonly TimedOperation[], done: bigint): number
   return left.filter((place) => (operations[place]?.invokedAtMs ?? 0) <= firstEnd);
 }
 
-/** A register with compare-and-set, as If-Match makes one: `expected` undefined for an unconditional write. */
+/** A register with compare-and-set, as If-Match makes one; `expected` undefined: unconditional. */
 export interface CompareAndSet extends TimedOperation {
   readonly kind: 'read' | 'write' | 'refused';
   /** What was read or written. */

@@ -1,6 +1,6 @@
 /**
- * The four session guarantees, for one partition set: every answer names the vector of the state that it comes
- * from, and every version the vector of what its writer had seen.
+ * The four session guarantees, for one partition set: every answer names the vector of the state that it
+ * comes from, and every version the vector of what its writer had seen.
  */
 export interface SessionOperation {
   readonly session: string;
