@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CausalOperation, checkCausal } from './causal-history.ts';
 
-/** `A w x 1`: session A writes 1 to x; `A r x -`: finds nothing; `A d x`: deletes; `A ? x 1`: perhaps writes. */
+/** `A w x 1`: session A writes 1 to x; `A r x -`: finds nothing; `A d x`: deletes; `A ? x 1`: may write. */
 function check(lines: readonly string[], isTotallyOrdered = true): string[] {
   const kinds = { w: 'write', r: 'read', d: 'delete', '?': 'write' } as const;
   const operations = lines.map((line): CausalOperation => {
