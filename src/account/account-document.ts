@@ -11,7 +11,7 @@ export interface RegionEndpoint {
 /** Limits that clients may read before they send a query; they expect them as a text inside the document. */
 const QUERY_ENGINE_CONFIGURATION = JSON.stringify({
   maxSqlQueryInputLength: 262_144,
-  maxJoinsPerSqlQuery: 5,
+  maxJoinsPerSqlQuery: 10,
   maxLogicalAndPerSqlQuery: 500,
   maxLogicalOrPerSqlQuery: 500,
   maxUdfRefPerSqlQuery: 10,

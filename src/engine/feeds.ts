@@ -5,6 +5,7 @@ import { DatabaseError } from '../errors/index.ts';
 import type { Partition } from '../partition/index.ts';
 import {
   beginEnvironment,
+  CarryOvers,
   type CompiledQuery,
   compileQuery,
   type Explanation,
@@ -73,6 +74,7 @@ interface Page {
 
 export class Feeds {
   readonly #options: FeedsOptions;
+  readonly #carryOvers = new CarryOvers();
 
   constructor(options: FeedsOptions) {
     this.#options = options;
@@ -199,6 +201,7 @@ export class Feeds {
         // A long scan lets other requests have their turns.
         pause: () => new Promise((resolve) => this.#options.runtime.soon(resolve)),
         isOverdue,
+        carryOvers: this.#carryOvers,
         ...(epkRange === undefined ? {} : { epkRange }),
         ...(inner === undefined ? {} : { continuation: inner }),
       });

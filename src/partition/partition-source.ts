@@ -126,6 +126,10 @@ class PartitionSource implements QuerySource {
     return stored !== undefined && decodeManifest(stored).version === pending.version ? pending : committed;
   }
 
+  get state(): string {
+    return `${this.#number} ${this.lsn}`;
+  }
+
   scanIndex(scan: IndexScope & { reverse?: boolean; after?: Posting }): PostingCursor {
     const reverse = scan.reverse === true;
     const range = termRange(scan);

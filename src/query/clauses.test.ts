@@ -10,7 +10,9 @@ import {
 } from '../../test/kit/array-source.ts';
 import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import { CarryOvers } from './carry-over.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
+import { QueryMemory } from './query-memory.ts';
 import { evaluateOverResources } from './resource-query.ts';
 
 const FAMILIES: readonly JsonObject[] = [
@@ -408,6 +410,60 @@ describe('DISTINCT and GROUP BY over pages', () => {
     const rest = await values(changing, query, { continuation: first.continuation ?? '' });
     const missing = items.map(({ k }) => k).filter((k) => !given.includes(String(k)));
     for (const k of missing) expect(rest).toContain(k);
+  });
+});
+
+describe('what a page leaves to the next one', () => {
+  const items = Array.from({ length: 2_000 }, (_, n) => ({
+    id: String(n),
+    k: (n * 7) % 500,
+    s: `s${n % 3}`,
+  }));
+  const QUERIES = [
+    'SELECT DISTINCT VALUE c.k FROM c',
+    'SELECT DISTINCT c.k FROM c ORDER BY c.k DESC',
+    'SELECT c.k, COUNT(1) AS n FROM c GROUP BY c.k',
+    'SELECT VALUE s.k FROM (SELECT DISTINCT c.k, c.s FROM c) AS s',
+  ];
+
+  test.each(QUERIES)('%s: later pages read nothing again', async (query) => {
+    const source = new ArraySource(items, DEFAULT_POLICY);
+    const plain = (await pages(source, query, { itemCountMax: 40 })).flat();
+    const without = source.loads;
+    source.loads = 0;
+    const carryOvers = new CarryOvers();
+    expect((await pages(source, query, { itemCountMax: 40, carryOvers })).flat()).toEqual(plain);
+    expect(source.loads).toBeLessThan(Math.min(2.5 * items.length, without / 2));
+  });
+
+  test.each(QUERIES)('%s: a page that is asked for twice is the same', async (query) => {
+    const source = new ArraySource(items, DEFAULT_POLICY);
+    const carryOvers = new CarryOvers();
+    const { continuation = '' } = await page(source, query, { itemCountMax: 30, carryOvers });
+    const once = await page(source, query, { itemCountMax: 30, carryOvers, continuation });
+    const again = await page(source, query, { itemCountMax: 30, carryOvers, continuation });
+    expect(again.rows).toEqual(once.rows);
+    expect(again.continuation).toBe(once.continuation);
+  });
+
+  test('nothing is carried over to another state, another time or another query', async () => {
+    const source = new ArraySource(items, DEFAULT_POLICY);
+    const carryOvers = new CarryOvers();
+    const query = 'SELECT c.k, COUNT(1) AS n FROM c WHERE c.s != @s GROUP BY c.k';
+    const parameters = { '@s': 'none' };
+    const { continuation = '' } = await page(source, query, { itemCountMax: 1, carryOvers, parameters });
+    const other = await page(source, query, { carryOvers, continuation, parameters: { '@s': 's1' } });
+    expect(other.rows[0]?.toString()).toBe('{"k":14,"n":3}');
+    source.items.delete(3 + 2 * 501);
+    const changed = await page(source, query, { carryOvers, continuation, parameters });
+    expect(changed.rows[0]?.toString()).toBe('{"k":7,"n":3}');
+    const kept = new CarryOvers();
+    const left = { memory: new QueryMemory() };
+    kept.keep('key', left, 1_000);
+    expect(kept.take('key', 12_000)).toBeUndefined();
+    kept.keep('key', left, 1_000);
+    expect(kept.take('key', 11_000)).toBe(left);
+    expect(kept.take('key', 11_000)).toBeUndefined();
   });
 });
 

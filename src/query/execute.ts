@@ -54,13 +54,13 @@ async function executeWithoutItems(execution: Execution, start: Continuation): P
 }
 
 async function executePlain(execution: Execution, access: Access, start: Continuation): Promise<QueryPage> {
-  const { source, epkRange, meter, page, isDistinct } = execution;
+  const { source, epkRange, meter, page, hasToReplay } = execution;
   // What earlier pages gave must be known again before anything else is new.
-  const after = isDistinct ? -1 : start.after;
+  const after = hasToReplay ? -1 : start.after;
   const isBare = page.skip > SKIPPED_BARE_MIN;
   const candidates = await chooseCandidates({ source, access, epkRange, after, meter, isBare });
   const position = { after, replayTo: start.after };
-  execution.isReplaying = isDistinct && start.after >= 0;
+  execution.isReplaying = hasToReplay && start.after >= 0;
   try {
     const isMore =
       (await skipUnread(execution, candidates, position)) &&

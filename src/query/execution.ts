@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { assert, type JsonObject } from '../base/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import { type Frame, ITEM_SLOT } from './binder.ts';
+import type { CarryOver, CarryOvers } from './carry-over.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import { type Continuation, encodeContinuation, type PartialItem } from './continuation.ts';
 import type { QueryEnvironment } from './environment.ts';
-import { DistinctRows } from './grouping.ts';
+import { DistinctRows, type GatheredRows } from './grouping.ts';
 import type { IndexCoverage } from './plan.ts';
 import { QueryMemory } from './query-memory.ts';
 import { RowCursor } from './row-levels.ts';
@@ -28,6 +30,8 @@ export interface ExecuteOptions {
   readonly isOverdue?: () => boolean;
   /** Called now and then during long work; lets other work of the process run. */
   readonly pause?: () => Promise<void>;
+  /** Where a page may leave what spares the next one work. */
+  readonly carryOvers?: CarryOvers;
 }
 
 export interface QueryPage {
@@ -54,6 +58,8 @@ const CHARGE_PER_POSTING = 0.0005;
 const CHUNK_EXACT_MAX = 512;
 export const CHUNK_FILTERED_MAX = 128;
 const CHUNK_FILTERED_FIRST = 32;
+/** About so many bytes are loaded at once. */
+const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 /** Work between two pauses, in items of a common size: a few milliseconds. */
 const ITEMS_PER_PAUSE = 512;
 const BYTES_LIKE_AN_ITEM = 4_096;
@@ -122,7 +128,7 @@ export class Execution {
   readonly source: QuerySource;
   readonly epkRange: EpkRange | undefined;
   readonly page: PageRows;
-  readonly memory = new QueryMemory();
+  readonly memory: QueryMemory;
   readonly meter = { postings: 0 };
   /** Items that turned out to be rows. */
   hits = 0;
@@ -130,6 +136,10 @@ export class Execution {
   isReplaying = false;
   /** Where the page before ended among the rows of an item. */
   readonly resumeIn: PartialItem | undefined;
+  /** Rows that the page before had gathered. */
+  readonly gathered: GatheredRows | undefined;
+  /** Pages before have to be gone through again, to know what they gave. */
+  readonly hasToReplay: boolean;
   readonly #options: ExecuteOptions;
   readonly #cursor: RowCursor | undefined;
   readonly #distinct: DistinctRows | undefined;
@@ -152,11 +162,17 @@ export class Execution {
     this.#options = options;
     const { reader, block, isGathering } = compiled;
     this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels) : undefined;
-    this.#distinct = block.isDistinct && !isGathering ? new DistinctRows(this.memory) : undefined;
+    const carried = this.#takeCarryOver();
+    this.memory = carried?.memory ?? new QueryMemory();
+    this.gathered = carried?.gathered;
+    const isDistinct = block.isDistinct && !isGathering;
+    this.#distinct = isDistinct ? (carried?.distinct ?? new DistinctRows(this.memory)) : undefined;
+    this.hasToReplay = isDistinct && carried === undefined;
   }
 
+  /** Never while earlier pages are gone through again: a page has to come further than the one before. */
   get isOverdue(): boolean {
-    return this.#options.isOverdue?.() === true;
+    return !this.isReplaying && this.#options.isOverdue?.() === true;
   }
 
   /** Whether pages have to know the rows of the pages before. */
@@ -164,13 +180,15 @@ export class Execution {
     return this.#distinct !== undefined;
   }
 
-  /** How many items to load next. */
+  /** How many items to load next: fewer when those before were large. */
   nextChunk(isExact: boolean): number {
+    const meanBytes = this.#retrievedBytes / Math.max(1, this.#retrievedCount);
+    const affordable = Math.max(1, Math.floor(CHUNK_BYTES_MAX / Math.max(1, meanBytes)));
     const isCounted = isExact && this.#cursor === undefined && !this.isDistinct;
-    if (isCounted) return Math.max(1, Math.min(CHUNK_EXACT_MAX, this.page.missing));
+    if (isCounted) return Math.max(1, Math.min(CHUNK_EXACT_MAX, this.page.missing, affordable));
     const chunk = this.#chunk;
     this.#chunk = Math.min(CHUNK_FILTERED_MAX, chunk * 2);
-    return chunk;
+    return Math.min(chunk, affordable);
   }
 
   async load(numbers: readonly number[]): Promise<(SourceItem | undefined)[]> {
@@ -292,14 +310,36 @@ export class Execution {
   continuationAt(
     position: { readonly after: ItemNumber; readonly order?: Continuation['order'] | undefined },
     partial: PartialItem | undefined = this.#partial,
+    gathered?: GatheredRows,
   ): string {
     const { skip, take } = this.page;
     const { after, order } = position;
-    return encodeContinuation(this.compiled.text, {
+    const token = encodeContinuation(this.compiled.text, {
       ...{ after, skip, take },
       ...(order === undefined ? {} : { order }),
       ...(partial === undefined ? {} : { partial }),
     });
+    if (this.#distinct !== undefined || gathered !== undefined) {
+      const { carryOvers, environment } = this.#options;
+      const left = { memory: this.memory, distinct: this.#distinct, ...(gathered && { gathered }) };
+      carryOvers?.keep(this.#carryKey(token), left, environment.nowMs);
+    }
+    return token;
+  }
+
+  #takeCarryOver(): CarryOver | undefined {
+    const { carryOvers, continuation, environment } = this.#options;
+    const { isDistinct } = this.compiled.block;
+    if (carryOvers === undefined || continuation === undefined) return undefined;
+    if (!isDistinct && !this.compiled.isGathering) return undefined;
+    return carryOvers.take(this.#carryKey(continuation), environment.nowMs);
+  }
+
+  /** Names the query, what it is given and what it reads: two that agree in all of it do the same. */
+  #carryKey(token: string): string {
+    const { parameters, epkRange, source } = this.#options;
+    const hash = createHash('sha256').update(this.compiled.text).update(JSON.stringify(parameters));
+    return `${source.state} ${epkRange?.min}-${epkRange?.max} ${hash.digest('base64')} ${token}`;
   }
 
   finish(continuation: string | undefined): QueryPage {

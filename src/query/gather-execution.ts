@@ -9,7 +9,7 @@ import type { Block } from './block.ts';
 import { type CandidateScope, type Candidates, chooseCandidates, gatherCandidates } from './candidates.ts';
 import type { PartialItem } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
-import { DistinctRows, type Group, Groups } from './grouping.ts';
+import { DistinctRows, type GatheredRows, Groups } from './grouping.ts';
 import { valueText } from './projection.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
@@ -26,14 +26,6 @@ const ROWS_PER_PAUSE = 1_000;
 /** Steps between two pauses while an item's rows are gone through. */
 const STEPS_PER_PAUSE = 5_000;
 
-/** A row of the outermost query, waiting to be given. */
-interface GatheredRow {
-  /** Number of the item that it first came of; 0 where it came of no single item. */
-  readonly origin: ItemNumber;
-  readonly group?: Group;
-  readonly text?: string;
-}
-
 /** One query of a chain in which each reads the rows of the one before: takes rows, passes rows on. */
 class Collector {
   readonly #execution: Execution;
@@ -43,7 +35,7 @@ class Collector {
   readonly #distinct: DistinctRows | undefined;
   readonly #cursor: RowCursor;
   /** Rows of the outermost query, unless it groups. */
-  readonly #texts: GatheredRow[] = [];
+  readonly #texts: string[] = [];
 
   constructor(execution: Execution, block: Block, next?: { collector: Collector; slot: number }) {
     this.#execution = execution;
@@ -84,7 +76,7 @@ class Collector {
     if (this.#next === undefined) {
       const text = valueText(row) ?? '';
       memory.take(ENTRY_BYTES + 2 * text.length);
-      this.#texts.push({ origin: 0, text });
+      this.#texts.push(text);
       return;
     }
     frame.slots[this.#next.slot] = row;
@@ -105,10 +97,9 @@ class Collector {
     await this.#next.collector.finish();
   }
 
-  /** Rows of the outermost query, in order. */
-  *rows(): Iterable<GatheredRow> {
-    for (const group of this.#groups?.all() ?? []) yield { origin: group.origin, group };
-    yield* this.#texts;
+  /** Rows of the outermost query. */
+  get rows(): GatheredRows {
+    return { groups: this.#groups, texts: this.#texts };
   }
 }
 
@@ -132,11 +123,12 @@ export async function executeGathering(
   access: Access | undefined,
   start: { readonly after: ItemNumber },
 ): Promise<QueryPage> {
+  if (execution.gathered !== undefined) return giveRows(execution, execution.gathered, start);
   const { first, last } = chainOf(execution);
   if (access === undefined) await new ItemRows(execution, first).addAll(0);
   else if (!(await countFromIndexes(execution, access, first))) await readAll(execution, access, first);
   await first.finish();
-  return giveRows(execution, last, start);
+  return giveRows(execution, last.rows, start);
 }
 
 async function readAll(execution: Execution, access: Access, first: Collector): Promise<void> {
@@ -230,7 +222,7 @@ class ItemRows {
  */
 async function giveRows(
   execution: Execution,
-  last: Collector,
+  rows: GatheredRows,
   start: { readonly after: ItemNumber },
 ): Promise<QueryPage> {
   const { compiled, frame, page, resumeIn } = execution;
@@ -239,18 +231,21 @@ async function giveRows(
   const position = { after: start.after };
   let partial: PartialItem = { number: -1, rows: 0 };
   let made = 0;
-  for (const { origin, group, text: ready } of last.rows()) {
+  for (const row of rows.groups?.all() ?? rows.texts) {
+    const group = typeof row === 'string' ? undefined : row;
+    // Rows of rows belong to no single item.
+    const origin = group?.origin ?? 0;
     if (origin !== partial.number) {
       if (partial.number > position.after) position.after = partial.number;
       partial = { number: origin, rows: 0 };
     }
     const isSeen = origin <= start.after || (resumeIn?.number === origin && partial.rows < resumeIn.rows);
-    if (group !== undefined) last.groups?.show(group, frame);
+    if (group !== undefined && (!isSeen || distinct !== undefined)) rows.groups?.show(group, frame);
     const value = distinct && projection.value(frame);
     const isNew = distinct === undefined || (value !== undefined && distinct.add(value));
     if (!isSeen && isNew) {
       if (page.isClosed) break;
-      const text = ready ?? projection.project(frame, undefined);
+      const text = typeof row === 'string' ? row : projection.project(frame, undefined);
       if (text !== undefined && !page.offer(text)) break;
     }
     partial = { number: origin, rows: partial.rows + 1 };
@@ -258,7 +253,7 @@ async function giveRows(
   }
   // All rows that became one are no page that could go on.
   if (grouping?.keys.length === 0 || !page.isFull) return execution.finish(undefined);
-  return execution.finish(execution.continuationAt(position, partial));
+  return execution.finish(execution.continuationAt(position, partial, rows));
 }
 
 /** Counts without reading items, when rows are all that is counted and indexes know them. */

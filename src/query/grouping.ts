@@ -87,6 +87,14 @@ export class Groups {
   }
 }
 
+/** The rows of a query that exist only when all items were read, in order. */
+export interface GatheredRows {
+  /** Undefined when the rows are `texts`. */
+  readonly groups: Groups | undefined;
+  /** JSON texts of rows that are no groups. */
+  readonly texts: readonly string[];
+}
+
 /** Rows that have come before, whatever the order of their members. */
 export class DistinctRows {
   readonly #memory: QueryMemory;

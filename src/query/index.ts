@@ -1,4 +1,5 @@
 /** Queries: from text to a syntax tree, to a plan over the indexes, to pages of rows. */
+export { CarryOvers } from './carry-over.ts';
 export { parseFeatures } from './client-features.ts';
 export { isServableAcrossPartitions, planForClient } from './client-plan.ts';
 export { type CompiledQuery, compileQuery } from './compiled-query.ts';

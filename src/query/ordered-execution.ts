@@ -39,7 +39,7 @@ export async function executeOrdered(
   plan: OrderPlan,
   start: Continuation,
 ): Promise<QueryPage> {
-  const { epkRange, page, isDistinct } = execution;
+  const { epkRange, page, hasToReplay } = execution;
   const isRestricted = plan.rest.kind !== 'everything' || epkRange !== undefined;
   const few = plan.isComing
     ? await listRest(execution, plan)
@@ -55,7 +55,7 @@ export async function executeOrdered(
         }
       : { members: undefined, isExact: true, isConfined: true };
   // What earlier pages gave must be known again before anything else is new.
-  const from: Continuation = isDistinct ? { after: -1, skip: start.skip, take: start.take } : start;
+  const from: Continuation = hasToReplay ? { after: -1, skip: start.skip, take: start.take } : start;
   const entries =
     few === undefined
       ? indexEntries(execution, plan, from)
@@ -63,7 +63,7 @@ export async function executeOrdered(
   const position: Position = {
     after: from.after,
     order: from.order,
-    isReplayed: isDistinct ? consumedIn(start, plan.key.isDescending) : undefined,
+    isReplayed: hasToReplay ? consumedIn(start, plan.key.isDescending) : undefined,
   };
   try {
     const isMore = await fillPage(

@@ -14,6 +14,11 @@ export const ENTRY_BYTES = 100;
 export class QueryMemory {
   #left = MEMORY_MAX;
 
+  /** Bytes taken so far. */
+  get used(): number {
+    return MEMORY_MAX - this.#left;
+  }
+
   /** @throws DatabaseError `BadRequest` when there is not so much left. */
   take(bytes: number): void {
     this.#left -= bytes;

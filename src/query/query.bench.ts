@@ -27,6 +27,7 @@ const numbers = postings.map(({ number }) => number);
 /** Costs nothing by itself, so that what is measured is the query. */
 const source: QuerySource = {
   indexer,
+  state: '',
   scanIndex: () => ({ next: () => Promise.resolve(postings), close: () => Promise.resolve() }),
   scanIndexNumbers: () => ({ next: () => Promise.resolve(numbers), close: () => Promise.resolve() }),
   count: () => Promise.resolve(numbers.length),

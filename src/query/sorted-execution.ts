@@ -34,7 +34,7 @@ interface Place {
 
 /** Items kept in a pass, at least and at most. */
 const KEPT_MIN = 1_024;
-const KEPT_MAX = 20_000;
+const KEPT_MAX = 4_096;
 const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A page in the order of all terms; ties by number, falling when any term is descending. */
@@ -43,11 +43,11 @@ export async function executeSorted(
   access: Access,
   start: Continuation,
 ): Promise<QueryPage> {
-  const { page, isDistinct } = execution;
+  const { page, isDistinct, hasToReplay } = execution;
   let last = await placeOf(execution, start);
   // What earlier pages gave must be known again before anything else is new.
-  const replayTo = isDistinct ? last : undefined;
-  if (isDistinct) last = undefined;
+  const replayTo = hasToReplay ? last : undefined;
+  if (hasToReplay) last = undefined;
   const keptMax = isDistinct ? KEPT_MAX : Math.max(KEPT_MIN, Math.min(KEPT_MAX, page.missing));
   for (;;) {
     const sorted = await readPass(execution, access, last, keptMax);

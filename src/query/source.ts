@@ -83,6 +83,8 @@ export interface QuerySource {
   estimate(scope: IndexScope | { readonly epkRange: EpkRange } | undefined): Estimate;
   /** Asks the vector index of a path; undefined when there is none that could tell now. */
   nearest?(request: NearestRequest): Promise<Nearest | undefined>;
+  /** Names what is read from and its state: sources with one name have the same items. */
+  readonly state: string;
   /** Items by number; undefined for one that does not exist (any more) at this moment. */
   load(numbers: readonly ItemNumber[]): Promise<(SourceItem | undefined)[]>;
   close(): Promise<void>;

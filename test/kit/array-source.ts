@@ -130,6 +130,11 @@ export class ArraySource implements QuerySource {
     return Promise.resolve(numbers.map((number) => this.items.get(number)));
   }
 
+  /** Changes with every item that is taken away. */
+  get state(): string {
+    return String(this.items.size);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
