@@ -226,7 +226,9 @@ function compileWhere(
   const byDepth = new Map<number, Expression[]>();
   for (const term of terms) {
     const depth = from.levels.length === 0 ? -1 : depthOf(term, from.depths);
-    byDepth.set(depth, [...(byDepth.get(depth) ?? []), term]);
+    const here = byDepth.get(depth);
+    if (here === undefined) byDepth.set(depth, [term]);
+    else here.push(term);
   }
   const filterAt = (depth: number): Predicate | undefined => {
     const here = byDepth.get(depth);

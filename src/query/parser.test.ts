@@ -62,6 +62,11 @@ const EXAMPLES = [
   'SELECT c.value, c.order, c["select"].from, undefined, null, true FROM c',
   'SELECT * FROM c -- a comment\nWHERE /* another */ c.a = 1',
   'SELECT 1',
+  'SELECT c.a, COUNT(1) AS n, MAKESET(t) AS __proto__ FROM c JOIN t IN c.tags WHERE t > 1 GROUP BY c.a',
+  'SELECT DISTINCT VALUE t FROM c JOIN t IN (SELECT VALUE c.tags) JOIN u IN c.tags WHERE t < u OFFSET 1 LIMIT 3',
+  'SELECT s.n FROM (SELECT COUNT(1) AS n, c.b FROM c GROUP BY c.b) AS s WHERE s.n > 0',
+  'SELECT (SELECT VALUE MAX(t) FROM t IN c.tags) AS m, ARRAY(SELECT t FROM t IN c.tags WHERE t = c.a) FROM c',
+  'SELECT VALUE {"k": c.a, "constructor": SUM(c.a)} FROM c GROUP BY c.a',
 ];
 
 describe('printing and parsing again gives the same tree', () => {
