@@ -4,6 +4,7 @@ import type { QueryEnvironment } from './environment.ts';
 import { printExpression } from './printer.ts';
 import type { CallNode, Expression, SubqueryNode } from './syntax.ts';
 import { type Location, queryError } from './syntax-error.ts';
+import type { FunctionCalls } from './user-functions.ts';
 import type { Value } from './values.ts';
 
 /** What evaluators read from: one is made for an execution and refilled for every row. */
@@ -13,6 +14,7 @@ export interface Frame {
   /** Parameter values, by the binder's numbering. */
   readonly parameters: readonly Value[];
   readonly environment: QueryEnvironment;
+  readonly functions: FunctionCalls;
   /** Rows that subqueries have gone through for the present row. */
   steps: number;
 }

@@ -14,6 +14,7 @@ import { CarryOvers } from './carry-over.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
 import { QueryMemory } from './query-memory.ts';
 import { evaluateOverResources } from './resource-query.ts';
+import type { FunctionCaller } from './user-functions.ts';
 
 const FAMILIES: readonly JsonObject[] = [
   {
@@ -464,6 +465,87 @@ describe('what a page leaves to the next one', () => {
     kept.keep('key', left, 1_000);
     expect(kept.take('key', 11_000)).toBe(left);
     expect(kept.take('key', 11_000)).toBeUndefined();
+  });
+});
+
+describe('user-defined functions', () => {
+  const FUNCTIONS: Record<string, (...operands: (Json | undefined)[]) => Json | undefined> = {
+    double: (x) => (typeof x === 'number' ? 2 * x : undefined),
+    kind: (x) => (x === undefined ? 'none' : typeof x),
+    pair: (x, y) => [x ?? 'no x', y ?? 'no y'],
+  };
+
+  /** Values come later, and in batches. */
+  function caller(): { callFunctions: FunctionCaller; batches: number[] } {
+    const batches: number[] = [];
+    const callFunctions: FunctionCaller = async (calls) => {
+      batches.push(calls.length);
+      await Promise.resolve();
+      return calls.map(({ name, operands }) => FUNCTIONS[name]?.(...operands));
+    };
+    return { callFunctions, batches };
+  }
+
+  test.each<[query: string, expected: Json[]]>([
+    ['SELECT VALUE udf.double(f.n) FROM f', [6, 2, 6]],
+    ['SELECT VALUE f.id FROM f WHERE udf.double(f.n) = 2', ['wakefield']],
+    ['SELECT VALUE udf.pair(udf.double(udf.double(f.n)), f.none) FROM f WHERE f.n = 1', [[4, 'no y']]],
+    ['SELECT VALUE udf.kind(f.none) FROM f WHERE f.n = 1', ['none']],
+    [
+      'SELECT VALUE f.id FROM f WHERE udf.double(f.n) > 1 ORDER BY f.id DESC',
+      ['wakefield', 'bare', 'andersen'],
+    ],
+    [
+      'SELECT VALUE udf.pair(f.n, t) FROM f JOIN t IN f.tags WHERE udf.kind(t) = "string" AND t < "b"',
+      [
+        [3, 'a'],
+        [3, 'a'],
+      ],
+    ],
+    ['SELECT DISTINCT VALUE udf.double(f.n) FROM f', [6, 2]],
+    ['SELECT VALUE SUM(udf.double(f.n)) FROM f WHERE f.n > 0', [14]],
+    [
+      'SELECT udf.kind(f.n) AS k, COUNT(1) AS c FROM f GROUP BY udf.kind(f.n)',
+      [
+        { k: 'number', c: 3 },
+        { k: 'object', c: 1 },
+      ],
+    ],
+    ['SELECT VALUE udf.double(COUNT(1)) FROM f GROUP BY f.n', [4, 2, 2]],
+    [
+      'SELECT VALUE ARRAY(SELECT VALUE udf.double(c.grade) FROM c IN f.children) FROM f WHERE f.n = 1',
+      [[2, 16]],
+    ],
+    ['SELECT VALUE udf.double(21)', [42]],
+  ])('%s', async (query, expected) => {
+    const source = new ArraySource(FAMILIES, DEFAULT_POLICY);
+    for (const itemCountMax of [100, 1]) {
+      const { callFunctions } = caller();
+      expect(await values(source, query, { itemCountMax, callFunctions })).toEqual(expected);
+    }
+  });
+
+  test('calls are made in batches, equal ones once', async () => {
+    const items = Array.from({ length: 1_000 }, (_, n) => ({ id: String(n), n: n % 10 }));
+    const source = new ArraySource(items, DEFAULT_POLICY);
+    const { callFunctions, batches } = caller();
+    const query = 'SELECT VALUE c.id FROM c WHERE udf.double(c.n) = 4 AND udf.kind(c.id) = "string"';
+    expect(await values(source, query, { itemCountMax: 1_000, callFunctions })).toHaveLength(100);
+    expect(batches.length).toBeLessThan(40);
+    expect(Math.max(...batches)).toBeGreaterThan(5);
+  });
+
+  test('are refused where nobody runs them, and when there are too many', async () => {
+    const source = new ArraySource(FAMILIES, DEFAULT_POLICY);
+    await expect(page(source, 'SELECT VALUE udf.f(f.n) FROM f')).rejects.toThrow(
+      'udf.f cannot be called here',
+    );
+    const many = Array.from({ length: 11 }, () => 'udf.f(1)').join(' + ');
+    await expect(page(source, `SELECT VALUE ${many} FROM f`)).rejects.toThrow('at most 10 calls');
+    const failing: FunctionCaller = () => Promise.reject(new DatabaseError('BadRequest', 'it threw'));
+    const call = page(source, 'SELECT VALUE udf.f(f.n) FROM f', { callFunctions: failing });
+    await expect(call).rejects.toThrow('it threw');
+    expect(source.open).toBe(0);
   });
 });
 

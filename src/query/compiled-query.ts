@@ -10,8 +10,9 @@ import type { OrderKey } from './order-key.ts';
 import { parseQuery } from './parser.ts';
 import type { Projection } from './projection.ts';
 import type { QuerySpec } from './source.ts';
-import type { CountNode, Query } from './syntax.ts';
+import { type CountNode, forEachNode, type Query } from './syntax.ts';
 import { queryError, unsupported } from './syntax-error.ts';
+import { NO_FUNCTIONS } from './user-functions.ts';
 import { isDeeperThan, VALUE_DEPTH_MAX, type Value } from './values.ts';
 
 /** A query made ready to run against any container with any parameters; immutable, shared by executions. */
@@ -35,6 +36,8 @@ export interface CompiledQuery {
   readonly isGathering: boolean;
   /** Aggregates of the query, without those of its subqueries. */
   readonly aggregates: readonly AggregateCall[];
+  /** Whether rows need values of user-defined functions. */
+  readonly callsFunctions: boolean;
   /** Empty when rows come in the order of insertion. */
   readonly order: readonly OrderKey[];
 }
@@ -86,9 +89,29 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
     projection: block.projection,
     isGathering: isGathering(block),
     aggregates,
+    callsFunctions: checkFunctionCalls(tree, block) > 0,
     // One row needs no order, but the expressions must make sense all the same.
     order: isOneRow ? [] : order,
   };
+}
+
+/** The service publishes this limit. */
+const FUNCTION_CALLS_MAX = 10;
+
+/** How many calls of user-defined functions the text has. */
+function checkFunctionCalls(tree: Query, block: Block): number {
+  let count = 0;
+  forEachNode(tree, (node) => {
+    if (node.kind !== 'call' || !node.isUserDefined) return;
+    count++;
+    if (count <= FUNCTION_CALLS_MAX) return;
+    const message = `A query has at most ${FUNCTION_CALLS_MAX} calls of user-defined functions.`;
+    throw queryError('SC1001', message, node.location);
+  });
+  if (count > 0 && block.inner !== undefined) {
+    throw unsupported('a user-defined function beside a query in FROM that groups or is DISTINCT');
+  }
+  return count;
 }
 
 function compileOrder({ from, orderBy = [] }: Query, binder: Binder): OrderKey[] {
@@ -134,6 +157,7 @@ export function frameFor(
   compiled: CompiledQuery,
   parameters: QuerySpec['parameters'],
   environment: QueryEnvironment,
+  functions = NO_FUNCTIONS,
 ): Frame {
   const values = new Map<string, Value>();
   for (const { name, value } of parameters) {
@@ -146,6 +170,7 @@ export function frameFor(
     slots: new Array<Value>(compiled.slotCount).fill(undefined),
     parameters: compiled.parameterNames.map((name) => values.get(name)),
     environment,
+    functions,
     steps: 0,
   };
 }

@@ -338,7 +338,7 @@ describe('refusals', () => {
     ['COUNT(SUM(c.n))', 'SC2101', 'SUM'],
     ['COUNT(1) + c.n', 'SC2102', "'c'"],
     ['COUNT(c.a, c.b)', 'SC2050', 'COUNT'],
-    ['udf.f(1)', 'udf.f', 'not supported'],
+    ['udf.f(1)', 'udf.f', 'cannot be called here'],
   ])('%s is refused with %s', (expression, ...parts) => {
     expect(() => evaluate(expression)).toThrow(DatabaseError);
     for (const part of parts) expect(() => evaluate(expression)).toThrow(part);

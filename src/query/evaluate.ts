@@ -21,7 +21,8 @@ import {
   partsOf,
   type UnaryNode,
 } from './syntax.ts';
-import { queryError, unsupported } from './syntax-error.ts';
+import { queryError } from './syntax-error.ts';
+import { NO_FUNCTIONS } from './user-functions.ts';
 import {
   compareRelational,
   deepEqual,
@@ -45,7 +46,13 @@ export type Predicate = (frame: Frame) => boolean;
 export function compileExpression(expression: Expression, binder: Binder): Evaluator {
   const evaluator = compileNode(expression, binder);
   if (expression.kind === 'constant' || !isLiteral(expression)) return evaluator;
-  const value = evaluator({ slots: [], parameters: [], environment: NO_ENVIRONMENT, steps: 0 });
+  const value = evaluator({
+    slots: [],
+    parameters: [],
+    environment: NO_ENVIRONMENT,
+    functions: NO_FUNCTIONS,
+    steps: 0,
+  });
   return () => value;
 }
 
@@ -320,7 +327,15 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
     return compileExpression(first, binder);
   });
   if (aggregate !== undefined) return (frame) => frame.slots[aggregate];
-  if (node.isUserDefined) throw unsupported(`the user-defined function udf.${node.name}`);
+  if (node.isUserDefined) {
+    const { name } = node;
+    const operands = node.operands.map((operand) => compileExpression(operand, binder));
+    return (frame) =>
+      frame.functions.valueOf(
+        name,
+        operands.map((operand) => operand(frame)),
+      );
+  }
   const found = findFunction(node.name);
   if (found === undefined) {
     throw queryError('SC2005', `'${node.name}' is not a recognized built-in function name.`, node.location);

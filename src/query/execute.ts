@@ -8,6 +8,7 @@ import { executeOrdered } from './ordered-execution.ts';
 import { planAccess, planOrder } from './plan.ts';
 import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
+import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 
 /** Numbers counted or left out at once. */
 const COUNT_CHUNK = 4_096;
@@ -20,14 +21,17 @@ const SKIPPED_BARE_MIN = 256;
  * continuation that is not ours, a count that is none, and an order that no index can serve.
  */
 export async function executePage(compiled: CompiledQuery, options: ExecuteOptions): Promise<QueryPage> {
-  const frame = frameFor(compiled, options.parameters, options.environment);
+  const frame = frameFor(compiled, options.parameters, options.environment, functionsOf(compiled, options));
   const window = windowOf(compiled, frame);
   const start: Continuation =
     options.continuation === undefined
       ? { after: -1, ...window }
       : decodeContinuation(compiled.text, options.continuation);
   const execution = new Execution(compiled, frame, start, options);
-  if (!compiled.readsItems) return executeWithoutItems(execution, start);
+  if (!compiled.readsItems) {
+    await execution.prepareNothing();
+    return executeWithoutItems(execution, start);
+  }
   const access = planAccess(compiled, options.indexer, frame);
   if (compiled.isGathering) return executeGathering(execution, access, start);
   if (compiled.order.length === 0) return executePlain(execution, access, start);
@@ -36,6 +40,10 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
   return order === 'sorted'
     ? executeSorted(execution, access, start)
     : executeOrdered(execution, order, start);
+}
+
+function functionsOf({ callsFunctions }: CompiledQuery, { callFunctions }: ExecuteOptions): FunctionCalls {
+  return callsFunctions ? new FunctionCalls(callFunctions) : NO_FUNCTIONS;
 }
 
 /** The rows of a query without FROM, or whose FROM names nothing but queries without one. */
@@ -123,6 +131,7 @@ async function consumeChunk(
 ): Promise<boolean> {
   if (numbers.length === 0) return true;
   const { isExact, isConfined } = candidates;
+  execution.frame.functions.forget();
   const items = await execution.load(numbers);
   let kept = 0;
   for (let i = 0; i < items.length; i++) {

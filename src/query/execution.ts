@@ -9,8 +9,9 @@ import type { QueryEnvironment } from './environment.ts';
 import { DistinctRows, type GatheredRows } from './grouping.ts';
 import type { IndexCoverage } from './plan.ts';
 import { QueryMemory } from './query-memory.ts';
-import { RowCursor } from './row-levels.ts';
+import { countStep, RowCursor } from './row-levels.ts';
 import type { ItemNumber, QuerySource, QuerySpec, SourceItem } from './source.ts';
+import { type FunctionCaller, PendingCall } from './user-functions.ts';
 
 export interface ExecuteOptions {
   readonly parameters: QuerySpec['parameters'];
@@ -30,6 +31,8 @@ export interface ExecuteOptions {
   readonly isOverdue?: () => boolean;
   /** Called now and then during long work; lets other work of the process run. */
   readonly pause?: () => Promise<void>;
+  /** Runs user-defined functions; without it they are refused. */
+  readonly callFunctions?: FunctionCaller;
   /** Where a page may leave what spares the next one work. */
   readonly carryOvers?: CarryOvers;
 }
@@ -198,7 +201,56 @@ export class Execution {
     for (const item of items) bytes += item?.text.length ?? 0;
     this.#retrievedBytes += bytes;
     await this.worked(numbers.length + bytes / BYTES_LIKE_AN_ITEM);
+    if (this.compiled.callsFunctions) await this.#prepare(items);
     return items;
+  }
+
+  /**
+   * Has the functions called that the rows of these items need: goes through the rows as if they were given,
+   * until nothing is asked for any more. A call may need the value of another, so there can be several rounds.
+   */
+  async #prepare(items: readonly (SourceItem | undefined)[]): Promise<void> {
+    const { frame } = this;
+    do {
+      for (const item of items) {
+        if (item === undefined || !this.isInRange(item)) continue;
+        frame.slots[ITEM_SLOT] = parseItem(item);
+        this.#attemptRows();
+      }
+      await this.worked(items.length);
+    } while (await frame.functions.makeCalls());
+  }
+
+  /** As for items, for the one row of a query that reads none. */
+  async prepareNothing(): Promise<void> {
+    if (!this.compiled.callsFunctions) return;
+    do this.#attemptRows();
+    while (await this.frame.functions.makeCalls());
+  }
+
+  /** As for items, for the group that expressions see. */
+  async prepareRow(): Promise<void> {
+    do attempt(() => this.compiled.projection.value(this.frame));
+    while (await this.frame.functions.makeCalls());
+  }
+
+  /** Evaluates all that the rows of the present item need, as far as it is known. */
+  #attemptRows(): void {
+    const { frame, compiled } = this;
+    const { predicate, reader } = compiled;
+    const { keys = [], aggregates = [] } = reader.grouping ?? {};
+    const cursor = new RowCursor(reader.levels);
+    frame.steps = 0;
+    attempt(() => {
+      if (predicate !== undefined && !predicate(frame)) return;
+      cursor.begin(frame);
+      while (cursor.next(frame, Number.POSITIVE_INFINITY) === 'row') {
+        countStep(frame);
+        for (const { evaluate } of keys) attempt(() => evaluate(frame));
+        for (const { operand } of aggregates) attempt(() => operand(frame));
+        if (reader.grouping === undefined) attempt(() => compiled.projection.value(frame));
+      }
+    });
   }
 
   /** Notes that so many items were dealt with, and lets others run when it is time. */
@@ -356,6 +408,15 @@ export class Execution {
         CHARGE_PER_KB * kilobytes +
         CHARGE_PER_POSTING * this.meter.postings,
     };
+  }
+}
+
+/** Evaluates as far as the values of calls are known. */
+function attempt(evaluate: () => unknown): void {
+  try {
+    evaluate();
+  } catch (error) {
+    if (!(error instanceof PendingCall)) throw error;
   }
 }
 

@@ -154,6 +154,7 @@ async function addChunk(
   rows: ItemRows,
 ): Promise<void> {
   const { isExact, isConfined } = candidates;
+  execution.frame.functions.forget();
   const items = await execution.load(numbers);
   let kept = 0;
   for (const item of items) {
@@ -240,7 +241,9 @@ async function giveRows(
       partial = { number: origin, rows: 0 };
     }
     const isSeen = origin <= start.after || (resumeIn?.number === origin && partial.rows < resumeIn.rows);
-    if (group !== undefined && (!isSeen || distinct !== undefined)) rows.groups?.show(group, frame);
+    const isLookedAt = group !== undefined && (!isSeen || distinct !== undefined);
+    if (isLookedAt) rows.groups?.show(group, frame);
+    if (compiled.callsFunctions && isLookedAt) await execution.prepareRow();
     const value = distinct && projection.value(frame);
     const isNew = distinct === undefined || (value !== undefined && distinct.add(value));
     if (!isSeen && isNew) {

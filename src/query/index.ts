@@ -30,3 +30,4 @@ export type {
   SourceItem,
   ValueRange,
 } from './source.ts';
+export type { FunctionCall, FunctionCaller } from './user-functions.ts';

@@ -12,6 +12,7 @@ import { QueryMemory } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
 import type { QuerySpec } from './source.ts';
 import { unsupported } from './syntax-error.ts';
+import { NO_FUNCTIONS } from './user-functions.ts';
 import type { Value } from './values.ts';
 
 /**
@@ -82,7 +83,7 @@ export function matchesCondition(text: string, item: JsonObject, environment: Qu
   }
   const slots = new Array<Value>(condition.slotCount).fill(undefined);
   slots[ITEM_SLOT] = item;
-  return condition.holds({ slots, parameters: [], environment, steps: 0 });
+  return condition.holds({ slots, parameters: [], environment, functions: NO_FUNCTIONS, steps: 0 });
 }
 
 function compileCondition(text: string): ItemCondition {
