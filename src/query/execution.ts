@@ -207,7 +207,7 @@ export class Execution {
 
   /**
    * Has the functions called that the rows of these items need: goes through the rows as if they were given,
-   * until nothing is asked for any more. A call may need the value of another, so there can be several rounds.
+   * until nothing is asked for any more. A call may need the value of another: there can be several rounds.
    */
   async #prepare(items: readonly (SourceItem | undefined)[]): Promise<void> {
     const { frame } = this;

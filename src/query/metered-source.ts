@@ -27,6 +27,7 @@ export interface ReadStep {
 /** A source that takes note of what is read from it and how long that takes. */
 export class MeteredSource implements QuerySource {
   readonly indexer: QuerySource['indexer'];
+  readonly state: string;
   readonly nearest?: NonNullable<QuerySource['nearest']>;
   readonly #source: QuerySource;
   readonly #nowMs: () => number;
@@ -35,6 +36,7 @@ export class MeteredSource implements QuerySource {
   /** `nowMs` never steps back. */
   constructor(source: QuerySource, nowMs: () => number) {
     this.indexer = source.indexer;
+    this.state = source.state;
     this.#source = source;
     this.#nowMs = nowMs;
     if (source.nearest !== undefined) this.nearest = (request) => this.#nearest(request);

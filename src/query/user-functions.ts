@@ -43,7 +43,8 @@ export class FunctionCalls {
       throw new DatabaseError('BadRequest', `The user-defined function udf.${name} cannot be called here.`);
     }
     // JSON has no undefined: null in a list of its own cannot be mistaken for it.
-    const key = `${name} ${JSON.stringify(operands.map((operand) => (operand === undefined ? [] : [operand])))}`;
+    const given = operands.map((operand) => (operand === undefined ? [] : [operand]));
+    const key = `${name} ${JSON.stringify(given)}`;
     if (this.#known.has(key)) return this.#known.get(key);
     this.#wanted.set(key, { name, operands });
     throw new PendingCall();
