@@ -2,7 +2,9 @@ import type { ContainerRecord, DatabaseRecord, PartitionRecord } from '../accoun
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { compileIndexingPolicy, type Indexer } from '../index/index.ts';
+import { type ComputedProperties, type ComputedProperty, compileComputedProperties } from '../query/index.ts';
 import {
+  type ContainerDefinition,
   type EffectivePartitionKey,
   type EpkRange,
   type SearchPolicies,
@@ -28,6 +30,8 @@ export interface ContainerHandle {
   readonly geospatialType: 'Geography' | 'Geometry';
   /** Languages of its texts, and what its vectors are. */
   readonly search: SearchPolicies;
+  /** Undefined when it has none, as nearly all. */
+  readonly computed: ComputedProperties | undefined;
 }
 
 /** Compiled policies, shared by containers with the same text: most have the default one. */
@@ -57,8 +61,26 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
     indexer: indexerFor(record),
     search: searchPolicies(definition),
+    computed: computedPropertiesOf(definition),
     geospatialType: definition.geospatialConfig.type === 'Geometry' ? 'Geometry' : 'Geography',
   };
+}
+
+/**
+ * The properties that the container computes from its items; undefined when there are none.
+ * @throws DatabaseError `BadRequest` for a definition that is not valid, or has the name of a partition key.
+ */
+export function computedPropertiesOf(definition: ContainerDefinition): ComputedProperties | undefined {
+  const { computedProperties = [] } = definition.others;
+  if (!Array.isArray(computedProperties) || computedProperties.length === 0) return undefined;
+  const properties = computedProperties as unknown as readonly ComputedProperty[];
+  const keys = new Set(definition.partitionKey.paths.map((path) => splitPath(path)[0]));
+  const taken = properties.find(({ name }) => keys.has(name));
+  if (taken !== undefined) {
+    const message = `The computed property '${taken.name}' has the name of a property of the partition key.`;
+    throw new DatabaseError('BadRequest', message);
+  }
+  return compileComputedProperties(properties);
 }
 
 /** The number that ranks this item among concurrent writes; undefined when it has none. */

@@ -95,7 +95,8 @@ export class Feeds {
     checkConsistency(directory.state, request.consistency);
     checkIntendedContainer(handle, request);
     const { confine, records } = scopeOf(handle, request);
-    const compiled = compileQuery(request.spec.query);
+    const { query } = request.spec;
+    const compiled = handle.computed === undefined ? compileQuery(query) : handle.computed.compile(query);
     const compiledMs = runtime.monotonicMs();
     if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
     const token = request.continuation ? decodeFeedToken(compiled.text, request.continuation) : undefined;

@@ -23,6 +23,7 @@ import {
   throughputOfOffer,
 } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { computedPropertiesOf } from './container-handle.ts';
 import type { Containers } from './containers.ts';
 import type { ContainerPath, ContainerUsage, Resources } from './engine.ts';
 import { ownerNotFound, type RegionPartitions } from './region-partitions.ts';
@@ -121,6 +122,7 @@ class AccountResources implements Resources {
     const { rid: databaseRid } = this.#owner(database);
     const definition = normalizeContainer(body);
     refuseUnsupported(definition);
+    computedPropertiesOf(definition);
     const timeMs = this.#runtime.nowMs();
     const record = await this.#execute({
       kind: 'createContainer',
@@ -139,6 +141,7 @@ class AccountResources implements Resources {
     const definition = normalizeContainer(body, { previous: old.definition });
     checkReplacement(old.definition, definition);
     refuseUnsupported(definition);
+    computedPropertiesOf(definition);
     const timeMs = this.#runtime.nowMs();
     const record = await this.#execute({
       kind: 'replaceContainer',

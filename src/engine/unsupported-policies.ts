@@ -12,8 +12,6 @@ export function refuseUnsupported(definition: ContainerDefinition): void {
   const uniqueKeys = isJsonObject(others.uniqueKeyPolicy) ? others.uniqueKeyPolicy.uniqueKeys : undefined;
   if (Array.isArray(uniqueKeys) && uniqueKeys.length > 0) refuse('unique keys');
   if (definition.defaultTtl !== undefined) refuse('time to live');
-  if (Array.isArray(others.computedProperties) && others.computedProperties.length > 0)
-    refuse('computed properties');
   if (others.clientEncryptionPolicy !== undefined) refuse('client encryption policies');
   if (definition.conflictResolutionPolicy.mode === 'Custom') refuse('custom conflict resolution');
 }

@@ -127,7 +127,7 @@ function declare(alias: string | undefined, slot: number, collection: Collection
 }
 
 /** The name given, else the last one of the path. */
-function aliasOf({ alias, collection }: Source): string | undefined {
+export function aliasOf({ alias, collection }: Source): string | undefined {
   if (alias !== undefined || collection.kind === 'subquery') return alias;
   const last = collection.path[collection.path.length - 1];
   if (last === undefined) return collection.root;

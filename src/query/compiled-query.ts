@@ -116,9 +116,10 @@ function checkFunctionCalls(tree: Query, block: Block): number {
 
 function compileOrder({ from, orderBy = [] }: Query, binder: Binder): OrderKey[] {
   const names = itemAliases({ from });
-  return orderBy.map(({ expression, isDescending, location }) => ({
+  return orderBy.map(({ expression, isDescending, location, computed }) => ({
     evaluate: compileExpression(expression, binder),
-    path: pathOf(expression, names),
+    path: computed === undefined ? pathOf(expression, names) : [computed],
+    isComputed: computed !== undefined,
     isDescending,
     location,
   }));

@@ -3,6 +3,11 @@ export { CarryOvers } from './carry-over.ts';
 export { parseFeatures } from './client-features.ts';
 export { isServableAcrossPartitions, planForClient } from './client-plan.ts';
 export { type CompiledQuery, compileQuery } from './compiled-query.ts';
+export {
+  type ComputedProperties,
+  type ComputedProperty,
+  compileComputedProperties,
+} from './computed-properties.ts';
 export { beginEnvironment, type QueryEnvironment } from './environment.ts';
 export { executePage } from './execute.ts';
 export type { ExecuteOptions, QueryPage } from './execution.ts';

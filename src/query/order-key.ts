@@ -10,6 +10,8 @@ export interface OrderKey {
   readonly evaluate: Evaluator;
   /** Undefined for anything but a property of the item. */
   readonly path: DocumentPath | undefined;
+  /** No item has the property: it is computed. */
+  readonly isComputed: boolean;
   readonly isDescending: boolean;
   readonly location: Location;
 }

@@ -171,12 +171,25 @@ export function planOrder(
   const terms = orderPaths(compiled);
   const [first, second] = terms;
   assert(first !== undefined, 'only ordered queries have an order to plan');
+  if (second === undefined && first.key.isComputed) return planComputedOrder(first.path, indexes);
   if (second === undefined) return planIndexOrder(first, access, indexes);
   const order = terms.map(({ path, key }) => ({ path, isDescending: key.isDescending }));
   if (indexes.composites.some((index) => hasOrder(index, order))) return 'sorted';
   const message =
     'The order by query does not have a corresponding composite index that it can be served from.';
   throw new DatabaseError('BadRequest', message);
+}
+
+/** An order by a computed property has to be provided for by its own path: wildcards do not mean it. */
+function planComputedOrder(path: DocumentPath, indexes: IndexCoverage): 'sorted' {
+  const { indexed, explicit, isComing } = indexes.coverage(path);
+  if (explicit && (indexed || isComing === true)) return 'sorted';
+  throw excludedOrder();
+}
+
+function excludedOrder(): DatabaseError {
+  const message = 'The index path corresponding to the specified order-by item is excluded.';
+  return new DatabaseError('BadRequest', message);
 }
 
 function planIndexOrder(
@@ -188,10 +201,7 @@ function planIndexOrder(
   const coverage = indexes.coverage(segments);
   const isComing = coverage.isComing === true;
   if (!coverage.indexed && !isComing) {
-    throw new DatabaseError(
-      'BadRequest',
-      'The index path corresponding to the specified order-by item is excluded.',
-    );
+    throw excludedOrder();
   }
   const conditions = access.kind === 'and' ? access.terms : [access];
   const own = conditions.find((term): term is ScanAccess => term.kind === 'scan' && term.pathId.equals(id));

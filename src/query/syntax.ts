@@ -188,6 +188,8 @@ export interface OrderItem {
   readonly isDescending: boolean;
   /** Whether ASC or DESC was written. */
   readonly isExplicit: boolean;
+  /** The computed property that `expression` took the place of. */
+  readonly computed?: string;
 }
 
 /** A count of TOP, OFFSET or LIMIT: a number literal or a parameter. */

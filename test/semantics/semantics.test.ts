@@ -40,8 +40,10 @@ interface QueryCase {
 
 interface DataSet {
   readonly about: string;
-  /** Of the containers: `Geography` unless given. */
-  readonly geospatial?: 'Geometry';
+  /** What the definition of the containers has besides the usual. */
+  readonly container?: JsonObject;
+  /** Paths that the policy of the container with an index includes by name. */
+  readonly indexed?: readonly string[];
   readonly item?: JsonObject;
   readonly items?: readonly JsonObject[];
   readonly values?: readonly ValueCase[];
@@ -59,10 +61,8 @@ const TYPES: Readonly<Record<string, string>> = {
   o: 'c.obj',
 };
 const TYPED: JsonObject = { nul: null, yes: true, num: 7, txt: 'text', arr: [1, 'x'], obj: { a: 1 } };
-const POLICIES: Readonly<Record<string, JsonObject>> = {
-  indexed: { indexingMode: 'consistent' },
-  scanned: { indexingMode: 'none', automatic: false },
-};
+const POLICIES = ['indexed', 'scanned'] as const;
+type Policy = (typeof POLICIES)[number];
 const CASES_MIN = 1_500;
 
 const folder = join(import.meta.dirname, 'data');
@@ -84,18 +84,22 @@ beforeAll(async () => {
 });
 afterAll(() => planet.close());
 
+function policyOf(policy: Policy, { indexed = [] }: DataSet): JsonObject {
+  if (policy === 'scanned') return { indexingMode: 'none', automatic: false };
+  return { indexingMode: 'consistent', includedPaths: ['/*', ...indexed].map((path) => ({ path })) };
+}
+
 async function container(
   name: string,
-  policy: string,
+  policy: Policy,
   items: readonly JsonObject[],
-  geospatial: string = 'Geography',
+  data: DataSet,
 ): Promise<string> {
   const id = `${name}-${policy}`;
   if (made.has(id)) return id;
   made.add(id);
   const partitionKey = { paths: ['/pk'], kind: 'Hash', version: 2 };
-  const geospatialConfig = { type: geospatial };
-  const body = { id, partitionKey, geospatialConfig, indexingPolicy: POLICIES[policy] as JsonObject };
+  const body = { id, partitionKey, indexingPolicy: policyOf(policy, data), ...data.container };
   await region.engine.resources.createContainer('d', body, { kind: 'manual', throughput: 400 });
   for (const item of items) {
     const text = Buffer.from(JSON.stringify(item));
@@ -147,15 +151,15 @@ function valueCases(data: DataSet): ValueCase[] {
 
 describe.each(dataSets)('$name', ({ name, data }) => {
   test.each(valueCases(data))('%s', async (expression, _, ...value) => {
-    for (const policy of Object.keys(POLICIES)) {
-      const id = await container(`${name}-one`, policy, [valueItem(data)], data.geospatial);
+    for (const policy of POLICIES) {
+      const id = await container(`${name}-one`, policy, [valueItem(data)], data);
       expect(await run(id, `SELECT VALUE ${expression} FROM c`), policy).toEqual(value);
     }
   });
 
   test.each((data.queries ?? []).map((each) => [each.query, each] as const))('%s', async (_, one) => {
-    for (const policy of one.only === undefined ? Object.keys(POLICIES) : [one.only]) {
-      const id = await container(`${name}-many`, policy, queryItems(data), data.geospatial);
+    for (const policy of one.only === undefined ? POLICIES : [one.only]) {
+      const id = await container(`${name}-many`, policy, queryItems(data), data);
       if (one.error === undefined) {
         const rows = await run(id, one.query, one.parameters);
         if (one.anyOrder === undefined) expect(rows, policy).toEqual(one.rows);
