@@ -42,6 +42,11 @@ export interface LevelsOptions {
   readonly self: Origin;
   readonly table: PartitionTable;
   readonly demand: () => LevelDemand;
+  /**
+   * This region does not know yet what it may have answered before: it gives no leases, and says nothing of
+   * what is committed, until `begin`.
+   */
+  readonly awaitsBeginning?: boolean;
   /** Asks the directory for another quorum set; rejects when it is refused or nobody knows. */
   readonly changeQuorum: (expectedEpoch: number, origins: readonly Origin[]) => Promise<unknown>;
 }
@@ -71,23 +76,31 @@ export class Levels {
   readonly #floors = new Map<PartitionNumber, VersionVector>();
   readonly #committedListeners = new Set<(partition: PartitionNumber) => void>();
   #demand: LevelDemand;
+  #hasBegun: boolean;
 
   constructor(options: LevelsOptions) {
     this.#options = options;
     this.#quorum = new Quorum(options.self);
+    this.#hasBegun = options.awaitsBeginning !== true;
     this.#demand = options.demand();
     this.#configure();
   }
 
-  /** The account has changed. */
-  configure(): void {
+  /**
+   * The account has changed. True when what is committed has to be told anew: this region begins to keep
+   * account of it.
+   */
+  configure(): boolean {
     const before = { kind: this.#demand.kind, isWriter: this.#isWriter };
     this.#demand = this.#options.demand();
     this.#configure();
-    if (before.kind === this.#demand.kind && before.isWriter === this.#isWriter) return;
-    if (before.kind === 'strong') this.#forgetCommits();
-    if (this.#demand.kind === 'strong')
-      for (const number of this.#options.table.numbers()) this.#track(number);
+    if (before.kind === this.#demand.kind && before.isWriter === this.#isWriter) return false;
+    if (this.#demand.kind !== 'strong') {
+      this.#forgetCommits();
+      return false;
+    }
+    this.#trackAll();
+    return !this.#isWriter;
   }
 
   #configure(): void {
@@ -95,6 +108,11 @@ export class Levels {
     this.#holder.need(kind === 'none' ? [] : writers.filter((origin) => origin !== this.#options.self));
     this.#quorum.configure({ members, set: quorum.origins, epoch: quorum.epoch }, this.#nowMs());
     this.#recomputePending();
+  }
+
+  #trackAll(): void {
+    this.#forgetCommits();
+    for (const number of this.#options.table.numbers()) this.#track(number);
   }
 
   #forgetCommits(): void {
@@ -108,8 +126,17 @@ export class Levels {
     return this.#options.runtime.monotonicMs();
   }
 
+  /** This region vouches for its writes: it takes some, and knows all that it ever answered. */
   get #isWriter(): boolean {
-    return this.#demand.writers.includes(this.#options.self);
+    return this.#hasBegun && this.#demand.writers.includes(this.#options.self);
+  }
+
+  /** The region has learnt what the others knew. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    // Now is when it counts what may be committed; others keep what they were told.
+    if (this.#demand.kind === 'strong' && this.#isWriter) this.#trackAll();
   }
 
   // --- partitions --------------------------------------------------------------------------------------
@@ -319,7 +346,7 @@ export class Levels {
 
   /** Reads of the account's level may be answered from this region's own data. */
   holdsLease(): boolean {
-    return this.#nowMs() < this.#holder.untilMs;
+    return this.#hasBegun && this.#nowMs() < this.#holder.untilMs;
   }
 
   /**

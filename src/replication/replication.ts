@@ -171,6 +171,11 @@ export class Replication {
     this.#options.onFailure(error);
   }
 
+  /** Drops all sessions with this region as the puller, and begins new ones. */
+  restart(reason: string): void {
+    this.#restartLinks(reason);
+  }
+
   #restartLinks(reason: string): void {
     for (const link of this.#links.values()) link.restart(reason);
   }

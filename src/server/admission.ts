@@ -1,4 +1,4 @@
-import type { Directory } from '../account/index.ts';
+import type { AccountState, Directory, RegionRecord } from '../account/index.ts';
 import type { RegionStatus } from '../api/fault/index.ts';
 import type { Disk, Runtime } from '../runtime/index.ts';
 import { sleep } from '../runtime/index.ts';
@@ -33,24 +33,39 @@ export async function awaitAdmission(
   const { runtime, disk, directory, regions, rootOf, latest, ask } = options;
   if (!(await isIgnorant(options, region))) return;
   const others = regions.filter((name) => name !== region);
-  const elders: string[] = [];
-  for (const other of others) if (!(await isIgnorant(options, other))) elders.push(other);
-  // The silence of those who know something is not the same as their knowing nothing. Where every region
-  // has lost its disk there is nothing to be learnt.
-  while (isWanted() && elders.length > 0) {
-    const answers = await Promise.all(elders.map(ask));
-    if (answers.some((status) => status !== undefined)) break;
-    await sleep(runtime, POLL_MS);
+  const elders = new Set<string>();
+  for (const other of knowing(directory.state)) {
+    if (other !== region && !(await isIgnorant(options, other))) elders.add(other);
   }
+  const learn = async () => {
+    for (;;) {
+      const answers = await Promise.all(others.map(ask));
+      const hasAnswered = others.some((other, at) => elders.has(other) && answers[at] !== undefined);
+      // The silence of those who know something is not the same as their knowing nothing. Where every region
+      // has lost its disk there is nothing to be learnt.
+      if (hasAnswered || elders.size === 0 || !isWanted()) return answers;
+      await sleep(runtime, POLL_MS);
+    }
+  };
   await catchUp({
     runtime,
     own: () => latest(region),
-    others: () => Promise.all(others.map(ask)),
+    others: learn,
     epoch: () => directory.state.epoch,
     isWanted,
   });
   const { origin } = directory.state.regions.find(({ name }) => name === region) ?? {};
   if (origin !== undefined) await markCaughtUp(disk, rootOf(region), origin);
+}
+
+/**
+ * Regions of which each one has everything that was ever answered, as far as the account's level promises
+ * it.
+ */
+function knowing({ consistency, quorum, regions }: AccountState): string[] {
+  const isKnowing = ({ origin }: RegionRecord) =>
+    consistency.level !== 'Strong' || quorum.origins.includes(origin);
+  return regions.filter(isKnowing).map(({ name }) => name);
 }
 
 /** Whether the region's storage life is new, and has not caught up with the others yet. */

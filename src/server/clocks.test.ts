@@ -37,7 +37,7 @@ test('a region that had a wrong clock before it met anybody drags nobody along',
   planet = await RegionPlanet.open({ multipleWriteRegions: true });
   planet.crash('A');
   planet.isolate('A');
-  await planet.start('A', HOUR);
+  await planet.start('A', { skewMs: HOUR });
   await planet.until(planet.write('A', 'x', 1));
   planet.heal();
   await planet.run(5_000);

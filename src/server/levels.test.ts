@@ -139,6 +139,28 @@ describe('Strong', () => {
     expect(await planet.until(planet.read('C', 'x'))).toBe(2);
   });
 
+  test('a write region that lost its disk vouches for nothing before it knows what it had answered', async () => {
+    await open({ consistency: STRONG });
+    planet.isolate('C');
+    await planet.until(planet.write('A', 'x', 1));
+    expect(planet.directory.state.quorum.origins).toEqual([1, 2]);
+    planet.crash('A');
+    await planet.wipe('A');
+    planet.heal();
+    planet.cut('A', 'B');
+    await planet.start('A', { awaitsAdmission: true });
+    await planet.run(10_000);
+    // C keeps step with A, which has nothing; but C must not come to speak for what it lacks.
+    expect(planet.directory.state.quorum.origins).toEqual([4, 2]);
+    for (const name of ['B', 'C']) expect(await planet.refusal(planet.read(name, 'x'))).not.toBeUndefined();
+    planet.heal();
+    await planet.run(3_000);
+    planet.region('A').admit();
+    await planet.run(5_000);
+    for (const name of planet.names) expect(await planet.until(planet.read(name, 'x'))).toBe(1);
+    expect(planet.directory.state.quorum.origins).toEqual([4, 2, 3]);
+  });
+
   test('is refused with several write regions', async () => {
     await expect(RegionPlanet.open({ consistency: STRONG, multipleWriteRegions: true })).rejects.toThrow(
       /several write regions/,

@@ -101,6 +101,7 @@ export class LocalRegion {
 
   admit(): void {
     this.#isAdmitted = true;
+    this.#open?.region.admit();
   }
 
   async #begin(rebuild = false): Promise<Open> {
@@ -145,6 +146,8 @@ export class LocalRegion {
           cacheBytesMax: CACHE_BYTES / regionsInProcess,
           dirtyBytesMax: DIRTY_BYTES / regionsInProcess,
         },
+        // One that was admitted before and opens anew by itself has forgotten nothing.
+        awaitsAdmission: !this.#isAdmitted,
         warn: this.#options.log,
         onFailed: fail,
       });

@@ -42,6 +42,8 @@ export interface RegionOptions {
   readonly memory?: RegionMemory;
   /** Upper bound of every operation on items, in milliseconds; 5,000 unless given. */
   readonly operationTimeoutMs?: number;
+  /** The region's storage life is new: it vouches for nothing before `admit`. */
+  readonly awaitsAdmission?: boolean;
   /** For the person who runs the server: what is wrong and goes on. */
   readonly warn?: (line: string) => void;
   /** The region can go on no longer; it must be closed and opened anew. */
@@ -87,6 +89,8 @@ export interface Region {
   metrics(): NodeMetrics;
   /** Drops merge state that nobody can need any more, by what is known now. */
   collect(): Promise<void>;
+  /** The region has learnt what the others knew. */
+  admit(): void;
   /** Stops and resumes taking part in replication. */
   pause(): void;
   resume(): void;
@@ -147,6 +151,7 @@ class RegionNode implements Region {
       self: this.origin,
       table: this.#host,
       demand: () => levelDemand(directory.state),
+      awaitsBeginning: options.awaitsAdmission ?? false,
       changeQuorum: (expectedEpoch, origins) =>
         directory.execute({ kind: 'changeQuorum', expectedEpoch, origins }),
     });
@@ -257,7 +262,7 @@ class RegionNode implements Region {
       state.quorum !== previous.quorum ||
       state.epoch !== previous.epoch
     ) {
-      this.#levels.configure();
+      if (this.#levels.configure()) this.#replication?.restart('the consistency level changed');
     }
     if (state.topology !== previous.topology || state.consistency !== previous.consistency) {
       this.#neighbours = neighboursOf(state, this.name);
@@ -377,6 +382,10 @@ class RegionNode implements Region {
       lag,
       lease: this.#levels.lease(),
     };
+  }
+
+  admit(): void {
+    this.#levels.begin();
   }
 
   pause(): void {

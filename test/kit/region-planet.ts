@@ -28,6 +28,13 @@ interface Node {
   store: MemoryStoreState;
 }
 
+export interface StartOptions {
+  /** Error of the wall clock. */
+  readonly skewMs?: number;
+  /** See RegionOptions; the region is admitted by who started it. */
+  readonly awaitsAdmission?: boolean;
+}
+
 export const PATH = { database: 'd', container: 'c' };
 
 /**
@@ -101,12 +108,12 @@ export class RegionPlanet {
   }
 
   /** Starts a region over what its last life made durable. */
-  start(name: string, skewMs = 0): Promise<void> {
-    return this.until(this.launch(name, skewMs));
+  start(name: string, how: StartOptions = {}): Promise<void> {
+    return this.until(this.launch(name, how));
   }
 
   /** The same, for whoever lets time pass already. */
-  async launch(name: string, skewMs = 0): Promise<void> {
+  async launch(name: string, { skewMs = 0, awaitsAdmission = false }: StartOptions = {}): Promise<void> {
     const before = this.#nodes.get(name);
     const life = ++this.#lives;
     const machine = this.runtime.forRegion(name, { life, skewMs });
@@ -124,6 +131,7 @@ export class RegionPlanet {
       listenAddresses: addressesOf(name),
       addressesOf,
       ...(operationTimeoutMs === undefined ? {} : { operationTimeoutMs }),
+      awaitsAdmission,
       onFailed: (reason) => this.failures.push(reason),
     });
     const region = await opening;
