@@ -4,7 +4,7 @@
  */
 import type { Directory } from '../account/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import { itemKey, type Transaction } from '../partition/index.ts';
+import { etagOf, itemKey, type Transaction } from '../partition/index.ts';
 import {
   completeKey,
   effectivePartitionKey,
@@ -27,7 +27,6 @@ import {
   decidePatch,
   decideReplace,
   decideUpsert,
-  etagOf,
   idOf,
   parseJson,
   readReplacement,

@@ -6,13 +6,14 @@
 import { assert, type Json, type JsonObject } from '../base/index.ts';
 import { unixMs } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { Intent, Stamp, StoredPut } from '../partition/index.ts';
+import { etagOf, type Intent, type Stamp, type StoredPut } from '../partition/index.ts';
 import {
   applyPatch,
   childSelfLink,
   documentRid,
   formatEtag,
   matchPartitionKey,
+  ownTtl,
   type PartitionKey,
   type Patch,
   type ReadItem,
@@ -113,6 +114,7 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
   return {
     kind: 'put',
     priority: priorityOf(handle, object),
+    ttl: ownTtl(object),
     render: (stamp: Stamp) => {
       const itemRid = documentRid(rid, stamp.incarnation);
       const ts = Math.floor(unixMs(stamp.time) / 1000);
@@ -123,11 +125,6 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
       return { body, parsed: object };
     },
   };
-}
-
-/** The etag that the origin wrote into the item's text: worked out again, not parsed. */
-export function etagOf(put: StoredPut): string {
-  return formatEtag({ origin: put.dot.origin, n: put.dot.n, time: put.time });
 }
 
 /** @throws DatabaseError `PreconditionFailed` when the caller wants another version replaced. */

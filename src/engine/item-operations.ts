@@ -6,7 +6,7 @@ import type { Directory, PartitionRecord } from '../account/index.ts';
 import type { JsonObject } from '../base/index.ts';
 import type { VersionVector } from '../causality/index.ts';
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
-import { type HeldItem, idIn, itemKey, Partition } from '../partition/index.ts';
+import { etagOf, type HeldItem, idIn, itemKey, Partition } from '../partition/index.ts';
 import { beginEnvironment, matchesCondition } from '../query/index.ts';
 import {
   completeKey,
@@ -33,7 +33,6 @@ import {
   decidePatch,
   decideReplace,
   decideUpsert,
-  etagOf,
   idOf,
   parseJson,
   readReplacement,

@@ -1,10 +1,31 @@
-import type { Dot } from '../causality/index.ts';
-import type { ItemState } from './item-state.ts';
+import { type Dot, sameDot } from '../causality/index.ts';
+import { valueAt } from '../resource/index.ts';
+import {
+  compareWinners,
+  type DeadIncarnation,
+  type ItemState,
+  isMerged,
+  ofPresentBases,
+  parseItem,
+  type StoredPut,
+  visiblePut,
+  withPending,
+} from './item-state.ts';
+import {
+  dotsOf,
+  type ExactCount,
+  isSeenBy,
+  type PendingEdit,
+  shownCounts,
+  withoutDone,
+} from './pending-edit.ts';
+
+type IsStable = (dot: Dot) => boolean;
 
 /**
- * The state without what can no longer matter: losing siblings that are stable, and marks of dead
- * incarnations whose deletes are all stable. The same object when nothing can go, undefined when nothing
- * remains. Never changes what is visible, now or after any operations to come.
+ * The state without what can no longer matter: losing siblings that are stable, marks of dead incarnations
+ * whose deletes are all stable, and edits of patches that are stable. The same object when nothing can go,
+ * undefined when nothing remains. Never changes what is visible, now or after any operations to come.
  *
  * `isStable(dot)` must mean: every operation that can still arrive here, or be written here, was made by
  * somebody who had applied `dot` (see StabilityTracker). Then
@@ -16,13 +37,100 @@ import type { ItemState } from './item-state.ts';
  * - a stable delete ends its incarnation for good: whoever writes later has applied the delete, sees that
  *   incarnation no more, and so neither replaces it nor deletes it again. One stable delete would be
  *   enough; waiting for all keeps the plain rule that whatever is dropped is known to every member.
+ * - patches that were merged stay until all of them are stable, and then are the one write that they make
+ *   together: whoever writes later has merged the same.
  *
  * The winner stays, stable or not: it is the item.
  */
-export function collect(state: ItemState, isStable: (dot: Dot) => boolean): ItemState | undefined {
-  const siblings = state.siblings.filter((sibling, place) => place === 0 || !isStable(sibling.dot));
+export function collect(state: ItemState, isStable: IsStable): ItemState | undefined {
   const dead = state.dead.filter((mark) => !mark.deletes.every(isStable));
-  if (siblings.length === 0 && dead.length === 0) return undefined;
-  if (siblings.length === state.siblings.length && dead.length === state.dead.length) return state;
-  return { siblings, dead };
+  const kept = dead.length === state.dead.length ? state.dead : dead;
+  const next = isMerged(state) ? collectMerged(state, kept, isStable) : collectOthers(state, kept, isStable);
+  if (next.siblings.length === 0 && next.dead.length === 0) return undefined;
+  const isSame =
+    next.siblings === state.siblings && next.dead === state.dead && next.pending === state.pending;
+  return isSame ? state : next;
+}
+
+function collectMerged(state: ItemState, dead: readonly DeadIncarnation[], isStable: IsStable): ItemState {
+  const { siblings, pending = [] } = state;
+  const isDone = (edit: PendingEdit) => isStableEdit(edit, isStable);
+  if (siblings.every(({ dot }) => isStable(dot)) && pending.every(isDone)) {
+    const visible = visiblePut(state);
+    if (visible?.patch !== undefined) {
+      const only = { ...visible, patch: { ...visible.patch, context: undefined } };
+      return withPending({ siblings: [only], dead }, inexactCounts(pending, only));
+    }
+  }
+  const left = withoutDone(
+    pending,
+    (edit) => isDone(edit) && siblings.every((one) => isSeenBy(edit, shownOf(one)) && isExactIn(edit, one)),
+  );
+  return left.length === pending.length
+    ? { siblings, dead, pending: state.pending }
+    : withPending({ siblings, dead }, left);
+}
+
+function collectOthers(
+  { siblings, pending }: ItemState,
+  dead: readonly DeadIncarnation[],
+  isStable: IsStable,
+): ItemState {
+  const [best, ...losers] = siblings;
+  if (best === undefined) return { siblings, dead };
+  if (losers.length === 0) return collectSingle(best, { siblings, dead, pending }, isStable);
+  const left = siblings.filter((sibling, place) => place === 0 || !isStable(sibling.dot));
+  // Whole writes hide from each other what patches would make together: as long as there is one, it stays.
+  const isFull = left.length === siblings.length || isMerged({ siblings: left, dead });
+  if (isFull) return { siblings, dead, pending };
+  if (left.length > 1 || best.patch === undefined) {
+    return withPending({ siblings: left, dead }, ofPresentBases(pending, left));
+  }
+  // It won as a whole write, so later patches go back to it and not to what it once was a patch of.
+  const patch = { ...best.patch, base: best.dot, context: undefined };
+  return { siblings: [{ ...best, patch }], dead };
+}
+
+function collectSingle(best: StoredPut, state: ItemState, isStable: IsStable): ItemState {
+  const { siblings, dead, pending } = state;
+  if (best.patch?.context === undefined) return state;
+  if (isStable(best.dot)) {
+    const only = { ...best, patch: { ...best.patch, context: undefined } };
+    return withPending({ siblings: [only], dead }, inexactCounts(pending ?? [], only));
+  }
+  if (pending === undefined) return state;
+  const left = withoutDone(
+    pending,
+    (edit) => isStableEdit(edit, isStable) && isSeenBy(edit, shownOf(best)) && isExactIn(edit, best),
+  );
+  return left === pending ? state : withPending({ siblings, dead }, left);
+}
+
+function isStableEdit(edit: PendingEdit, isStable: IsStable): boolean {
+  return dotsOf(edit).every(isStable);
+}
+
+function shownOf({ dot, patch }: StoredPut) {
+  return { dot, context: patch?.context };
+}
+
+/**
+ * Counters whose sum the body cannot say to the last bit: what is left out would be missing from the sum of
+ * later increments in this region, and not in one that collects later.
+ */
+function inexactCounts(pending: readonly PendingEdit[], put: StoredPut): PendingEdit[] {
+  const base = put.patch?.base;
+  if (base === undefined || pending.length === 0) return [];
+  const own = pending.filter((edit) => sameDot(edit.base, base));
+  return shownCounts(own, compareWinners)
+    .filter((count) => !isExact(count, put))
+    .map(({ path, terms }) => ({ kind: 'count', base, path, terms, increments: [] }));
+}
+
+function isExact({ path, terms }: ExactCount, { body }: StoredPut): boolean {
+  return terms.length === 1 && valueAt(parseItem(body), path) === terms[0];
+}
+
+function isExactIn(edit: PendingEdit, put: StoredPut): boolean {
+  return (edit.kind === 'count' ? [edit] : edit.sums).every((count) => isExact(count, put));
 }

@@ -1,15 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { referenceVisible, withoutSystem } from '../../test/kit/item-reference.ts';
+import type { Json, JsonObject } from '../base/index.ts';
 import { type Dot, type StabilityReport, StabilityTracker, VersionVector } from '../causality/index.ts';
+import { type PathEdit, removeAt, SYSTEM_PROPERTIES, setAt, valueAt } from '../resource/index.ts';
 import { collect } from './collection.ts';
 import {
   applyOperation,
-  compareWinners,
   EMPTY_ITEM,
+  etagOf,
   type ItemState,
   liveIncarnations,
-  type StoredPut,
+  patchBase,
   visiblePut,
 } from './item-state.ts';
 import type { Delete, ItemOperation, Put } from './operation.ts';
@@ -20,14 +23,6 @@ import type { Delete, ItemOperation, Put } from './operation.ts';
  * reference makes of the set of writes it has; and regions with the same set must hold the same state.
  * The same properties must find each fault that is planted below, or they prove nothing.
  */
-
-/** The specification: no state, no order, just the set of operations. */
-function reference(known: readonly ItemOperation[]): StoredPut | undefined {
-  const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
-  const isMaximal = (put: Put) => !known.some((other) => other.context.covers(put.dot));
-  const candidates = known.filter((one) => one.kind === 'put').filter((put) => !dead.has(put.incarnation));
-  return candidates.filter(isMaximal).sort(compareWinners).at(-1);
-}
 
 /** What is under test; planted faults replace parts of it. */
 interface Rules {
@@ -47,6 +42,7 @@ const SOUND: Rules = {
 
 type Step =
   | { kind: 'put'; at: number; priority: number | undefined; skew: number }
+  | { kind: 'patch'; at: number; priority: number | undefined; skew: number; edits: readonly PathEdit[] }
   | { kind: 'delete'; at: number; skew: number }
   | { kind: 'deliver'; at: number; which: number }
   | { kind: 'gossip'; at: number; to: number }
@@ -94,7 +90,7 @@ class World {
   run(step: Step): void {
     const region = this.#region(step.at);
     this.#clock += 1;
-    if (step.kind === 'put' || step.kind === 'delete') this.#write(region, step);
+    if (step.kind === 'put' || step.kind === 'patch' || step.kind === 'delete') this.#write(region, step);
     else if (step.kind === 'deliver') this.deliver(step.at, step.which);
     else if (step.kind === 'gossip') {
       for (const report of region.tracker.reports(region.applied))
@@ -140,9 +136,12 @@ class World {
     for (const region of this.regions) {
       this.#collect(region);
       this.#check(region);
-      const winner = visiblePut(region.state);
-      const rest = winner === undefined ? EMPTY_ITEM : { siblings: [winner], dead: [] };
-      expectSame(region.state, rest, 'quiet regions forget everything but the winner');
+      const { siblings, dead, pending = [] } = region.state;
+      expectSame([siblings.length < 2, dead.length], [true, 0], 'quiet regions forget all but the winner');
+      expectSame(siblings[0]?.patch?.context, undefined, 'quiet regions forget what a patch had seen');
+      const isRest = pending.every((one) => one.kind === 'count' && one.increments.length === 0);
+      expectSame(isRest, true, 'quiet regions forget edits');
+      expectSame(visiblePut(region.state), visiblePut(this.#region(0).state), 'quiet regions show the same');
     }
   }
 
@@ -159,14 +158,25 @@ class World {
       context: region.applied.clone(),
       // Clocks differ by more than a few steps, so time and causality often disagree: neither may matter
       // alone.
-      time: this.#clock + 5 * step.skew,
+      time: 100 + this.#clock + 5 * step.skew,
     };
     const visible = visiblePut(region.state);
-    if (step.kind === 'put') {
+    const text = `${region.origin}.${n}`;
+    if (step.kind === 'put' || (step.kind === 'patch' && visible === undefined)) {
       this.#incarnations += 1;
       const incarnation = visible?.incarnation ?? this.#incarnations;
-      const body = Buffer.from(`${region.origin}.${n}`);
-      const operation: Put = { kind: 'put', ...head, incarnation, priority: priorityOf(step), body };
+      const body = textOf({ text, n: n % 3, o: { n: 1, p: text } });
+      const operation: Put = { kind: 'put', ...head, incarnation, priority: step.priority, body };
+      this.#written.push(operation);
+      this.#apply(region, operation);
+    } else if (step.kind === 'patch' && visible !== undefined) {
+      const item = withoutSystem(visible);
+      const edits = step.edits.filter((edit) => isPossible(item, edit));
+      const base = patchBase(region.state);
+      const patch = base && { base, edits };
+      const { incarnation } = visible;
+      const put = { kind: 'put' as const, ...head, incarnation, priority: step.priority, patch };
+      const operation: Put = { ...put, body: textOf(item) };
       this.#written.push(operation);
       this.#apply(region, operation);
     } else if (visible !== undefined) {
@@ -191,9 +201,17 @@ class World {
   }
 
   #check(region: Region): void {
-    const expected = reference(region.known)?.dot;
-    expectSame(visiblePut(region.uncollected)?.dot, expected, 'visible = reference');
-    expectSame(visiblePut(region.state)?.dot, expected, 'collection changes nothing');
+    const expected = referenceVisible(region.known);
+    for (const state of [region.uncollected, region.state]) {
+      const visible = visiblePut(state);
+      const which = state === region.state ? 'collection changes nothing' : 'visible = reference';
+      expectSame(visible?.dot, expected?.put.dot, which);
+      if (visible === undefined || expected === undefined) continue;
+      expectSame(withoutSystem(visible), expected.merged?.item ?? withoutSystem(expected.put), which);
+    }
+    const [shown, whole] = [visiblePut(region.state), visiblePut(region.uncollected)];
+    expectSame(shown && etagOf(shown), whole && etagOf(whole), 'collection changes no etag');
+    expectSame(shown?.body, whole?.body, 'collection changes no byte');
     for (const other of this.regions) {
       if (other === region || !other.applied.equals(region.applied)) continue;
       expectSame(other.uncollected, region.uncollected, 'equal vectors, equal states');
@@ -215,8 +233,22 @@ function expectSame(actual: unknown, expected: unknown, message: string): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual, message).toEqual(expected);
 }
 
-function priorityOf(step: Step): number | undefined {
-  return step.kind === 'put' ? step.priority : undefined;
+function textOf(item: JsonObject): Uint8Array {
+  const system = SYSTEM_PROPERTIES.map((name) => [name, name === '_ts' ? 1 : name]);
+  return Buffer.from(JSON.stringify({ ...item, ...Object.fromEntries(system) }));
+}
+
+/** Applies an edit as an origin would, and tells whether it fitted. */
+function isPossible(item: JsonObject, edit: PathEdit): boolean {
+  const parent = valueAt(item, edit.path.slice(0, -1));
+  if (typeof parent !== 'object' || parent === null || Array.isArray(parent)) return false;
+  const old = valueAt(item, edit.path);
+  if (edit.kind === 'set') setAt(item, edit.path, structuredClone(edit.value));
+  else if (edit.kind === 'remove' && old !== undefined) removeAt(item, edit.path);
+  else if (edit.kind === 'increment' && (old === undefined || typeof old === 'number'))
+    setAt(item, edit.path, (old ?? 0) + edit.by);
+  else return false;
+  return true;
 }
 
 const place = fc.nat({ max: 4 });
@@ -224,15 +256,30 @@ const skew = fc.integer({ min: -2, max: 2 });
 /** Few values, so that ties happen; `undefined` is an item without a number at the path. */
 const userPath = fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined });
 
-function histories(priority: fc.Arbitrary<number | undefined>): fc.Arbitrary<History> {
+/** `patches`: from 0, for whole writes only, to 3, for hardly anything else. */
+function histories(priority: fc.Arbitrary<number | undefined>, patches: number): fc.Arbitrary<History> {
   const put = fc.record({ kind: fc.constant('put' as const), at: place, priority, skew });
+  const path = fc.constantFrom(['n'], ['m'], ['o'], ['o', 'n'], ['o', 'p'], ['o', 'q'], ['o', 'q', 'r']);
+  const value = fc.constantFrom<Json>(1, 2, 'x', [1, { n: 1 }], {}, { n: 3 }, { q: { r: 4 } });
+  const by = fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: -2, max: 9 }) },
+    { weight: 1, arbitrary: fc.constantFrom(0.1, 0.2, 1e16) },
+  );
+  const edit: fc.Arbitrary<PathEdit> = fc.oneof(
+    fc.record({ kind: fc.constant('set' as const), path, value }),
+    fc.record({ kind: fc.constant('remove' as const), path }),
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('increment' as const), path, by }) },
+  );
+  const edits = fc.array(edit, { minLength: 1, maxLength: 3 });
+  const patch = fc.record({ kind: fc.constant('patch' as const), at: place, priority, skew, edits });
   const remove = fc.record({ kind: fc.constant('delete' as const), at: place, skew });
   const deliver = fc.record({ kind: fc.constant('deliver' as const), at: place, which: fc.nat({ max: 9 }) });
   const gossip = fc.record({ kind: fc.constant('gossip' as const), at: place, to: place });
   const collection = fc.record({ kind: fc.constant('collect' as const), at: place });
   const step = fc.oneof(
-    { weight: 4, arbitrary: put },
-    { weight: 2, arbitrary: remove },
+    { weight: 4 - patches, arbitrary: put },
+    { weight: 2 * patches, arbitrary: patch },
+    { weight: patches > 2 ? 1 : 2, arbitrary: remove },
     { weight: 8, arbitrary: deliver },
     { weight: 4, arbitrary: gossip },
     { weight: 4, arbitrary: collection },
@@ -252,17 +299,20 @@ function simulate(history: History, rules: Rules): void {
 
 describe('any history of writes, deliveries, gossip and collections', () => {
   test.each([
-    ['/_ts', fc.constant(undefined)],
-    ['a user path', userPath],
+    ['/_ts', 'whole writes', 0, fc.constant(undefined)],
+    ['a user path', 'whole writes', 0, userPath],
+    ['/_ts', 'patches', 3, fc.constant(undefined)],
+    ['a user path', 'patches', 3, userPath],
+    ['a user path', 'both', 2, userPath],
   ])(
-    'last writer wins on %s',
-    (_, priority) => {
+    'last writer wins on %s: %s',
+    (_, __, patches, priority) => {
       fc.assert(
-        fc.property(histories(priority), (history) => simulate(history, SOUND)),
-        { numRuns: 3000 },
+        fc.property(histories(priority, patches), (history) => simulate(history, SOUND)),
+        { numRuns: patches === 0 ? 2000 : 600 },
       );
     },
-    30_000,
+    60_000,
   );
 });
 
@@ -302,6 +352,34 @@ const PLANTED: Record<string, Partial<Rules>> = {
   },
   'stable means that some members have it': { stable: (_, applied) => applied },
   'delivery follows each origin, but not causality': { isDeliverable: () => true },
+  'patches are whole writes': {
+    apply: (state, operation) =>
+      applyOperation(state, operation.kind === 'put' ? { ...operation, patch: undefined } : operation),
+  },
+  'increments are values': {
+    apply: (state, operation) => {
+      if (operation.kind !== 'put' || operation.patch === undefined) return applyOperation(state, operation);
+      const item = withoutSystem(operation);
+      const edits = operation.patch.edits.map((edit): PathEdit => {
+        if (edit.kind !== 'increment') return edit;
+        return { kind: 'set', path: edit.path, value: valueAt(item, edit.path) ?? 0 };
+      });
+      return applyOperation(state, { ...operation, patch: { ...operation.patch, edits } });
+    },
+  },
+  'edits are forgotten before they are stable': {
+    collect: (state, isStable) => collect({ siblings: state.siblings, dead: state.dead }, isStable),
+  },
+  'merged patches become one write before they are stable': {
+    collect: (state, isStable) => {
+      const visible = visiblePut(state);
+      if (visible?.patch?.merged === undefined) return collect(state, isStable);
+      return {
+        siblings: [{ ...visible, patch: { ...visible.patch, context: undefined } }],
+        dead: state.dead,
+      };
+    },
+  },
 };
 
 /** Covers every report, so that each counts at once. */
@@ -311,7 +389,7 @@ describe('planted faults are found', () => {
   test.each(Object.keys(PLANTED))('%s', (name) => {
     const rules = { ...SOUND, ...PLANTED[name] };
     const result = fc.check(
-      fc.property(histories(userPath), (history) => simulate(history, rules)),
+      fc.property(histories(userPath, 2), (history) => simulate(history, rules)),
       { numRuns: 5000, seed: 20_260_727, endOnFailure: true },
     );
     expect(result.failed, `survived ${result.numRuns} histories`).toBe(true);

@@ -1,12 +1,16 @@
 /** Pure: operations in, visible item out. No I/O, no clock, no randomness. */
 export { collect } from './collection.ts';
-export { decodeItemState, encodeItemState } from './item-codec.ts';
+export { exactSum } from './exact-sum.ts';
+export { decodeItemState, decodePutHead, encodeItemState, encodePutHead } from './item-codec.ts';
 export {
   applyOperation,
   compareWinners,
   type DeadIncarnation,
   EMPTY_ITEM,
+  etagOf,
   type ItemState,
+  isCollectible,
+  isMerged,
   isSettled,
   liveIncarnations,
   patchBase,

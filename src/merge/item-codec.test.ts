@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AssertionError, ByteReader, ByteWriter } from '../base/index.ts';
-import { hybridTime } from '../causality/index.ts';
+import { AssertionError, ByteReader, ByteWriter, type Json } from '../base/index.ts';
+import { hybridTime, VersionVector } from '../causality/index.ts';
 import { decodeItemState, encodeItemState } from './item-codec.ts';
-import { EMPTY_ITEM, type ItemState, type StoredPut, visiblePut } from './item-state.ts';
+import { EMPTY_ITEM, type ItemState, type StoredPut } from './item-state.ts';
+import type { PendingEdit } from './pending-edit.ts';
 
 function encoded(state: ItemState, withoutVisibleBody: boolean): Buffer {
   const writer = new ByteWriter();
@@ -15,11 +16,44 @@ const dots = fc.record({
   origin: fc.integer({ min: 1, max: 1023 }),
   n: fc.integer({ min: 1, max: 2 ** 53 - 1 }),
 });
+const contexts = fc.array(dots, { maxLength: 3 }).map((list) => {
+  return new VersionVector(list.map(({ origin, n }): [number, number] => [origin, n]));
+});
+const paths = fc.array(fc.string(), { minLength: 1, maxLength: 3 });
+const sums = fc.record({ path: paths, terms: fc.array(fc.double({ noNaN: true }), { maxLength: 3 }) });
+const place = { base: dots, path: paths, increments: fc.array(dots, { maxLength: 2 }) };
+const edits: fc.Arbitrary<PendingEdit> = fc.oneof(
+  fc.record({
+    kind: fc.constant('count' as const),
+    ...place,
+    terms: fc.array(fc.integer(), { maxLength: 2 }),
+  }),
+  fc.record({
+    kind: fc.constant('placed' as const),
+    ...place,
+    value: fc.option(fc.jsonValue() as fc.Arbitrary<Json>, { nil: undefined }),
+    sums: fc.array(sums, { maxLength: 2 }),
+    dot: dots,
+    index: fc.nat(9),
+    context: contexts,
+    priority: fc.option(fc.integer(), { nil: undefined }),
+    time: fc.nat(),
+  }),
+);
 const puts: fc.Arbitrary<StoredPut> = fc.record({
   dot: dots,
   time: fc.integer({ min: 0, max: 2 ** 53 - 1 }),
   incarnation: fc.integer({ min: 1, max: 2 ** 53 - 1 }),
   priority: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }),
+  ttl: fc.option(fc.constantFrom(-1, 1, 2 ** 31 - 1), { nil: undefined }),
+  patch: fc.option(
+    fc.record({
+      base: dots,
+      context: fc.option(contexts, { nil: undefined }),
+      merged: fc.option(fc.array(dots, { maxLength: 3 }), { nil: undefined }),
+    }),
+    { nil: undefined },
+  ),
   body: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
 });
 const states: fc.Arbitrary<ItemState> = fc.record({
@@ -30,13 +64,14 @@ const states: fc.Arbitrary<ItemState> = fc.record({
       maxLength: 2,
     },
   ),
+  pending: fc.option(fc.array(edits, { minLength: 1, maxLength: 3 }), { nil: undefined }),
 });
 
 test('what is written is read, with and without the visible body', () => {
   fc.assert(
     fc.property(states, fc.boolean(), (state, withoutVisibleBody) => {
       const reader = new ByteReader(encoded(state, withoutVisibleBody));
-      const decoded = decodeItemState(reader, withoutVisibleBody ? visiblePut(state)?.body : undefined);
+      const decoded = decodeItemState(reader, withoutVisibleBody ? state.siblings[0]?.body : undefined);
       expect(decoded).toEqual(state);
       expect(reader.remaining).toBe(0);
     }),

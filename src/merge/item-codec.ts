@@ -1,20 +1,24 @@
-import { assert, type ByteReader, type ByteWriter } from '../base/index.ts';
-import type { Dot } from '../causality/index.ts';
-import type { DeadIncarnation, ItemState, StoredPut } from './item-state.ts';
+import { assert, type ByteReader, type ByteWriter, type Json } from '../base/index.ts';
+import { type Dot, VersionVector } from '../causality/index.ts';
+import { decodePath, encodePath } from '../resource/index.ts';
+import type { DeadIncarnation, ItemState, StoredPatch, StoredPut } from './item-state.ts';
+import type { CountEdit, ExactCount, PendingEdit, PlacedEdit } from './pending-edit.ts';
 
 /**
  * An item's state as bytes for the store. Nearly all items are settled and have their visible body in the
  * document record, so that case is short: about 20 bytes.
  *
- * Layout: flags, [number of siblings, number of dead, unless settled], siblings, dead.
- *   sibling: origin * 2 + (1 if it has a priority), n, time, incarnation, [priority], [body]
+ * Layout: flags, [numbers of siblings, dead and pending edits, unless settled], siblings, dead, pending.
+ *   sibling: head (see `encodePutHead`), incarnation, [body]
  *   dead:    incarnation, number of deletes, (origin, n) of each
+ *   pending: kind, base, path, increments, then by kind: terms; or dot, index, context, priority, time,
+ *            value, sums
  */
 const FLAG_SETTLED = 1;
 const FLAG_BODY_ELSEWHERE = 2;
 
 /**
- * `withoutVisibleBody`: leaves out the body of the visible put, if there is one; `decodeItemState` wants it
+ * `withoutVisibleBody`: leaves out the body of the first sibling, if there is one; `decodeItemState` wants it
  * back.
  */
 export function encodeItemState(
@@ -22,25 +26,26 @@ export function encodeItemState(
   state: ItemState,
   options: { readonly withoutVisibleBody?: boolean } = {},
 ): void {
-  const { siblings, dead } = state;
-  const isSettled = siblings.length === 1 && dead.length === 0;
+  const { siblings, dead, pending = [] } = state;
+  const isSettled = siblings.length === 1 && dead.length === 0 && pending.length === 0;
   const isBodyElsewhere = options.withoutVisibleBody === true && siblings.length > 0;
   writer.u8((isSettled ? FLAG_SETTLED : 0) | (isBodyElsewhere ? FLAG_BODY_ELSEWHERE : 0));
-  if (!isSettled) writer.uint(siblings.length).uint(dead.length);
+  if (!isSettled) writer.uint(siblings.length).uint(dead.length).uint(pending.length);
   for (const [place, sibling] of siblings.entries()) {
-    encodePut(writer, sibling);
+    encodePutHead(writer, sibling);
+    writer.uint(sibling.incarnation);
     if (place > 0 || !isBodyElsewhere) writer.bytes(sibling.body);
   }
   for (const mark of dead) {
-    writer.uint(mark.incarnation).uint(mark.deletes.length);
-    for (const dot of mark.deletes) writer.uint(dot.origin).uint(dot.n);
+    writer.uint(mark.incarnation);
+    encodeDots(writer, mark.deletes);
   }
+  for (const edit of pending) encodePending(writer, edit);
 }
 
 /**
  * What `encodeItemState` wrote; bodies are views of the reader's bytes. `visibleBody` must be given exactly
- * when the state was written without it and has a visible put. @throws RangeError when the bytes end too
- * early.
+ * when the state was written without it and has a sibling. @throws RangeError when the bytes end too early.
  */
 export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): ItemState {
   const flags = reader.u8();
@@ -49,32 +54,146 @@ export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): I
   assert(isBodyElsewhere === (visibleBody !== undefined), 'the visible body is stored in exactly one place');
   const siblingCount = isSettled ? 1 : reader.uint();
   const deadCount = isSettled ? 0 : reader.uint();
+  const pendingCount = isSettled ? 0 : reader.uint();
   const siblings: StoredPut[] = [];
   for (let place = 0; place < siblingCount; place++) {
-    siblings.push(decodePut(reader, place === 0 ? visibleBody : undefined));
+    const head = decodePutHead(reader);
+    const incarnation = reader.uint();
+    const body = place === 0 && visibleBody !== undefined ? visibleBody : reader.bytes();
+    siblings.push({ ...head, incarnation, body });
   }
   const dead: DeadIncarnation[] = [];
   for (let left = deadCount; left > 0; left--) {
-    const incarnation = reader.uint();
-    const deletes: Dot[] = [];
-    for (let more = reader.uint(); more > 0; more--)
-      deletes.push({ origin: reader.uint(), n: reader.uint() });
-    dead.push({ incarnation, deletes });
+    dead.push({ incarnation: reader.uint(), deletes: decodeDots(reader) });
   }
-  return { siblings, dead };
+  if (pendingCount === 0) return { siblings, dead };
+  const pending: PendingEdit[] = [];
+  for (let left = pendingCount; left > 0; left--) pending.push(decodePending(reader));
+  return { siblings, dead, pending };
 }
 
-function encodePut(writer: ByteWriter, put: StoredPut): void {
-  writer.uint(put.dot.origin * 2 + (put.priority === undefined ? 0 : 1)).uint(put.dot.n);
-  writer.f64(put.time).uint(put.incarnation);
-  if (put.priority !== undefined) writer.f64(put.priority);
+/** What a put is beside its incarnation and its body. */
+export type PutHead = Omit<StoredPut, 'incarnation' | 'body'>;
+
+const PUT_PRIORITY = 1;
+const PUT_TTL = 2;
+const PUT_PATCH = 4;
+const PUT_CONTEXT = 8;
+const PUT_MERGED = 16;
+
+/** Flags, origin, n, time, then by flags: priority, time to live + 1, base, context, merged dots. */
+export function encodePutHead(writer: ByteWriter, { dot, time, priority, ttl, patch }: PutHead): void {
+  writer.u8(
+    (priority === undefined ? 0 : PUT_PRIORITY) |
+      (ttl === undefined ? 0 : PUT_TTL) |
+      (patch === undefined ? 0 : PUT_PATCH) |
+      (patch?.context === undefined ? 0 : PUT_CONTEXT) |
+      (patch?.merged === undefined ? 0 : PUT_MERGED),
+  );
+  encodeDot(writer, dot);
+  writer.f64(time);
+  if (priority !== undefined) writer.f64(priority);
+  if (ttl !== undefined) writer.uint(ttl + 1);
+  if (patch === undefined) return;
+  encodeDot(writer, patch.base);
+  patch.context?.encode(writer);
+  if (patch.merged !== undefined) encodeDots(writer, patch.merged);
 }
 
-function decodePut(reader: ByteReader, bodyElsewhere: Uint8Array | undefined): StoredPut {
-  const originAndFlag = reader.uint();
-  const dot = { origin: Math.floor(originAndFlag / 2), n: reader.uint() };
+/** @throws RangeError when the bytes end too early. */
+export function decodePutHead(reader: ByteReader): PutHead {
+  const flags = reader.u8();
+  const dot = decodeDot(reader);
   const time = reader.f64();
-  const incarnation = reader.uint();
-  const priority = originAndFlag % 2 === 1 ? reader.f64() : undefined;
-  return { dot, time, incarnation, priority, body: bodyElsewhere ?? reader.bytes() };
+  const priority = (flags & PUT_PRIORITY) !== 0 ? reader.f64() : undefined;
+  const ttl = (flags & PUT_TTL) !== 0 ? reader.uint() - 1 : undefined;
+  const patch = (flags & PUT_PATCH) !== 0 ? decodePatch(reader, flags) : undefined;
+  return { dot, time, priority, ttl, patch };
+}
+
+function decodePatch(reader: ByteReader, flags: number): StoredPatch {
+  const base = decodeDot(reader);
+  const context = (flags & PUT_CONTEXT) !== 0 ? VersionVector.decode(reader) : undefined;
+  const merged = (flags & PUT_MERGED) !== 0 ? decodeDots(reader) : undefined;
+  return { base, context, merged };
+}
+
+const PENDING_COUNT = 0;
+const PENDING_SET = 1;
+const PENDING_REMOVED = 2;
+
+function encodePending(writer: ByteWriter, edit: PendingEdit): void {
+  const isSet = edit.kind === 'placed' && edit.value !== undefined;
+  writer.u8(edit.kind === 'count' ? PENDING_COUNT : isSet ? PENDING_SET : PENDING_REMOVED);
+  encodeDot(writer, edit.base);
+  encodePath(writer, edit.path);
+  encodeDots(writer, edit.increments);
+  if (edit.kind === 'count') {
+    encodeTerms(writer, edit.terms);
+    return;
+  }
+  encodeDot(writer, edit.dot);
+  writer.uint(edit.index);
+  edit.context.encode(writer);
+  writer.u8(edit.priority === undefined ? 0 : 1);
+  if (edit.priority !== undefined) writer.f64(edit.priority);
+  writer.f64(edit.time);
+  if (isSet) writer.string(JSON.stringify(edit.value));
+  writer.uint(edit.sums.length);
+  for (const { path, terms } of edit.sums) {
+    encodePath(writer, path);
+    encodeTerms(writer, terms);
+  }
+}
+
+function decodePending(reader: ByteReader): PendingEdit {
+  const kind = reader.u8();
+  const base = decodeDot(reader);
+  const path = decodePath(reader);
+  const increments = decodeDots(reader);
+  if (kind === PENDING_COUNT) {
+    return { kind: 'count', base, path, increments, terms: decodeTerms(reader) } satisfies CountEdit;
+  }
+  const dot = decodeDot(reader);
+  const index = reader.uint();
+  const context = VersionVector.decode(reader);
+  const priority = reader.u8() === 1 ? reader.f64() : undefined;
+  const time = reader.f64();
+  const value = kind === PENDING_SET ? (JSON.parse(reader.string()) as Json) : undefined;
+  const sums: ExactCount[] = [];
+  for (let left = reader.uint(); left > 0; left--) {
+    sums.push({ path: decodePath(reader), terms: decodeTerms(reader) });
+  }
+  const own = { dot, index, context, priority, time, value, sums };
+  return { kind: 'placed', base, path, increments, ...own } satisfies PlacedEdit;
+}
+
+function encodeTerms(writer: ByteWriter, terms: readonly number[]): void {
+  writer.uint(terms.length);
+  for (const term of terms) writer.f64(term);
+}
+
+function decodeTerms(reader: ByteReader): number[] {
+  const terms: number[] = [];
+  for (let left = reader.uint(); left > 0; left--) terms.push(reader.f64());
+  return terms;
+}
+
+function encodeDots(writer: ByteWriter, dots: readonly Dot[]): void {
+  writer.uint(dots.length);
+  for (const dot of dots) encodeDot(writer, dot);
+}
+
+function decodeDots(reader: ByteReader): Dot[] {
+  const dots: Dot[] = [];
+  for (let left = reader.uint(); left > 0; left--) dots.push(decodeDot(reader));
+  return dots;
+}
+
+function encodeDot(writer: ByteWriter, { origin, n }: Dot): void {
+  writer.uint(origin).uint(n);
+}
+
+function decodeDot(reader: ByteReader): Dot {
+  return { origin: reader.uint(), n: reader.uint() };
 }

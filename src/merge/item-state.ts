@@ -1,6 +1,8 @@
-import { assert } from '../base/index.ts';
-import { type Dot, sameDot } from '../causality/index.ts';
+import { assert, type JsonObject } from '../base/index.ts';
+import { type Dot, sameDot, unixMs, type VersionVector } from '../causality/index.ts';
+import { formatEtag, ownTtl, SYSTEM_PROPERTIES, withSystemProperties } from '../resource/index.ts';
 import type { Delete, Incarnation, ItemOperation, Put } from './operation.ts';
+import { applyPending, type PendingEdit, withPatch } from './pending-edit.ts';
 
 /**
  * What several regions wrote to one item, reduced to the least that still decides what is visible.
@@ -20,10 +22,27 @@ export interface ItemState {
   readonly siblings: readonly StoredPut[];
   /** By rising incarnation. Never shares an incarnation with a sibling. */
   readonly dead: readonly DeadIncarnation[];
+  /** What patches did that a concurrent patch may still have to be merged with; undefined for nothing. */
+  readonly pending?: readonly PendingEdit[] | undefined;
 }
 
-/** A put without its context, which is no longer needed once it is applied. */
-export type StoredPut = Omit<Put, 'kind' | 'context' | 'patch'>;
+/** A put without its context, which is no longer needed once it is applied, unless it is a patch. */
+export interface StoredPut extends Omit<Put, 'kind' | 'context' | 'patch'> {
+  readonly patch?: StoredPatch | undefined;
+}
+
+/** What is kept of a patch beside its pending edits. */
+export interface StoredPatch {
+  /**
+   * The whole write that the item goes back to. Its own dot for a patch that can be merged with no other any
+   * more, because a whole write has seen its base.
+   */
+  readonly base: Dot;
+  /** What it had seen; undefined once nothing can come that had not seen it. */
+  readonly context: VersionVector | undefined;
+  /** The concurrent patches that the body is merged from, by origin and n; undefined for one write's own. */
+  readonly merged: readonly Dot[] | undefined;
+}
 
 /** An incarnation that was deleted. */
 export interface DeadIncarnation {
@@ -35,12 +54,14 @@ export interface DeadIncarnation {
 /** An item that nobody wrote, or of which nothing needs to be known any more. */
 export const EMPTY_ITEM: ItemState = { siblings: [], dead: [] };
 
+type Ranked = Pick<Put, 'priority' | 'time' | 'dot'>;
+
 /**
  * Positive when `a` beats `b`, negative when `b` beats `a`; 0 only for the same write.
  * Any number at the conflict resolution path beats none; then the later hybrid time, the higher origin, the
  * higher n. The last two are unique together, so every region finds the same winner.
  */
-export function compareWinners(a: StoredPut, b: StoredPut): number {
+export function compareWinners(a: Ranked, b: Ranked): number {
   if (a.priority !== b.priority) {
     if (a.priority === undefined) return -1;
     if (b.priority === undefined) return 1;
@@ -49,9 +70,63 @@ export function compareWinners(a: StoredPut, b: StoredPut): number {
   return a.time - b.time || a.dot.origin - b.dot.origin || a.dot.n - b.dot.n;
 }
 
-/** The put whose body readers see; undefined when the item is deleted or was never written. */
+/** The item as readers see it; undefined when it is deleted or was never written. */
 export function visiblePut(state: ItemState): StoredPut | undefined {
-  return state.siblings[0];
+  return isMerged(state) ? mergePatches(state) : state.siblings[0];
+}
+
+/** Whether several concurrent patches make the visible item together. */
+export function isMerged({ siblings }: ItemState): boolean {
+  if (siblings.length < 2) return false;
+  const base = siblings[0]?.patch?.base;
+  return (
+    base !== undefined && siblings.every(({ patch }) => patch !== undefined && sameDot(patch.base, base))
+  );
+}
+
+/** The strongest of the competing patches, with everything that the others did added to its body. */
+function mergePatches({ siblings, pending }: ItemState): StoredPut {
+  const [best] = siblings;
+  assert(best?.patch !== undefined, 'patches are merged with patches');
+  const { dot, incarnation, priority, patch } = best;
+  const merged = siblings.flatMap((one) => one.patch?.merged ?? [one.dot]).sort(compareDots);
+  const time = Math.max(...siblings.map((one) => one.time));
+  const item = parseItem(best.body);
+  const { _rid: rid, _self: self } = item;
+  for (const name of SYSTEM_PROPERTIES) delete item[name];
+  const own = pending?.filter((edit) => sameDot(edit.base, patch.base)) ?? [];
+  applyPending(item, own, { dot, context: patch.context }, compareWinners);
+  const system = {
+    rid: String(rid),
+    self: String(self),
+    etag: mergedEtag(merged, time),
+    ts: Math.floor(unixMs(time) / 1000),
+  };
+  const body = withSystemProperties(Buffer.from(JSON.stringify(item)), system);
+  const ttl = ownTtl(item);
+  return { dot, time, incarnation, priority, ttl, body, patch: { ...patch, merged } };
+}
+
+/** @internal Bodies were checked to be JSON objects before they became part of any operation. */
+export function parseItem(body: Uint8Array): JsonObject {
+  return JSON.parse(
+    Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
+  ) as JsonObject;
+}
+
+/** The version that a put shows, as its text says too: the same in every region. */
+export function etagOf({ dot, time, patch }: StoredPut): string {
+  if (patch?.merged !== undefined) return mergedEtag(patch.merged, time);
+  return formatEtag({ origin: dot.origin, n: dot.n, time });
+}
+
+/** No single write has origin 0, so no merged version has the etag of one. */
+function mergedEtag(dots: readonly Dot[], time: number): string {
+  let hash = 0xcbf2_9ce4_8422_2325n;
+  for (const { origin, n } of dots) {
+    for (const value of [origin, n]) hash = ((hash ^ BigInt(value)) * 0x100_0000_01b3n) % 2n ** 64n;
+  }
+  return formatEtag({ origin: 0, n: Number(hash >> 11n), time });
 }
 
 /**
@@ -66,13 +141,22 @@ export function liveIncarnations(state: ItemState): Incarnation[] {
  * writes, which a patch resolves like any other whole write.
  */
 export function patchBase(state: ItemState): Dot | undefined {
-  const [only, ...others] = state.siblings;
-  return others.length === 0 ? only?.dot : undefined;
+  const [best, ...others] = state.siblings;
+  if (others.length > 0 && !isMerged(state)) return undefined;
+  return best?.patch?.base ?? best?.dot;
 }
 
 /** Whether nothing but the visible put needs to be remembered: the state of nearly every item. */
-export function isSettled(state: ItemState): boolean {
-  return state.siblings.length === 1 && state.dead.length === 0;
+export function isSettled({ siblings, dead, pending }: ItemState): boolean {
+  const isSingle = siblings.length === 1 && dead.length === 0 && pending === undefined;
+  return isSingle && siblings[0]?.patch?.context === undefined;
+}
+
+/** Whether something waits for all regions to have it; see `collect`. */
+export function isCollectible({ siblings, dead, pending }: ItemState): boolean {
+  if (siblings.length > 1 || dead.length > 0) return true;
+  if (siblings[0]?.patch?.context !== undefined) return true;
+  return pending?.some((edit) => edit.kind === 'placed' || edit.increments.length > 0) === true;
 }
 
 /** The state after one more operation; `state` itself is not changed. */
@@ -91,12 +175,83 @@ function applyPut(state: ItemState, put: Put): ItemState {
       !grave.deletes.some((dot) => put.context.covers(dot)),
       'nobody writes to an incarnation they saw end',
     );
-    return rivals.length === state.siblings.length ? state : { siblings: rivals, dead: state.dead };
+    const isSame =
+      rivals.length === state.siblings.length && !rivals.some(({ patch }) => patch !== undefined);
+    return isSame ? state : left(state, rivals, state.dead, put);
   }
-  const { dot, time, incarnation, priority, ttl, body } = put;
+  const { dot, time, incarnation, priority, ttl, body, patch } = put;
+  if (patch !== undefined) return applyPatch(state, { ...put, patch }, rivals);
   const stored: StoredPut = { dot, time, incarnation, priority, ttl, body };
   if (rivals.length === 0) return { siblings: [stored], dead: state.dead };
-  return { siblings: [...rivals, stored].sort((a, b) => compareWinners(b, a)), dead: state.dead };
+  const rest = left(state, rivals, state.dead, put);
+  return { ...rest, siblings: sorted([...rest.siblings, stored]) };
+}
+
+function applyPatch(
+  state: ItemState,
+  put: Put & { readonly patch: NonNullable<Put['patch']> },
+  rivals: readonly StoredPut[],
+): ItemState {
+  const { dot, context, time, incarnation, priority, ttl, body, patch } = put;
+  // Where nothing of the base is left, a whole write that had seen it has come between.
+  const present = state.siblings.find(
+    (one) => sameDot(one.dot, patch.base) || (one.patch !== undefined && sameDot(one.patch.base, patch.base)),
+  );
+  const base = present === undefined ? dot : patch.base;
+  const stored: StoredPut = {
+    ...{ dot, time, incarnation, priority, ttl, body },
+    patch: { base, context, merged: undefined },
+  };
+  const rest = left(state, rivals, state.dead, put);
+  const siblings = sorted([...rest.siblings, stored]);
+  if (present === undefined) return withPending({ siblings, dead: rest.dead }, rest.pending);
+  const pending = withPatch(rest.pending ?? [], put, () => parseItem(present.body));
+  return withPending({ siblings, dead: rest.dead }, pending);
+}
+
+function sorted(siblings: StoredPut[]): StoredPut[] {
+  return siblings.length === 1 ? siblings : siblings.sort((a, b) => compareWinners(b, a));
+}
+
+/**
+ * What `operation` leaves of the others. Patches whose base it had seen, while it is none of that base
+ * itself, compete as whole writes from now on: their base is gone.
+ */
+function left(
+  { pending }: ItemState,
+  rivals: readonly StoredPut[],
+  dead: readonly DeadIncarnation[],
+  operation: ItemOperation,
+): ItemState {
+  if (pending === undefined && !rivals.some(({ patch }) => patch !== undefined)) {
+    return { siblings: rivals, dead };
+  }
+  const own = operation.kind === 'put' ? operation.patch?.base : undefined;
+  const isGone = (base: Dot) => operation.context.covers(base) && !(own !== undefined && sameDot(own, base));
+  const siblings = rivals.map((one): StoredPut => {
+    if (one.patch === undefined || !isGone(one.patch.base) || sameDot(one.patch.base, one.dot)) return one;
+    return { ...one, patch: { ...one.patch, base: one.dot } };
+  });
+  return withPending({ siblings, dead }, ofPresentBases(pending, siblings, own));
+}
+
+/** The edits of bases that a sibling still goes back to. `own`: a base that is about to have one. */
+export function ofPresentBases(
+  pending: readonly PendingEdit[] | undefined,
+  siblings: readonly StoredPut[],
+  own?: Dot,
+): readonly PendingEdit[] | undefined {
+  return pending?.filter(
+    ({ base }) =>
+      (own !== undefined && sameDot(own, base)) ||
+      siblings.some(({ patch }) => patch !== undefined && sameDot(patch.base, base)),
+  );
+}
+
+/** Without pending edits the member is left out, so that equal states are equal objects. */
+export function withPending(state: ItemState, pending: readonly PendingEdit[] | undefined): ItemState {
+  const { siblings, dead } = state;
+  return pending === undefined || pending.length === 0 ? { siblings, dead } : { siblings, dead, pending };
 }
 
 function applyDelete(state: ItemState, deletion: Delete): ItemState {
@@ -106,7 +261,7 @@ function applyDelete(state: ItemState, deletion: Delete): ItemState {
   );
   let dead = state.dead;
   for (const incarnation of incarnations) dead = withDeath(dead, incarnation, deletion.dot);
-  return { siblings, dead };
+  return left(state, siblings, dead, deletion);
 }
 
 /** The siblings that the origin of `operation` had not seen. */
@@ -127,4 +282,8 @@ function withDeath(dead: readonly DeadIncarnation[], incarnation: Incarnation, d
   const mark = { incarnation, deletes: [...deletes, dot].sort((a, b) => a.origin - b.origin || a.n - b.n) };
   const others = dead.filter((other) => other.incarnation !== incarnation);
   return [...others, mark].sort((a, b) => a.incarnation - b.incarnation);
+}
+
+function compareDots(a: Dot, b: Dot): number {
+  return a.origin - b.origin || a.n - b.n;
 }

@@ -1,7 +1,7 @@
 /**
  * Physical partitions: the write path, applying, recovery, reads. Knows no wire format and no other region.
  */
-export type { StoredPut } from '../merge/index.ts';
+export { etagOf, type StoredPut } from '../merge/index.ts';
 export { type Change, decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
 export { conversionPercent } from './index-conversion.ts';
 export type { Intent, PutIntent, Stamp, WriteOutcome } from './intent.ts';

@@ -1,6 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import type { Incarnation, StoredPut } from '../merge/index.ts';
+import { type Incarnation, isMerged, type StoredPut } from '../merge/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
@@ -21,7 +21,8 @@ export function loadItem(store: Reader, partition: PartitionNumber, key: ItemKey
   const [best, ...losers] = state.siblings;
   if (best === undefined) return { key, state, visible: undefined, lsn: 0 };
   const visible = loadDocument(store, partition, best.incarnation);
-  return { key, state: { siblings: [visible, ...losers], dead: state.dead }, visible, lsn: 0 };
+  if (isMerged(state)) return { key, state, visible, lsn: 0 };
+  return { key, state: { ...state, siblings: [visible, ...losers] }, visible, lsn: 0 };
 }
 
 function loadDocument(store: Reader, partition: PartitionNumber, number: Incarnation): StoredPut {

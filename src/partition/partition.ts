@@ -16,6 +16,7 @@ import {
   applyOperation,
   collect,
   EMPTY_ITEM,
+  etagOf,
   type Incarnation,
   type ItemOperation,
   liveIncarnations,
@@ -488,7 +489,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const state = collect(before.state, (dot) => stable.covers(dot)) ?? EMPTY_ITEM;
     if (state === before.state) return;
     const visible = visiblePut(state);
-    assert(visible?.dot.n === before.visible?.dot.n, 'collection never changes what is visible');
-    this.#replace(before, { key, state, visible: before.visible, lsn: before.lsn }, undefined);
+    const isSame = (visible && etagOf(visible)) === (before.visible && etagOf(before.visible));
+    assert(isSame, 'collection never changes what is visible');
+    this.#replace(before, { key, state, visible, lsn: before.lsn }, undefined);
   }
 }

@@ -3,9 +3,12 @@ import { type HybridTime, VersionVector } from '../causality/index.ts';
 import type { Lsn } from '../log/index.ts';
 import {
   decodeItemState,
+  decodePutHead,
   encodeItemState,
+  encodePutHead,
   type Incarnation,
   type ItemState,
+  isMerged,
   isSettled,
   type StoredPut,
 } from '../merge/index.ts';
@@ -65,11 +68,7 @@ export function decodePosition(bytes: Uint8Array): Position {
 /** A visible item: its key, the write that it is, its text. */
 export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
   const writer = new ByteWriter(key.length + put.body.length + 48).string(key);
-  writer
-    .uint(put.dot.origin * 2 + (put.priority === undefined ? 0 : 1))
-    .uint(put.dot.n)
-    .f64(put.time);
-  if (put.priority !== undefined) writer.f64(put.priority);
+  encodePutHead(writer, put);
   return writer.raw(put.body).finish();
 }
 
@@ -77,11 +76,8 @@ export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
 export function decodeDocument(bytes: Buffer, incarnation: Incarnation): { key: ItemKey; put: StoredPut } {
   const reader = new ByteReader(bytes);
   const key = reader.string();
-  const originAndFlag = reader.uint();
-  const dot = { origin: Math.floor(originAndFlag / 2), n: reader.uint() };
-  const time = reader.f64();
-  const priority = originAndFlag % 2 === 1 ? reader.f64() : undefined;
-  return { key, put: { dot, time, incarnation, priority, body: reader.rest() } };
+  const { dot, time, priority, ttl, patch } = decodePutHead(reader);
+  return { key, put: { dot, time, incarnation, priority, ttl, patch, body: reader.rest() } };
 }
 
 const STATE_SETTLED = 1;
@@ -96,15 +92,16 @@ export function encodeState(state: ItemState): Buffer {
   if (isSettled(state) && only !== undefined)
     return new ByteWriter(12).u8(STATE_SETTLED).uint(only.incarnation).finish();
   const writer = new ByteWriter(128).u8(STATE_WHOLE);
-  encodeItemState(writer, state, { withoutVisibleBody: true });
+  // What several patches make together is in the document, and none of their own bodies is.
+  encodeItemState(writer, state, { withoutVisibleBody: !isMerged(state) });
   return writer.finish();
 }
 
 const ELSEWHERE = Buffer.alloc(0);
 
 /**
- * Of a settled item only the number is known here. The visible body of an unsettled one is empty: see the
- * document.
+ * Of a settled item only the number is known here. The visible body of an unsettled one is empty, unless it
+ * is merged: see the document.
  */
 export function decodeState(record: Buffer): Incarnation | ItemState {
   const reader = new ByteReader(record);

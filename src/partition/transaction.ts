@@ -7,10 +7,9 @@
  * is begun, filled and committed in one synchronous step is never refused.
  */
 import { assert, type JsonObject } from '../base/index.ts';
-import { sameDot } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Lsn } from '../log/index.ts';
-import type { Incarnation, StoredPut } from '../merge/index.ts';
+import { etagOf, type Incarnation, type StoredPut } from '../merge/index.ts';
 import type { EffectivePartitionKey, PathEdit } from '../resource/index.ts';
 import type { Intent, PutIntent, Stamp } from './intent.ts';
 import type { HeldItem } from './item-cache.ts';
@@ -200,5 +199,5 @@ export class Transaction {
 
 function isSame(a: StoredPut | undefined, b: StoredPut | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return sameDot(a.dot, b.dot) && a.body.length === b.body.length;
+  return etagOf(a) === etagOf(b);
 }

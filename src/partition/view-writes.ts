@@ -1,7 +1,7 @@
 import type { WeightedCache } from '../base/index.ts';
 import type { Indexer, PostingGatherer, TermText } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import { type Incarnation, isSettled, type StoredPut } from '../merge/index.ts';
+import { etagOf, type Incarnation, isCollectible, isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { ALL_TERM, keyTerm } from './index-runs.ts';
@@ -71,9 +71,10 @@ function writeState(
   const wasUnsettled = before !== undefined && isUnsettled(before);
   const nowUnsettled = isUnsettled(after);
   const isSame =
-    !wasUnsettled &&
-    !nowUnsettled &&
-    before?.visible !== undefined &&
+    before !== undefined &&
+    isSettled(before.state) &&
+    isSettled(after.state) &&
+    before.visible !== undefined &&
     before.visible.incarnation === after.visible?.incarnation;
   // A replaced item keeps its number, which is all that a settled record says.
   if (!isSame) {
@@ -111,9 +112,10 @@ function writePostings(
   }
 }
 
-/** A dot names one write of a partition set for ever. */
-function nameOf(partition: PartitionNumber, { dot }: StoredPut): string {
-  return `${partition}:${dot.origin}:${dot.n}`;
+/** A dot names one write of a partition set for ever, an etag also what several make together. */
+function nameOf(partition: PartitionNumber, put: StoredPut): string {
+  const { dot, patch } = put;
+  return patch?.merged === undefined ? `${partition}:${dot.origin}:${dot.n}` : `${partition}:${etagOf(put)}`;
 }
 
 /**
@@ -152,5 +154,5 @@ export function isGone(item: HeldItem): boolean {
 
 /** Whether collection has something to wait for. */
 export function isUnsettled(item: HeldItem): boolean {
-  return !isGone(item) && !isSettled(item.state);
+  return isCollectible(item.state);
 }

@@ -15,6 +15,7 @@ export {
   ITEM_BYTES_MAX,
   itemTtl,
   NESTING_MAX,
+  ownTtl,
   type ReadItem,
   readItem,
   SYSTEM_PROPERTIES,

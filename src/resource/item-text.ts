@@ -207,10 +207,20 @@ export function itemTtl(item: JsonObject): number | undefined {
   return Object.hasOwn(item, 'ttl') ? checkTtl(item.ttl, 'ttl') : undefined;
 }
 
+/** As `itemTtl`, for items of containers that do not look at it: what is no time to live is none. */
+export function ownTtl(item: JsonObject): number | undefined {
+  const ttl = Object.hasOwn(item, 'ttl') ? item.ttl : undefined;
+  return isTtl(ttl) ? ttl : undefined;
+}
+
+function isTtl(value: unknown): value is number {
+  if (typeof value !== 'number' || !Number.isInteger(value)) return false;
+  return value === -1 || (value > 0 && value <= 2 ** 31 - 1);
+}
+
 /** @throws DatabaseError as `itemTtl`. */
 export function checkTtl(value: unknown, name: string): number {
-  const isTtl = typeof value === 'number' && Number.isInteger(value) && value <= 2 ** 31 - 1;
-  if (isTtl && (value === -1 || value > 0)) return value;
+  if (isTtl(value)) return value;
   throw new DatabaseError(
     'BadRequest',
     `The value of '${name}' must be -1 or a positive number of seconds, not ${JSON.stringify(value)}.`,

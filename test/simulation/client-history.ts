@@ -183,7 +183,7 @@ function judgeAcknowledgedPut(
         'I3 acknowledged writes are visible, covered or beaten',
         `${describe(record)} is not in ${region}`,
       );
-    } else if (fateOf(operation, model.operations, model.visible?.dot) === undefined) {
+    } else if (fateOf(operation, model.operations, model.visible) === undefined) {
       violations.report(
         'I3 acknowledged writes are visible, covered or beaten',
         `${describe(record)} vanished in ${region}`,

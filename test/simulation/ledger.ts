@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { murmur3x86Hash32 } from '../../src/base/index.ts';
 import type { Dot, Origin } from '../../src/causality/index.ts';
 import type { PartitionNumber } from '../../src/log/index.ts';
@@ -5,10 +6,12 @@ import {
   EMPTY_ITEM,
   type ItemOperation,
   type ItemState,
-  type Put,
   type StoredPut,
+  visiblePut,
 } from '../../src/merge/index.ts';
 import { decodeEntry, peekEntry } from '../../src/partition/index.ts';
+import { withoutSystem } from '../kit/item-reference.ts';
+import type { ModelPut } from './reference.ts';
 import { type LoggedChange, type LoggedEntry, type ModelItem, RegionLog } from './region-log.ts';
 import type { InspectedPartition } from './region-under-test.ts';
 import type { Violations } from './violations.ts';
@@ -225,7 +228,11 @@ export class Ledger {
 }
 
 /** What is wrong with an operation of a region's own, given what was visible there; undefined for nothing. */
-function problemOf(operation: ItemOperation, visible: Put | undefined, log: RegionLog): string | undefined {
+function problemOf(
+  operation: ItemOperation,
+  visible: ModelPut | undefined,
+  log: RegionLog,
+): string | undefined {
   const was = `visible was ${visible?.incarnation ?? 'none'}`;
   if (operation.kind === 'delete') {
     if (visible !== undefined && operation.incarnations.includes(visible.incarnation)) return undefined;
@@ -247,7 +254,7 @@ function judgeItem(
   { state, model, everybodyHas }: ItemJudgement,
   violations: Violations,
 ): void {
-  const [shown] = state.siblings;
+  const shown = visiblePut(state);
   if (!isSamePut(shown, model.visible)) {
     violations.report(
       'I7 visible is a function of the set of operations',
@@ -256,6 +263,7 @@ function judgeItem(
   }
   for (const sibling of state.siblings) {
     if (model.maximal.some((put) => isSamePut(sibling, put))) continue;
+    if (sibling.patch?.merged !== undefined && isSamePut(sibling, model.visible)) continue;
     violations.report(
       'I1 equal vectors, equal state',
       `${where} keeps ${nameOf(sibling.dot)}, which is not maximal`,
@@ -281,8 +289,10 @@ function judgeItem(
   if (isCertain) model.judged(state);
 }
 
-function isSamePut(one: StoredPut | undefined, other: StoredPut | undefined): boolean {
+function isSamePut(one: StoredPut | undefined, other: ModelPut | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
+  if ((one.patch?.merged !== undefined) !== (other.parts !== undefined)) return false;
+  if (other.parts !== undefined) return isSameMerger(one, other);
   return (
     one.dot.origin === other.dot.origin &&
     one.dot.n === other.dot.n &&
@@ -290,6 +300,15 @@ function isSamePut(one: StoredPut | undefined, other: StoredPut | undefined): bo
     one.incarnation === other.incarnation &&
     one.priority === other.priority &&
     Buffer.compare(one.body, other.body) === 0
+  );
+}
+
+/** The same patches, and the same item made of them. */
+function isSameMerger(one: StoredPut, other: ModelPut): boolean {
+  const names = (dots: readonly Dot[] | undefined) => (dots ?? []).map(nameOf).sort();
+  return (
+    isDeepStrictEqual(names(one.patch?.merged), names(other.parts)) &&
+    isDeepStrictEqual(withoutSystem(one), withoutSystem(other))
   );
 }
 

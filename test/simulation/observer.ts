@@ -1,5 +1,6 @@
 import type { Dot } from '../../src/causality/index.ts';
 import { LogDamagedError, type PartitionNumber } from '../../src/log/index.ts';
+import { visiblePut } from '../../src/merge/index.ts';
 import { type Ledger, nameOf } from './ledger.ts';
 import { ENDED, type PlanetDriver, type RegionLife } from './planet-driver.ts';
 import type { RegionUnderTest } from './region-under-test.ts';
@@ -161,14 +162,17 @@ export class Observer {
     const visible = new Set<string>();
     const values = new Map<string, string | undefined>();
     for (const number of region.partitionNumbers()) {
-      for (const model of ledger.log(name, number).items.values()) {
-        const shown = model.visible === undefined ? undefined : Buffer.from(model.visible.body).toString();
+      for (const [key, model] of ledger.log(name, number).items) {
+        // The model does not know the bytes of what is merged; the state that shows them was judged before.
+        const state = model.visible?.parts && region.partition(number)?.lookup(key)?.state;
+        const visibleBody = state === undefined ? model.visible?.body : visiblePut(state)?.body;
+        const shown = visibleBody === undefined ? undefined : Buffer.from(visibleBody).toString();
         if (shown !== undefined) visible.add(shown);
         // The oldest value too: an index that forgets to forget would still find it.
         for (const put of [model.visible, model.operations.find((one) => one.kind === 'put')]) {
           if (put?.kind !== 'put') continue;
-          const body = Buffer.from(put.body).toString();
-          values.set(valueIn(body), body === shown ? body : undefined);
+          const value = valueIn(Buffer.from(put.body).toString());
+          values.set(value, shown !== undefined && value === valueIn(shown) ? shown : undefined);
         }
       }
     }

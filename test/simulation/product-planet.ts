@@ -265,6 +265,8 @@ class ProductRegion implements RegionUnderTest {
         return items.upsert({ ...context, body });
       case 'replace':
         return items.replace(target, body);
+      case 'patch':
+        return items.patch(target, patchBody(value, priority));
       case 'delete':
         return items.delete(target);
       case 'read':
@@ -323,4 +325,15 @@ class ProductRegion implements RegionUnderTest {
     await this.#region.close();
     await this.#unmount();
   }
+}
+
+/** Marks the item as this write's, counts it, and leaves a trace that a patch of another value keeps. */
+function patchBody(value: string | undefined, priority: number | undefined): Buffer {
+  const operations = [
+    { op: 'set', path: '/value', value },
+    { op: 'incr', path: '/count', value: 1 },
+    { op: 'set', path: `/trace${Number(value?.slice(1)) % 5}`, value },
+    ...(priority === undefined ? [] : [{ op: 'set', path: '/priority', value: priority }]),
+  ];
+  return Buffer.from(JSON.stringify({ operations }));
 }

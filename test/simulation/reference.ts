@@ -1,27 +1,11 @@
 import type { Dot, VersionVector } from '../../src/causality/index.ts';
 import type { ItemOperation, Put } from '../../src/merge/index.ts';
+import { beats } from '../kit/item-reference.ts';
 
-/**
- * The specification of one item: no state and no order, just the set of operations that a region has. Written
- * apart from the product, so that the same mistake would have to be made twice.
- */
-export function referenceVisible(known: readonly ItemOperation[]): Put | undefined {
-  const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
-  let best: Put | undefined;
-  for (const put of known) {
-    if (put.kind !== 'put' || dead.has(put.incarnation)) continue;
-    if (best !== undefined && !beats(put, best)) continue;
-    if (!known.some((other) => other.context.covers(put.dot))) best = put;
-  }
-  return best;
-}
-
-/** Higher number, then any number before none, then later time, higher origin, higher n. */
-export function beats(a: Put, b: Put): boolean {
-  const [p, q] = [a.priority ?? Number.NEGATIVE_INFINITY, b.priority ?? Number.NEGATIVE_INFINITY];
-  if (p !== q) return p > q;
-  if (a.time !== b.time) return a.time > b.time;
-  return a.dot.origin !== b.dot.origin ? a.dot.origin > b.dot.origin : a.dot.n > b.dot.n;
+/** What an item shows: a put, or what several concurrent patches make together, in the shape of one. */
+export interface ModelPut extends Put {
+  /** The patches; the body then is the item without system properties. */
+  readonly parts?: readonly Dot[];
 }
 
 export type Fate =
@@ -40,8 +24,10 @@ export type Fate =
 export function fateOf(
   put: Put,
   known: readonly ItemOperation[],
-  visible: Dot | undefined,
+  shown: ModelPut | undefined,
 ): Fate | undefined {
+  const visible = shown?.dot;
+  if (shown?.parts?.some((part) => isSame(put.dot, part)) === true) return { kind: 'visible' };
   if (visible !== undefined && isSame(put.dot, visible)) return { kind: 'visible' };
   const killer = known.find((one) => one.kind === 'delete' && one.incarnations.includes(put.incarnation));
   if (killer !== undefined) return { kind: 'deleted', by: killer.dot };

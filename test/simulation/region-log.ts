@@ -1,12 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Dot, VersionVector } from '../../src/causality/index.ts';
 import type { Lsn } from '../../src/log/index.ts';
 import type { Incarnation, ItemOperation, ItemState, Put } from '../../src/merge/index.ts';
-import { beats, referenceVisible } from './reference.ts';
+import { type ReferenceItem, referenceOf, referenceVisible } from '../kit/item-reference.ts';
+import type { ModelPut } from './reference.ts';
 
 /** What one item showed from `lsn` on. */
 export interface Version {
   readonly lsn: Lsn;
-  readonly put: Put | undefined;
+  readonly put: ModelPut | undefined;
 }
 
 /** One item as the model makes it out of a log: nothing is ever collected. */
@@ -18,7 +20,7 @@ export class ModelItem {
   /** The product's state that was last found right, with the number of operations at that time. */
   #judged: { readonly state: ItemState; readonly operations: number } | undefined;
 
-  get visible(): Put | undefined {
+  get visible(): ModelPut | undefined {
     return this.timeline.at(-1)?.put;
   }
 
@@ -33,9 +35,8 @@ export class ModelItem {
       }
       this.maximal = this.maximal.filter((put) => !this.dead.has(put.incarnation));
     }
-    let best: Put | undefined;
-    for (const put of this.maximal) if (best === undefined || beats(put, best)) best = put;
-    if (best === this.visible) return;
+    const best = modelPut(referenceOf(this.maximal, this.operations));
+    if (isSame(best, this.visible)) return;
     // Nobody can see what an item is between two changes of one transaction.
     if (this.timeline.at(-1)?.lsn === lsn && lsn > 0) this.timeline.pop();
     this.timeline.push({ lsn, put: best });
@@ -51,9 +52,20 @@ export class ModelItem {
   }
 
   /** The specification's answer, from nothing but the set of operations. */
-  recomputed(): Put | undefined {
-    return referenceVisible(this.operations);
+  recomputed(): ModelPut | undefined {
+    return modelPut(referenceVisible(this.operations));
   }
+}
+
+function modelPut(item: ReferenceItem | undefined): ModelPut | undefined {
+  if (item?.merged === undefined) return item?.put;
+  const parts = item.merged.puts.map(({ dot }) => dot);
+  return { ...item.put, body: Buffer.from(JSON.stringify(item.merged.item)), parts };
+}
+
+function isSame(a: ModelPut | undefined, b: ModelPut | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return isDeepStrictEqual([a.dot, a.parts, a.body], [b.dot, b.parts, b.body]);
 }
 
 /** One change of a log's entry: a transaction has several, all with one LSN and one dot. */
@@ -111,9 +123,9 @@ export class RegionLog {
   }
 
   /** What the item showed at any moment from `from` to `to`, both included. */
-  shown(key: string, from: Lsn, to: Lsn): (Put | undefined)[] {
+  shown(key: string, from: Lsn, to: Lsn): (ModelPut | undefined)[] {
     const timeline = this.items.get(key)?.timeline ?? [{ lsn: 0, put: undefined }];
-    const shown: (Put | undefined)[] = [];
+    const shown: (ModelPut | undefined)[] = [];
     for (const [place, version] of timeline.entries()) {
       const until = timeline[place + 1]?.lsn ?? Number.POSITIVE_INFINITY;
       if (version.lsn <= to && until > from) shown.push(version.put);

@@ -10,7 +10,7 @@ export interface ItemName {
   readonly id: string;
 }
 
-export type RequestKind = 'create' | 'upsert' | 'replace' | 'delete' | 'read';
+export type RequestKind = 'create' | 'upsert' | 'replace' | 'patch' | 'delete' | 'read';
 
 export interface ClientRequest {
   readonly kind: RequestKind;

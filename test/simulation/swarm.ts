@@ -136,6 +136,7 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
       create: random.between(0.05, 0.3),
       upsert: random.between(0.1, 0.5),
       replace: random.between(0, 0.4),
+      patch: random.pick([0, random.between(0.1, 0.6)]),
       delete: random.pick(deletes),
       read: random.between(0.1, 0.4),
     },

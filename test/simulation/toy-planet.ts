@@ -318,7 +318,7 @@ class ToyPartition implements InspectedPartition {
   #refusal(key: string, { kind, ifMatch }: ClientRequest): DatabaseError | undefined {
     const visible = visiblePut(this.#items.get(key) ?? EMPTY_ITEM);
     if (kind === 'create' && visible !== undefined) return new DatabaseError('Conflict', 'it exists');
-    const needsOne = kind === 'replace' || kind === 'delete' || ifMatch !== undefined;
+    const needsOne = kind === 'replace' || kind === 'patch' || kind === 'delete' || ifMatch !== undefined;
     if (needsOne && visible === undefined) return new DatabaseError('NotFound', 'it does not exist');
     const { dot, time } = visible ?? { dot: { origin: 0, n: 0 }, time: 0 };
     if (ifMatch !== undefined && ifMatch !== formatEtag({ origin: dot.origin, n: dot.n, time })) {

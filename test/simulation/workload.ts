@@ -142,7 +142,7 @@ export class Workload {
       id: `i${random.integer(1, swarm.items)}`,
     };
     const kind = random.weighted(swarm.mix);
-    const hasBody = kind === 'create' || kind === 'upsert' || kind === 'replace';
+    const hasBody = kind !== 'delete' && kind !== 'read';
     // Now and then an item without a number at the path.
     const priority = random.chance(0.15) ? undefined : random.integer(0, PRIORITY_MAX);
     const etag = random.chance(swarm.withIfMatch) ? client.etags.get(nameOf(item)) : undefined;

@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Json, JsonObject } from '../../src/base/index.ts';
+import type { Dot } from '../../src/causality/index.ts';
+import { exactSum, type ItemOperation, type Patch, type Put } from '../../src/merge/index.ts';
+import type { PathEdit } from '../../src/resource/index.ts';
+
+/**
+ * The specification of one item: no state and no order, just the set of operations that a region has. Written
+ * apart from the product, so that the same mistake would have to be made twice.
+ */
+export interface ReferenceItem {
+  /** The strongest of the puts that make the visible item. */
+  readonly put: Put;
+  /** All of them, when concurrent patches make it together, and then the item without system properties. */
+  readonly merged: { readonly puts: readonly Put[]; readonly item: JsonObject } | undefined;
+}
+
+type PatchPut = Put & { readonly patch: Patch };
+
+export function referenceVisible(known: readonly ItemOperation[]): ReferenceItem | undefined {
+  const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
+  const maximal: Put[] = [];
+  for (const put of known) {
+    if (put.kind !== 'put' || dead.has(put.incarnation)) continue;
+    if (!known.some((other) => other.context.covers(put.dot))) maximal.push(put);
+  }
+  return referenceOf(maximal, known);
+}
+
+/** The same, for who keeps the maximal puts himself. */
+export function referenceOf(
+  maximal: readonly Put[],
+  known: readonly ItemOperation[],
+): ReferenceItem | undefined {
+  let best: Put | undefined;
+  for (const put of maximal) if (best === undefined || beats(put, best)) best = put;
+  if (best === undefined) return undefined;
+  const item = maximal.length > 1 ? mergedItem(maximal, known) : undefined;
+  return { put: best, merged: item && { puts: maximal, item } };
+}
+
+/** Higher number, then any number before none, then later time, higher origin, higher n. */
+export function beats(a: Put, b: Put): boolean {
+  const [p, q] = [a.priority ?? Number.NEGATIVE_INFINITY, b.priority ?? Number.NEGATIVE_INFINITY];
+  if (p !== q) return p > q;
+  if (a.time !== b.time) return a.time > b.time;
+  return a.dot.origin !== b.dot.origin ? a.dot.origin > b.dot.origin : a.dot.n > b.dot.n;
+}
+
+interface Edit {
+  readonly by: PatchPut;
+  readonly index: number;
+  readonly edit: PathEdit;
+}
+
+/** Undefined when the puts are not all patches of one base that no other write has seen. */
+function mergedItem(maximal: readonly Put[], known: readonly ItemOperation[]): JsonObject | undefined {
+  const base = maximal[0]?.patch?.base;
+  if (base === undefined) return undefined;
+  const isOfBase = (one: ItemOperation): one is PatchPut =>
+    one.kind === 'put' && one.patch !== undefined && isSame(one.patch.base, base);
+  if (!maximal.every(isOfBase)) return undefined;
+  if (known.some((one) => one.context.covers(base) && !isOfBase(one))) return undefined;
+  const root = known.find((one) => one.kind === 'put' && isSame(one.dot, base));
+  const edits = known
+    .filter(isOfBase)
+    .flatMap((by) => by.patch.edits.map((edit, index): Edit => ({ by, index, edit })));
+  return replay(root?.kind === 'put' ? withoutSystem(root) : {}, edits);
+}
+
+function hasSeen(later: Edit, earlier: Edit): boolean {
+  return later.by === earlier.by ? later.index > earlier.index : later.by.context.covers(earlier.by.dot);
+}
+
+function isAbove(over: Edit, under: Edit): boolean {
+  const [a, b] = [over.edit.path, under.edit.path];
+  return isDeepStrictEqual(a, b.slice(0, a.length));
+}
+
+function replay(item: JsonObject, edits: readonly Edit[]): JsonObject {
+  const placed = edits.filter(({ edit }) => edit.kind !== 'increment');
+  const increments = edits.filter(({ edit }) => edit.kind === 'increment');
+  for (const one of increments) if (!placed.some((over) => isAbove(over, one))) add(item, [], one);
+  const maximal = placed.filter((one) => !placed.some((other) => hasSeen(other, one) && isAbove(other, one)));
+  maximal.sort((a, b) => a.edit.path.length - b.edit.path.length || (beats(a.by, b.by) ? -1 : 1));
+  const winners: Edit[] = [];
+  for (const one of maximal) {
+    const isBeaten = winners.some(
+      (over) => isAbove(over, one) && !hasSeen(one, over) && over.by !== one.by && beats(over.by, one.by),
+    );
+    if (!isBeaten) winners.push(one);
+  }
+  for (const one of winners) {
+    const holder: JsonObject = one.edit.kind === 'set' ? { value: structuredClone(one.edit.value) } : {};
+    for (const more of increments) {
+      if (isAbove(one, more) && hasSeen(more, one)) add(holder, one.edit.path, more);
+    }
+    place(item, one.edit.path, holder.value);
+  }
+  return item;
+}
+
+/** Adds to the number below `value` of a holder, or of the item itself when there is no `from`. */
+function add(holder: JsonObject, from: readonly string[], { edit }: Edit): void {
+  if (edit.kind !== 'increment') return;
+  const inside = [...(from.length > 0 ? ['value'] : []), ...edit.path.slice(from.length)];
+  let parent: Json | undefined = holder;
+  for (const name of inside.slice(0, -1)) parent = member(parent, name);
+  const old = member(parent, inside.at(-1) ?? '');
+  if (typeof parent !== 'object' || parent === null || (old !== undefined && typeof old !== 'number')) return;
+  const name = inside.at(-1) ?? '';
+  let ofParent = sums.get(parent as JsonObject);
+  if (ofParent === undefined) {
+    ofParent = new Map();
+    sums.set(parent as JsonObject, ofParent);
+  }
+  const terms = [...(ofParent.get(name) ?? [old ?? 0]), edit.by];
+  ofParent.set(name, terms);
+  (parent as JsonObject)[name] = exactSum(terms)[0] ?? 0;
+}
+
+/** What was added so far, by object and member: rounding must not depend on the order. */
+const sums = new WeakMap<JsonObject, Map<string, number[]>>();
+
+function member(value: Json | undefined, name: string): Json | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? value[name] : undefined;
+}
+
+function place(item: JsonObject, path: readonly string[], value: Json | undefined): void {
+  const [name = '', ...rest] = path;
+  if (rest.length === 0) {
+    if (value === undefined) delete item[name];
+    else item[name] = value;
+    return;
+  }
+  const next = item[name];
+  const isObject = typeof next === 'object' && next !== null && !Array.isArray(next);
+  if (!isObject && value === undefined) return;
+  if (!isObject) item[name] = {};
+  place(item[name] as JsonObject, rest, value);
+}
+
+export function withoutSystem({ body }: Pick<Put, 'body'>): JsonObject {
+  const item = JSON.parse(Buffer.from(body).toString()) as JsonObject;
+  for (const name of ['_rid', '_self', '_etag', '_attachments', '_ts']) delete item[name];
+  return item;
+}
+
+function isSame(a: Dot, b: Dot): boolean {
+  return a.origin === b.origin && a.n === b.n;
+}
