@@ -309,10 +309,10 @@ describe('any history of writes, deliveries, gossip and collections', () => {
     (_, __, patches, priority) => {
       fc.assert(
         fc.property(histories(priority, patches), (history) => simulate(history, SOUND)),
-        { numRuns: patches === 0 ? 2000 : 600 },
+        { numRuns: patches === 0 ? 1500 : 400 },
       );
     },
-    60_000,
+    120_000,
   );
 });
 

@@ -142,10 +142,9 @@ function incremented(one: PlacedEdit, path: readonly string[], by: number, dot: 
   const inside = path.slice(one.path.length);
   // One place deeper, so that the value itself can be replaced.
   const holder: JsonObject = one.value === undefined ? {} : { value: structuredClone(one.value) };
-  const parent = valueAt(holder, ['value', ...inside].slice(0, -1));
   const current = valueAt(holder, ['value', ...inside]);
-  const hasRoom = inside.length === 0 || (typeof parent === 'object' && parent !== null);
-  if (!hasRoom || (current !== undefined && typeof current !== 'number')) return one;
+  // What stands in the way becomes an object, as it did where the increment was made: it saw one there.
+  if (current !== undefined && typeof current !== 'number') return one;
   const known = one.sums.find((sum) => isSamePath(sum.path, path))?.terms ?? [current ?? 0];
   const terms = exactSum([...known, by]);
   setAt(holder, ['value', ...inside], terms[0] ?? 0);

@@ -104,19 +104,26 @@ function replay(item: JsonObject, edits: readonly Edit[]): JsonObject {
 function add(holder: JsonObject, from: readonly string[], { edit }: Edit): void {
   if (edit.kind !== 'increment') return;
   const inside = [...(from.length > 0 ? ['value'] : []), ...edit.path.slice(from.length)];
-  let parent: Json | undefined = holder;
-  for (const name of inside.slice(0, -1)) parent = member(parent, name);
-  const old = member(parent, inside.at(-1) ?? '');
-  if (typeof parent !== 'object' || parent === null || (old !== undefined && typeof old !== 'number')) return;
+  let value: Json | undefined = holder;
+  for (const name of inside) value = member(value, name);
+  const old = value;
+  if (old !== undefined && typeof old !== 'number') return;
+  let parent = holder;
+  for (const name of inside.slice(0, -1)) {
+    const next = member(parent, name);
+    const isObject = typeof next === 'object' && next !== null && !Array.isArray(next);
+    if (!isObject) parent[name] = {};
+    parent = parent[name] as JsonObject;
+  }
   const name = inside.at(-1) ?? '';
-  let ofParent = sums.get(parent as JsonObject);
+  let ofParent = sums.get(parent);
   if (ofParent === undefined) {
     ofParent = new Map();
-    sums.set(parent as JsonObject, ofParent);
+    sums.set(parent, ofParent);
   }
   const terms = [...(ofParent.get(name) ?? [old ?? 0]), edit.by];
   ofParent.set(name, terms);
-  (parent as JsonObject)[name] = exactSum(terms)[0] ?? 0;
+  parent[name] = exactSum(terms)[0] ?? 0;
 }
 
 /** What was added so far, by object and member: rounding must not depend on the order. */
