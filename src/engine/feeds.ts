@@ -98,7 +98,8 @@ export class Feeds {
     const { query } = request.spec;
     const compiled = handle.computed === undefined ? compileQuery(query) : handle.computed.compile(query);
     const compiledMs = runtime.monotonicMs();
-    if (records.length > 1 && !isServableAcrossPartitions(compiled)) throw notServable(handle, request.spec);
+    if ((records.length > 1 || compiled.tree.isRanked) && !isServableAcrossPartitions(compiled))
+      throw notServable(handle, request.spec);
     const token = request.continuation ? decodeFeedToken(compiled.text, request.continuation) : undefined;
     const steps = stepsAfter(records, token);
     // A token of another key range, which the client took for this one.
@@ -293,7 +294,7 @@ function narrower(
 }
 
 function notServable(handle: ContainerHandle, spec: QuerySpec): DatabaseError {
-  const plan = planForClient(spec, handle.record.definition.partitionKey);
+  const plan = planForClient(spec, { ...handle.record.definition, search: handle.search });
   return new DatabaseError(
     'CrossPartitionQueryNotServable',
     'The provided cross partition query can not be directly served by the gateway: ' +

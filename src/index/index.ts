@@ -46,4 +46,4 @@ export {
   typeRange,
 } from './value-range.ts';
 export { VectorIndex } from './vector/vector-index.ts';
-export { readVector, vectorScore } from './vector/vector-similarity.ts';
+export { isSimilarity, readVector, vectorScore } from './vector/vector-similarity.ts';

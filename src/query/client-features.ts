@@ -1,6 +1,7 @@
 import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { isAggregating } from './block.ts';
+import { isScore } from './ranking.ts';
 import { type Expression, expressionsOf, partsOf, type Query } from './syntax.ts';
 
 /** What a client must be able to do to put the parts of a query together. */
@@ -10,13 +11,16 @@ type ClientFeature =
   | 'DCount'
   | 'Distinct'
   | 'GroupBy'
+  | 'HybridSearch'
   | 'ListAndSetAggregate'
   | 'MultipleAggregates'
   | 'MultipleOrderBy'
+  | 'NonStreamingOrderBy'
   | 'NonValueAggregate'
   | 'OffsetAndLimit'
   | 'OrderBy'
-  | 'Top';
+  | 'Top'
+  | 'WeightedRankFusion';
 
 /** The list in a request header: names separated by commas. */
 export function parseFeatures(header: string): ReadonlySet<string> {
@@ -51,10 +55,21 @@ function featuresOf(query: Query): ClientFeature[] {
     if (count > 1) needed.push('MultipleAggregates');
     if (names.has('COUNTIF')) needed.push('CountIf');
     if (names.has('MAKELIST') || names.has('MAKESET')) needed.push('ListAndSetAggregate');
+  } else if (query.isRanked) {
+    needed.push('HybridSearch');
+    if (orderBy?.some(({ expression }) => hasWeights(expression)) === true) needed.push('WeightedRankFusion');
+  } else if (orderBy?.some(({ expression }) => isScore(expression)) === true) {
+    needed.push('NonStreamingOrderBy');
   } else if (orderBy !== undefined) {
     needed.push(orderBy.length > 1 ? 'MultipleOrderBy' : 'OrderBy');
   }
   return needed;
+}
+
+/** Whether the last operand is no score, so that it can only be a list of weights. */
+function hasWeights(expression: Expression): boolean {
+  const last = expression.kind === 'call' ? expression.operands[expression.operands.length - 1] : undefined;
+  return expression.kind === 'call' && expression.name.toUpperCase() === 'RRF' && last?.kind !== 'call';
 }
 
 /** Adds the names of the aggregates called; returns how many calls there are. */

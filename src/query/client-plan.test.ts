@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
-import { effectivePartitionKey, type PartitionKeyDefinition, partitionKeyRange } from '../resource/index.ts';
+import {
+  effectivePartitionKey,
+  type PartitionKeyDefinition,
+  partitionKeyRange,
+  type SearchPolicies,
+} from '../resource/index.ts';
 import { parseFeatures } from './client-features.ts';
 import { isServableAcrossPartitions, planForClient } from './client-plan.ts';
 import { compileQuery } from './compiled-query.ts';
@@ -11,13 +16,16 @@ const BY_PK: PartitionKeyDefinition = { paths: ['/pk'], kind: 'Hash', version: 2
 const NESTED: PartitionKeyDefinition = { paths: ['/a b/c'], kind: 'Hash', version: 1 };
 const HIERARCHY: PartitionKeyDefinition = { paths: ['/t', '/u', '/s'], kind: 'MultiHash', version: 2 };
 
+const NO_SEARCH: SearchPolicies = { embeddings: [], defaultLanguage: 'en', textPaths: [] };
+const BY_PK_TARGET = { partitionKey: BY_PK, search: NO_SEARCH };
+
 function plan(
   query: string,
   parameters: JsonObject = {},
   definition = BY_PK,
 ): { queryInfo: JsonObject; queryRanges: Json } {
   const spec = { query, parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })) };
-  const result = planForClient(spec, definition);
+  const result = planForClient(spec, { partitionKey: definition, search: NO_SEARCH });
   expect(result.partitionedQueryExecutionInfoVersion).toBe(2);
   return JSON.parse(JSON.stringify(result)) as { queryInfo: JsonObject; queryRanges: Json };
 }
@@ -301,7 +309,7 @@ describe('what a client must be able to do', () => {
     'Aggregate, CountIf, DCount, Distinct, GroupBy, ListAndSetAggregate, MultipleAggregates, MultipleOrderBy, ' +
     'NonValueAggregate, OffsetAndLimit, OrderBy, Top';
   const planWith = (query: string, features: string) =>
-    planForClient({ query, parameters: [] }, BY_PK, parseFeatures(features)).queryInfo as JsonObject;
+    planForClient({ query, parameters: [] }, BY_PK_TARGET, parseFeatures(features)).queryInfo as JsonObject;
 
   test.each([
     ['SELECT DISTINCT c.a FROM c', 'Distinct'],

@@ -1,15 +1,17 @@
 import { assert, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { PartitionKeyDefinition } from '../resource/index.ts';
+import type { PartitionKeyDefinition, SearchPolicies } from '../resource/index.ts';
 import { findAggregate } from './aggregates.ts';
-import { callsAggregate, itemAliases } from './block.ts';
+import { callsAggregate } from './block.ts';
 import { checkFeatures } from './client-features.ts';
 import { type CompiledQuery, compileQuery, frameFor, type Window, windowOf } from './compiled-query.ts';
-import { NO_ENVIRONMENT } from './environment.ts';
+import { planningEnvironment } from './environment.ts';
+import { hybridPlan } from './hybrid-plan.ts';
 import { isSinglePoint, partitionKeyRanges } from './partition-key-ranges.ts';
 import { orderPaths } from './plan.ts';
-import { printExpression, printFrom, printOrder, printQuery } from './printer.ts';
+import { printExpression, printOrder, printOrderAsWritten, printQuery } from './printer.ts';
 import { outputNames } from './projection.ts';
+import { FILTER_PLACEHOLDER, fromText, payloadText, rowAlias, whereText } from './rewritten-query.ts';
 import type { QuerySpec } from './source.ts';
 import type { CallNode, Expression, OrderItem, Query } from './syntax.ts';
 import { unsupported } from './syntax-error.ts';
@@ -18,30 +20,43 @@ import { unsupported } from './syntax-error.ts';
  * The plan by which a client spreads a query over ranges and puts the answers together: what it has to do,
  * the text that each range is to run instead (empty: the original), and the ranges. Everything in it can be
  * executed here. The text of a filter stands in the rewritten query in place of what the client fills in
- * when it goes on. `features` are those that the client says it has; undefined when it does not say.
+ * when it goes on. A query that ranks by several scores has a plan of its own: see `hybridPlan`. `features`
+ * are those that the client says it has; undefined when it does not say.
  * @throws DatabaseError `BadRequest` for a query that cannot be executed, or not by parts.
  */
 export function planForClient(
   spec: QuerySpec,
-  definition: PartitionKeyDefinition,
+  target: PlanTarget,
   features?: ReadonlySet<string>,
 ): JsonObject {
   const compiled = compileQuery(spec.query);
-  const frame = frameFor(compiled, spec.parameters, NO_ENVIRONMENT);
-  const queryRanges = partitionKeyRanges(compiled, frame, definition);
+  const frame = frameFor(compiled, spec.parameters, planningEnvironment(target.search));
+  const queryRanges = partitionKeyRanges(compiled, frame, target.partitionKey);
   const counted = countedDistinct(compiled, features);
   if (compiled.block.inner !== undefined && counted === undefined) {
     throw unsupported('a query in FROM that groups or is DISTINCT, over more than one partition key range,');
   }
   if (features !== undefined) checkFeatures(compiled.tree, features, counted !== undefined);
+  if (compiled.tree.isRanked) {
+    const hybridSearchQueryInfo = hybridPlan({ compiled, parameters: spec.parameters, frame });
+    return { partitionedQueryExecutionInfoVersion: 2, hybridSearchQueryInfo, queryRanges };
+  }
   const query: PlannedQuery = {
     compiled,
     window: windowOf(compiled, frame),
-    isSinglePoint: isSinglePoint(queryRanges),
+    isDescending: compiled.ranking?.isDescending(frame),
+    // A client sorts by score whatever ranges there are, and leaves out what OFFSET says.
+    isSinglePoint: compiled.ranking === undefined && isSinglePoint(queryRanges),
     isCombining: compiled.isGathering || compiled.block.isDistinct,
   };
   const info = { ...queryInfo(query), ...(counted ?? rewritten(query)) };
   return { partitionedQueryExecutionInfoVersion: 2, queryInfo: info, queryRanges };
+}
+
+/** What a plan has to know of the container. */
+export interface PlanTarget {
+  readonly partitionKey: PartitionKeyDefinition;
+  readonly search: SearchPolicies;
 }
 
 /** Whether ranges can be read one after the other and their rows put side by side: nothing spans them. */
@@ -53,11 +68,10 @@ export function isServableAcrossPartitions(compiled: CompiledQuery): boolean {
     order.length === 0 &&
     tree.top === undefined &&
     tree.offset === undefined &&
-    !tree.isDistinct
+    !tree.isDistinct &&
+    !tree.isRanked
   );
 }
-
-const FILTER_PLACEHOLDER = '{documentdb-formattableorderbyquery-filter}';
 
 /** Names of the aggregates in plans. */
 const AGGREGATE_TYPES: Readonly<Record<string, string>> = {
@@ -75,6 +89,8 @@ const AGGREGATE_TYPES: Readonly<Record<string, string>> = {
 interface PlannedQuery {
   readonly compiled: CompiledQuery;
   readonly window: Window;
+  /** The direction of an order by score. */
+  readonly isDescending: boolean | undefined;
   /** One partition key: its range can do more of the work by itself. */
   readonly isSinglePoint: boolean;
   /** Rows of several pages or ranges become one row. */
@@ -127,14 +143,6 @@ function rewritten(query: PlannedQuery): JsonObject {
   return { rewrittenQuery: printQuery({ ...tree, offset: undefined, limit: undefined }) + windowText(query) };
 }
 
-function fromText({ tree }: CompiledQuery): string {
-  return tree.from === undefined ? '' : ` FROM ${printFrom(tree.from)}`;
-}
-
-function whereText(where: Expression | undefined): string {
-  return where === undefined ? '' : ` WHERE ${printExpression(where)}`;
-}
-
 /**
  * OFFSET and LIMIT for one range: rows to be left out are chosen among those of all ranges, so none is
  * here. Rows that are combined first are not counted in a range.
@@ -147,8 +155,8 @@ function windowText({ compiled, window, isSinglePoint, isCombining }: PlannedQue
 
 function rewriteOrder(query: PlannedQuery, orderBy: readonly OrderItem[]): JsonObject {
   const { compiled, window } = query;
-  orderPaths(compiled);
-  const { tree } = compiled;
+  const { tree, ranking } = compiled;
+  if (ranking === undefined) orderPaths(compiled);
   const alias = rowAlias(compiled);
   const { payload, definedness } = payloadText(compiled, alias);
   const keys = orderBy.map((item) => printExpression(item.expression));
@@ -159,45 +167,16 @@ function rewriteOrder(query: PlannedQuery, orderBy: readonly OrderItem[]): JsonO
     `(${FILTER_PLACEHOLDER})`,
   ];
   const where = conditions.filter((condition) => condition !== undefined).join(' AND ');
+  const order = ranking === undefined ? printOrder(orderBy) : printOrderAsWritten(orderBy);
   const top = tree.top === undefined || query.isCombining ? '' : `TOP ${window.take} `;
   return {
-    orderBy: orderBy.map((item) => (item.isDescending ? 'Descending' : 'Ascending')),
+    orderBy: orderBy.map((item) => ((query.isDescending ?? item.isDescending) ? 'Descending' : 'Ascending')),
+    hasNonStreamingOrderBy: ranking !== undefined,
     orderByExpressions: keys,
     rewrittenQuery:
       `SELECT ${top}${alias}._rid, [${items}] AS orderByItems, ${payload} AS payload${fromText(compiled)} ` +
-      `WHERE (${where}) ORDER BY ${printOrder(orderBy)}${windowText(query)}`,
+      `WHERE (${where}) ORDER BY ${order}${windowText(query)}`,
   };
-}
-
-/** A name of the item in the query: the one that was given, rather than `root`, which it may always have. */
-function rowAlias({ tree }: CompiledQuery): string {
-  const names = [...itemAliases(tree)];
-  const alias = names.find((name) => name !== 'root') ?? names[0];
-  assert(alias !== undefined, 'what is ordered by a property of the item has a name for it');
-  return alias;
-}
-
-/** What the row of the original query was, as one expression; and when there was no row without a value. */
-function payloadText(
-  { tree }: CompiledQuery,
-  alias: string,
-): { payload: string; definedness: string | undefined } {
-  const { selection } = tree;
-  switch (selection.kind) {
-    case 'star':
-      return { payload: alias, definedness: undefined };
-    case 'value': {
-      const payload = printExpression(selection.expression);
-      return { payload, definedness: `IS_DEFINED(${payload})` };
-    }
-    case 'list': {
-      const names = outputNames(selection.items);
-      const members = selection.items.map(
-        ({ expression }, index) => `${JSON.stringify(names[index])}: ${printExpression(expression)}`,
-      );
-      return { payload: `{${members.join(', ')}}`, definedness: undefined };
-    }
-  }
 }
 
 /** Aggregates and GROUP BY: each range gives its groups, with its share of every aggregate. */

@@ -9,8 +9,16 @@ import { compileExpression, type Predicate } from './evaluate.ts';
 import type { OrderKey } from './order-key.ts';
 import { parseQuery } from './parser.ts';
 import type { Projection } from './projection.ts';
+import { compileRanking, type Ranking } from './ranking.ts';
 import type { QuerySpec } from './source.ts';
-import { type CountNode, forEachNode, type Query } from './syntax.ts';
+import {
+  type Collection,
+  type CountNode,
+  type Expression,
+  forEachNode,
+  forEachPart,
+  type Query,
+} from './syntax.ts';
 import { queryError, unsupported } from './syntax-error.ts';
 import { NO_FUNCTIONS } from './user-functions.ts';
 import { isDeeperThan, VALUE_DEPTH_MAX, type Value } from './values.ts';
@@ -40,6 +48,8 @@ export interface CompiledQuery {
   readonly callsFunctions: boolean;
   /** Empty when rows come in the order of insertion. */
   readonly order: readonly OrderKey[];
+  /** Undefined unless the order is that of a score. */
+  readonly ranking: Ranking | undefined;
 }
 
 /**
@@ -71,6 +81,7 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
   const { reader, readerTree } = readerOf(tree, block);
   const condition = conditionOf(readerTree, binder);
   const order = compileOrder(tree, binder);
+  const ranking = compileRanking(tree, binder);
   for (const count of [tree.top, tree.offset, tree.limit]) {
     if (count?.kind === 'parameter') binder.parameterSlot(count.name);
   }
@@ -92,6 +103,7 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
     callsFunctions: checkFunctionCalls(tree, block) > 0,
     // One row needs no order, but the expressions must make sense all the same.
     order: isOneRow ? [] : order,
+    ranking: isOneRow ? undefined : ranking,
   };
 }
 
@@ -114,7 +126,15 @@ function checkFunctionCalls(tree: Query, block: Block): number {
   return count;
 }
 
-function compileOrder({ from, orderBy = [] }: Query, binder: Binder): OrderKey[] {
+function compileOrder({ from, orderBy = [], isRanked }: Query, binder: Binder): OrderKey[] {
+  // Each score becomes a query of its own, which the client sends: see hybrid-plan.ts.
+  if (isRanked) {
+    const note = (node: Expression | Collection) => {
+      if (node.kind === 'parameter') binder.parameterSlot(node.name);
+    };
+    for (const { expression } of orderBy) forEachPart(expression, note);
+    return [];
+  }
   const names = itemAliases({ from });
   return orderBy.map(({ expression, isDescending, location, computed }) => ({
     evaluate: compileExpression(expression, binder),
@@ -143,7 +163,6 @@ function conditionOf(tree: Query, binder: Binder): Condition | undefined {
 }
 
 function refuseUnsupported(tree: Query): void {
-  if (tree.isRanked) throw unsupported('ORDER BY RANK');
   if (tree.groupBy !== undefined && tree.orderBy !== undefined) throw unsupported('ORDER BY with GROUP BY');
   if (tree.top !== undefined && tree.offset !== undefined) {
     throw new DatabaseError('BadRequest', 'A query cannot have both TOP and OFFSET LIMIT.');

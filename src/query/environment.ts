@@ -49,6 +49,11 @@ export const NO_ENVIRONMENT: QueryEnvironment = {
   },
 };
 
+/** For a plan, which may depend on what the container says of its properties, and on nothing else. */
+export function planningEnvironment(search: SearchPolicies): QueryEnvironment {
+  return Object.create(NO_ENVIRONMENT, { search: { value: search } }) as QueryEnvironment;
+}
+
 function unavailable(): never {
   assert(false, 'a constant depends on nothing that an execution brings');
 }

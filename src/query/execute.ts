@@ -6,8 +6,10 @@ import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
 import { executeGathering } from './gather-execution.ts';
 import { executeOrdered } from './ordered-execution.ts';
 import { planAccess, planOrder } from './plan.ts';
+import { executeRanked } from './ranked-execution.ts';
 import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
+import { unsupported } from './syntax-error.ts';
 import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 
 /** Numbers counted or left out at once. */
@@ -27,6 +29,7 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
     options.continuation === undefined
       ? { after: -1, ...window }
       : decodeContinuation(compiled.text, options.continuation);
+  if (compiled.tree.isRanked) throw unsupported('ORDER BY RANK in one request');
   const execution = new Execution(compiled, frame, start, options);
   if (!compiled.readsItems) {
     await execution.prepareNothing();
@@ -35,6 +38,7 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
   const access = planAccess(compiled, options.indexer, frame);
   if (compiled.isGathering) return executeGathering(execution, access, start);
   if (compiled.order.length === 0) return executePlain(execution, access, start);
+  if (compiled.ranking !== undefined) return executeRanked(execution, access, compiled.ranking, start);
   const order = planOrder(compiled, access, options.indexer);
   if (access.kind === 'nothing') return execution.finish(undefined);
   return order === 'sorted'

@@ -39,7 +39,7 @@ export function printQuery(query: Query): string {
   return text;
 }
 
-function printOrderAsWritten(items: readonly OrderItem[]): string {
+export function printOrderAsWritten(items: readonly OrderItem[]): string {
   return items
     .map(
       (item) => print(item.expression, 0) + (item.isExplicit ? (item.isDescending ? ' DESC' : ' ASC') : ''),

@@ -28,6 +28,7 @@ export function evaluateOverResources(
 ): string[] {
   const compiled = compileQuery(spec.query);
   if (compiled.block.inner !== undefined) throw unsupported('a query in FROM that groups or is DISTINCT');
+  if (compiled.tree.isRanked) throw unsupported('ORDER BY RANK over anything but items');
   const frame = frameFor(compiled, spec.parameters, environment);
   const { skip, take } = windowOf(compiled, frame);
   const rows = rowsOver(compiled, frame, resources);

@@ -1,5 +1,6 @@
 import type { FeedAnswer, QueryMetrics, QueryRequest } from '../../engine/index.ts';
 import { parseFeatures, planForClient } from '../../query/index.ts';
+import { searchPolicies } from '../../resource/index.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { querySpecOf } from './query-request.ts';
 import { containerPath, feedScope, headerOf, isSet, type Mutable } from './request-headers.ts';
@@ -15,7 +16,7 @@ export function handleQueryPlan(exchange: Exchange): Answer {
   const features = headerOf(request, 'x-ms-cosmos-supported-query-features');
   const plan = planForClient(
     querySpecOf(request),
-    container.definition.partitionKey,
+    { partitionKey: container.definition.partitionKey, search: searchPolicies(container.definition) },
     features === undefined ? undefined : parseFeatures(features),
   );
   return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
