@@ -46,7 +46,10 @@ export async function executeRanked(
   const numbers =
     remembered(execution, name) ?? (await rank(execution, access, ranking, consumed + page.skip + page.take));
   const end = await offerAll(execution, numbers, consumed);
-  if (!page.isFull) return execution.finish(undefined);
+  // Elsewhere a page that filled up has a token even when nothing is left. Here we know, and some clients
+  // would
+  // ask for ever when the last page of a range is empty.
+  if (!page.isFull || end >= numbers.length) return execution.finish(undefined);
   rankings.set(nameText(name), { text: execution.compiled.text, numbers }, numbers.length + 50);
   const order = { value: name, rank: end };
   return execution.finish(execution.continuationAt({ after: numbers[end - 1] ?? -1, order }));

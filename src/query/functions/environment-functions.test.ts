@@ -47,6 +47,9 @@ test('RAND draws for every row and call', () => {
 
 test('the plan for clients does not take a clock for a constant', () => {
   const spec = { query: 'SELECT * FROM c WHERE c.pk = GETCURRENTDATETIME()', parameters: [] };
-  const plan = planForClient(spec, { paths: ['/pk'], kind: 'Hash', version: 2 });
+  const plan = planForClient(spec, {
+    partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 },
+    search: { embeddings: [], defaultLanguage: 'en', textPaths: [] },
+  });
   expect(plan.queryRanges).toEqual([{ min: '', max: 'FF', isMinInclusive: true, isMaxInclusive: false }]);
 });
