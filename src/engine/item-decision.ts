@@ -116,7 +116,7 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
     priority: priorityOf(handle, object),
     ttl: ownTtl(object),
     render: (stamp: Stamp) => {
-      const itemRid = documentRid(rid, stamp.incarnation);
+      const itemRid = documentRid(rid, stamp.incarnation, stamp.partition);
       const ts = Math.floor(unixMs(stamp.time) / 1000);
       const self = childSelfLink('document', handle.selfLink, itemRid);
       const body = withSystemProperties(text, { rid: itemRid, self, etag: formatEtag(stamp), ts });

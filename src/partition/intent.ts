@@ -1,6 +1,6 @@
 import type { JsonObject } from '../base/index.ts';
 import type { Origin } from '../causality/index.ts';
-import type { Lsn } from '../log/index.ts';
+import type { Lsn, PartitionNumber } from '../log/index.ts';
 import type { Incarnation, StoredPut } from '../merge/index.ts';
 import type { PathEdit } from '../resource/index.ts';
 
@@ -10,6 +10,8 @@ export interface Stamp {
   readonly n: number;
   readonly time: number;
   readonly incarnation: Incarnation;
+  /** Where it is written: incarnations differ within a partition only. */
+  readonly partition: PartitionNumber;
 }
 
 export interface PutIntent {

@@ -211,7 +211,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   standpoint(): Standpoint {
     const { origin, clock } = this.#options;
     const { lsn, vector, sequence } = this.#applied;
-    const stamp = { origin, n: vector.get(origin) + 1, time: clock.now() };
+    const stamp = { origin, n: vector.get(origin) + 1, time: clock.now(), partition: this.number };
     return { lsn, stamp, incarnation: (k) => (sequence + 1 + k) * ORIGINS + origin };
   }
 
@@ -254,7 +254,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       return { operation, parsed: undefined };
     }
     const incarnation = this.shown(before)?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
-    const { body, parsed } = intent.render({ origin, n: dot.n, time: head.time, incarnation });
+    const stamp = { origin, n: dot.n, time: head.time, incarnation, partition: this.number };
+    const { body, parsed } = intent.render(stamp);
     const { priority, ttl, edits } = intent;
     return {
       operation: putOperation(head, { incarnation, priority, ttl, body }, patchOf(before, edits)),

@@ -454,3 +454,89 @@ describe('conditions of partial updates', () => {
     );
   });
 });
+
+describe('orders by score', () => {
+  const search: SearchPolicies = {
+    ...NO_SEARCH,
+    embeddings: [
+      {
+        path: ['e'],
+        dataType: 'float32',
+        dimensions: 2,
+        distanceFunction: 'euclidean',
+        indexType: undefined,
+      },
+    ],
+  };
+  const planOf = (query: string, parameters: JsonObject = {}) => {
+    const spec = { query, parameters: Object.entries(parameters).map(([name, value]) => ({ name, value })) };
+    return planForClient(spec, { partitionKey: BY_PK, search });
+  };
+
+  test('a vector: the client sorts all rows, in the direction that the container says', () => {
+    const query = 'SELECT TOP 3 c.id FROM c WHERE c.a = 1 ORDER BY VectorDistance(c.v, @q)';
+    expect(planOf(query).queryInfo).toMatchObject({
+      ...{ hasNonStreamingOrderBy: true, top: 3, orderBy: ['Descending'] },
+      orderByExpressions: ['VectorDistance(c.v, @q)'],
+      rewrittenQuery:
+        'SELECT TOP 3 c._rid, [{"item": VectorDistance(c.v, @q)}] AS orderByItems, {"id": c.id} AS payload ' +
+        `FROM c WHERE ((c.a = 1) AND ${FILTER}) ORDER BY VectorDistance(c.v, @q)`,
+    });
+    expect(planOf(query.replace('c.v', 'c.e')).queryInfo).toMatchObject({ orderBy: ['Ascending'] });
+    const named = query.replace('@q)', '@q, false, @options)');
+    const options = { '@options': { distanceFunction: 'euclidean' } };
+    expect(planOf(named, options).queryInfo).toMatchObject({ orderBy: ['Ascending'] });
+  });
+
+  test('a window stays with the client, also within one partition key', () => {
+    const query = 'SELECT * FROM c WHERE c.pk = "a" ORDER BY VectorDistance(c.v, @q) OFFSET 2 LIMIT 3';
+    expect(planOf(query).queryInfo).toMatchObject({
+      ...{ offset: 2, limit: 3, top: null, hasNonStreamingOrderBy: true },
+      rewrittenQuery: expect.stringMatching(/OFFSET 0 LIMIT 5$/),
+    });
+  });
+
+  test('RANK: a query for statistics, and one for each score', () => {
+    const query =
+      'SELECT TOP 70 * FROM c WHERE c.a = 1 ORDER BY RANK RRF(FullTextScore(c.t, "swim", @word), ' +
+      'VectorDistance(c.e, [1, 2]), [2, 1])';
+    const plan = planOf(query, { '@word': 'run' });
+    expect(plan).not.toHaveProperty('queryInfo');
+    const text =
+      '_FullTextScore(c.t, ["swim", "run"], {documentdb-formattablehybridsearchquery-totaldocumentcount}, ' +
+      '{documentdb-formattablehybridsearchquery-totalwordcount-0}, ' +
+      '{documentdb-formattablehybridsearchquery-hitcountsarray-0})';
+    const vector = 'VectorDistance(c.e, [1, 2])';
+    const scores = `[(${text} ?? -1), (${vector} ?? 1e+300)]`;
+    const rewritten = (score: string, end: string) =>
+      `SELECT TOP 140 c._rid, [{"item": ${score}}] AS orderByItems, {"payload": c, "componentScores": ` +
+      `${scores}} AS payload FROM c WHERE ((c.a = 1) AND ${FILTER}) ORDER BY ${score}${end}`;
+    const info = { hasNonStreamingOrderBy: true, top: 140, aggregates: [], hasSelectValue: false };
+    expect(plan.hybridSearchQueryInfo).toMatchObject({
+      globalStatisticsQuery:
+        'SELECT COUNT(1) AS documentCount, [{"totalWordCount": SUM(_FullTextWordCount(c.t)), "hitCounts": ' +
+        '[COUNTIF(FullTextContains(c.t, "swim")), COUNTIF(FullTextContains(c.t, "run"))]}] ' +
+        'AS fullTextStatistics FROM c',
+      componentQueryInfos: [
+        { ...info, orderBy: ['Descending'], rewrittenQuery: rewritten(text, ' DESC') },
+        { ...info, orderBy: ['Ascending'], rewrittenQuery: rewritten(vector, '') },
+      ],
+      ...{ componentWeights: [2, 1], skip: 0, take: 70, requiresGlobalStatistics: true },
+    });
+  });
+
+  test('RANK by vectors alone needs no statistics; without a window as many rows come as clients sort', () => {
+    const query = 'SELECT c.id FROM c ORDER BY RANK RRF(VectorDistance(c.v, [1]), VectorDistance(c.w, [1]))';
+    expect(planOf(query).hybridSearchQueryInfo).toMatchObject({
+      requiresGlobalStatistics: false,
+      componentWeights: [],
+      take: null,
+      componentQueryInfos: [{ top: 50_000 }, { top: 50_000 }],
+    });
+  });
+
+  test('no range can serve a rank by itself', () => {
+    const query = compileQuery('SELECT * FROM c ORDER BY RANK FullTextScore(c.t, "a")');
+    expect(isServableAcrossPartitions(query)).toBe(false);
+  });
+});

@@ -19,16 +19,16 @@ const number31 = fc.integer({ min: 1, max: 2 ** 31 - 1 });
 describe('rids', () => {
   test('have the published lengths and marks, and are read back', () => {
     fc.assert(
-      fc.property(number24, number31, fc.maxSafeNat(), (d, c, n) => {
+      fc.property(number24, number31, fc.maxSafeNat(), fc.nat(500), (d, c, n, p) => {
         const database = databaseRid(d);
         const container = containerRid(database, c);
         const user = userRid(database, c);
-        const document = documentRid(container, n);
+        const document = documentRid(container, n, p);
         expect(bytesOf(database)).toHaveLength(4);
         expect(bytesOf(container)).toHaveLength(8);
         expect((bytesOf(container)[4] ?? 0) & 0x80).toBe(0x80);
         expect((bytesOf(user)[4] ?? 0) & 0x80).toBe(0);
-        expect(bytesOf(document).readBigUInt64LE(8)).toBe(BigInt(n));
+        expect(bytesOf(document).readBigUInt64LE(8)).toBe(BigInt(n) + (BigInt(p % 128) << 53n));
         expect(document).not.toContain('/');
         expect(parseRid(database)).toEqual({ kind: 'database', number: d });
         expect(parseRid(offerRid(d))).toEqual({ kind: 'offer', number: d });
@@ -57,10 +57,20 @@ describe('rids', () => {
     expect(childSelfLink(kind, selfLink(container), rid)).toBe(selfLink(rid));
   });
 
+  test('items of one partition rise with their numbers, and differ from those of others', () => {
+    const container = containerRid(databaseRid(1), 1);
+    const place = (n: number, partition: number) =>
+      bytesOf(documentRid(container, n, partition)).readBigUInt64LE(8);
+    expect(place(1, 5)).toBeLessThan(place(2, 5));
+    expect(place(2 ** 40, 5)).toBeLessThan(place(2 ** 40 + 1, 5));
+    const all = Array.from({ length: 128 }, (_, partition) => documentRid(container, 1, 77 + partition));
+    expect(new Set(all).size).toBe(128);
+  });
+
   test('of two containers, made in turns, never mix', () => {
     const [a, b] = [containerRid(databaseRid(1), 1), containerRid(databaseRid(2), 1)];
     for (const container of [a, b, a]) {
-      expect(parseRid(documentRid(container, 5))).toMatchObject({ container, number: 5 });
+      expect(parseRid(documentRid(container, 5, 1))).toMatchObject({ container, number: 5 });
     }
   });
 

@@ -39,6 +39,9 @@ export const RID_NUMBER_MAX = 2 ** 24 - 1;
 /** Containers and users ever made in one database: one bit of four bytes tells which it is. */
 const SIBLINGS_MAX = 2 ** 31 - 1;
 
+/** Of the 53 bits of a number. */
+const NUMBER_BITS_ABOVE_32 = 21;
+
 /** Odd, so that multiplying by it is reversible modulo any power of two: neighbours get unlike ids. */
 const SCATTER = 0x9e3779b1 | 0;
 const GATHER = inverse(SCATTER);
@@ -92,13 +95,20 @@ function siblingRid(database: string, number: number, mark: number): string {
   return encode(bytes);
 }
 
-/** `incarnation`: the item's number in its partition set, below 2^53; it sits in the rid as it is. */
-export function documentRid(container: string, incarnation: number): string {
-  return childRid('document', container, incarnation);
+/** Partitions of a container told apart in the rids of items: seven bits stand above the 53 of a number. */
+const PARTITIONS_MAX = 128;
+
+/**
+ * `incarnation`: the item's number in its partition, below 2^53. It sits in the rid as it is, below some bits
+ * of the partition's number, since clients tell the items of all partitions apart by rid: rids differ as long
+ * as a container has no more than 128 partitions with consecutive numbers.
+ */
+export function documentRid(container: string, incarnation: number, partition: number): string {
+  return childRid('document', container, incarnation, partition % PARTITIONS_MAX);
 }
 
-/** The rid of something in a container; `number` is below 2^53. */
-export function childRid(kind: ContainerChild, container: string, number: number): string {
+/** The rid of something in a container; `number` is below 2^53, `above` (what stands above it) below 2^7. */
+export function childRid(kind: ContainerChild, container: string, number: number, above = 0): string {
   assert(Number.isSafeInteger(number) && number >= 0, 'numbers in rids are exact');
   const bytes = childBytes;
   // Writers come in runs for one container, whose half then stands there already.
@@ -107,8 +117,8 @@ export function childRid(kind: ContainerChild, container: string, number: number
     childBytesOwner = container;
   }
   bytes.writeUInt32LE(number >>> 0, 8);
-  bytes.writeUInt32LE(Math.floor(number / 2 ** 32), 12);
-  bytes[15] = CHILD_MARKS[kind].nibble << 4;
+  const high = Math.floor(number / 2 ** 32) + above * 2 ** NUMBER_BITS_ABOVE_32;
+  bytes.writeUInt32LE(high + CHILD_MARKS[kind].nibble * 2 ** 28, 12);
   return encode(bytes);
 }
 
@@ -138,9 +148,10 @@ function parseChild(bytes: Buffer, database: string): Rid | undefined {
   const last = bytes[15] ?? 0;
   for (const [kind, { nibble }] of Object.entries(CHILD_MARKS) as [ContainerChild, { nibble: number }][]) {
     if (nibble !== last >> 4) continue;
-    const high = bytes.readUIntLE(12, 3) + (last & 0x0f) * 2 ** 24;
+    const high = bytes.readUInt32LE(12) & (2 ** NUMBER_BITS_ABOVE_32 - 1);
     const number = bytes.readUInt32LE(8) + high * 2 ** 32;
-    if (!Number.isSafeInteger(number)) return undefined;
+    const hasMore = (bytes.readUInt32LE(12) & 0x0fff_ffff) !== high;
+    if (hasMore && kind !== 'document') return undefined;
     return { kind, database, container: encode(bytes.subarray(0, CONTAINER_BYTES)), number };
   }
   return undefined;
