@@ -5,6 +5,7 @@ import { NO_ENVIRONMENT } from './environment.ts';
 import {
   type BuiltInFunction,
   type CallSite,
+  type EnvironmentFunction,
   finite,
   joined,
   lastPrepared,
@@ -345,25 +346,47 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
     throw queryError('SC2050', message, node.location);
   }
   const paths = node.operands.map((operand) => pathOf(operand, { has: (name) => binder.isItem(name) }));
-  return callOf(
-    found,
-    node.operands.map((operand) => compileExpression(operand, binder)),
-    { paths },
-  );
+  const operands = node.operands.map((operand) => compileExpression(operand, binder));
+  const evaluator = callOf(found, operands, { paths });
+  // What is constant in the text was evaluated when it was compiled.
+  return isLiteral(node, 'execution') && !isLiteral(node) ? onceInExecution(evaluator, binder) : evaluator;
 }
 
+/** For what depends on no row; frames are made for one execution. */
+function onceInExecution(evaluator: Evaluator, binder: Binder): Evaluator {
+  const slot = binder.newSlot();
+  return (frame) => {
+    const known = frame.slots[slot];
+    if (Array.isArray(known)) return known[0];
+    const value = evaluator(frame);
+    frame.slots[slot] = value === undefined ? [] : [value];
+    return value;
+  };
+}
+
+/** Calls with few operands are spelt out: gathering operands would cost more than most functions do. */
 function callOf(found: BuiltInFunction, operands: readonly Evaluator[], call: CallSite): Evaluator {
-  if (found.volatility !== 'immutable') {
-    const evaluate = found.bind(call);
-    return (frame) => evaluate(frame.environment, ...operands.map((operand) => operand(frame)));
-  }
+  if (found.volatility !== 'immutable') return callIn(found, operands, call);
   const evaluate = found.bind();
-  const [first, second] = operands;
+  const [first, second, third] = operands;
   if (first !== undefined && operands.length === 1) return (frame) => evaluate(first(frame));
   if (first !== undefined && second !== undefined && operands.length === 2) {
     return (frame) => evaluate(first(frame), second(frame));
   }
+  if (first !== undefined && second !== undefined && third !== undefined && operands.length === 3) {
+    return (frame) => evaluate(first(frame), second(frame), third(frame));
+  }
   return (frame) => evaluate(...operands.map((operand) => operand(frame)));
+}
+
+function callIn(found: EnvironmentFunction, operands: readonly Evaluator[], call: CallSite): Evaluator {
+  const evaluate = found.bind(call);
+  const [first, second] = operands;
+  if (operands.length === 0) return (frame) => evaluate(frame.environment);
+  if (first !== undefined && second !== undefined && operands.length === 2) {
+    return (frame) => evaluate(frame.environment, first(frame), second(frame));
+  }
+  return (frame) => evaluate(frame.environment, ...operands.map((operand) => operand(frame)));
 }
 
 function compileArray(elements: readonly Evaluator[]): Evaluator {
