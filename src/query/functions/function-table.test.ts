@@ -22,7 +22,8 @@ const AREA = {
 
 // biome-ignore format: a list
 const VALUES: readonly Value[] = [
-  undefined, null, true, false, 0, -0, 1, -1, 2.5, 1e300, 2 ** 63, '', 'a', 'A.b', '^a', '[', 'i', 'day', 'yyyy-MM-dd',
+  undefined, null, true, false, 0, -0, 1, -1, 2.5, 1e300, 2 ** 63, '', 'a', 'A.b', '^a', '[', 'i', 'day',
+  'yyyy-MM-dd',
   '2024-02-29', '2024-02-29T12:30:45.1234567Z', '\ud83d', 'Straße', [], [1, 2], ['a', 'b'], [[1], { a: 1 }], {}, { a: 1 },
   POINT, AREA,
 ];
