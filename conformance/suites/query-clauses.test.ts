@@ -241,6 +241,23 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
       expect(unique(rows)).toHaveLength(count);
     });
 
+    test('lists and sets of all ranges', async () => {
+      const [list] = (await run('SELECT VALUE MAKELIST(c.n) FROM c')) as [number[]];
+      expect([...list].sort((a, b) => a - b)).toEqual(ROWS.map((_, index) => index));
+      const [set] = (await run('SELECT VALUE MAKESET(c.color) FROM c')) as [string[]];
+      expect(sorted(set)).toEqual(sorted(COLORS));
+      const both = (await run('SELECT c.color, MAKELIST(c.n) AS list FROM c GROUP BY c.color')) as {
+        color: string;
+        list: number[];
+      }[];
+      const expected = groups(ROWS, ({ color }) => color).map(([color, rows]) => ({
+        color,
+        list: rows.map(({ n }) => n).sort((a, b) => a - b),
+      }));
+      const found = both.map(({ color, list }) => ({ color, list: list.sort((a, b) => a - b) }));
+      expect(sorted(found)).toEqual(sorted(expected));
+    });
+
     test('equal sort values come by range, and within a range in the order of insertion', async () => {
       const rows = (await run('SELECT c.id, c.color FROM c ORDER BY c.color')) as Row[];
       expect(sorted(rows.map(({ id }) => id))).toEqual(sorted(ROWS.map(({ id }) => id)));

@@ -1,4 +1,3 @@
-import { WeightedCache } from '../base/index.ts';
 import type { DistinctRows, GatheredRows } from './grouping.ts';
 import type { QueryMemory } from './query-memory.ts';
 
@@ -10,27 +9,47 @@ export interface CarryOver {
 }
 
 /** All that is kept between pages; what does not fit, or is lost, is worked out anew. */
-const BYTES_MAX = 128 * 1024 * 1024;
+const BYTES_MAX = 32 * 1024 * 1024;
 /** What changes by itself (items that expire, the time of day) must not be shown for long. */
 const LIFETIME_MS = 10_000;
+
+interface Kept {
+  readonly value: CarryOver;
+  readonly bytes: number;
+  readonly untilMs: number;
+}
 
 /**
  * Carry-overs by continuation. A key names the state of the partition that was read: with the same state
  * and the same place, any execution of the query would have come to the same.
  */
 export class CarryOvers {
-  readonly #kept = new WeightedCache<string, { readonly value: CarryOver; readonly untilMs: number }>(
-    BYTES_MAX,
-  );
+  /** The oldest first. */
+  readonly #kept = new Map<string, Kept>();
+  #bytes = 0;
 
   keep(key: string, value: CarryOver, nowMs: number): void {
-    this.#kept.set(key, { value, untilMs: nowMs + LIFETIME_MS }, key.length + value.memory.used);
+    this.#remove(key);
+    const bytes = key.length + value.memory.used;
+    this.#kept.set(key, { value, bytes, untilMs: nowMs + LIFETIME_MS });
+    this.#bytes += bytes;
+    for (const [oldest, { untilMs }] of this.#kept) {
+      if (this.#bytes <= BYTES_MAX && nowMs <= untilMs) break;
+      this.#remove(oldest);
+    }
   }
 
   /** Each is given once: whoever gets it goes on with it, and it is no longer where the token says. */
   take(key: string, nowMs: number): CarryOver | undefined {
-    const found = this.#kept.get(key);
-    this.#kept.delete(key);
+    const found = this.#remove(key);
     return found !== undefined && nowMs <= found.untilMs ? found.value : undefined;
+  }
+
+  #remove(key: string): Kept | undefined {
+    const found = this.#kept.get(key);
+    if (found === undefined) return undefined;
+    this.#kept.delete(key);
+    this.#bytes -= found.bytes;
+    return found;
   }
 }

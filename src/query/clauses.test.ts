@@ -466,6 +466,23 @@ describe('what a page leaves to the next one', () => {
     expect(kept.take('key', 11_000)).toBe(left);
     expect(kept.take('key', 11_000)).toBeUndefined();
   });
+
+  test('little is kept, and nothing for long', () => {
+    const kept = new CarryOvers();
+    const large = () => {
+      const memory = new QueryMemory();
+      memory.take(20_000_000);
+      return { memory };
+    };
+    kept.keep('a', large(), 0);
+    kept.keep('b', large(), 0);
+    expect(kept.take('a', 0)).toBeUndefined();
+    expect(kept.take('b', 0)).toBeDefined();
+    kept.keep('c', large(), 0);
+    kept.keep('d', { memory: new QueryMemory() }, 20_000);
+    expect(kept.take('c', 0), 'what is too old goes when something comes').toBeUndefined();
+    expect(kept.take('d', 20_000)).toBeDefined();
+  });
 });
 
 describe('user-defined functions', () => {
