@@ -1,4 +1,5 @@
 import type { DistinctRows, GatheredRows } from './grouping.ts';
+import type { SortedRest } from './order-key.ts';
 import type { QueryMemory } from './query-memory.ts';
 
 /** What a page of a query leaves to the next one, which would otherwise read again what came before. */
@@ -6,6 +7,7 @@ export interface CarryOver {
   readonly memory: QueryMemory;
   readonly distinct?: DistinctRows | undefined;
   readonly gathered?: GatheredRows;
+  readonly sorted?: SortedRest;
 }
 
 /** All that is kept between pages; what does not fit, or is lost, is worked out anew. */
@@ -30,7 +32,7 @@ export class CarryOvers {
 
   keep(key: string, value: CarryOver, nowMs: number): void {
     this.#remove(key);
-    const bytes = key.length + value.memory.used;
+    const bytes = key.length + value.memory.used + (value.sorted?.bytes ?? 0);
     this.#kept.set(key, { value, bytes, untilMs: nowMs + LIFETIME_MS });
     this.#bytes += bytes;
     for (const [oldest, { untilMs }] of this.#kept) {

@@ -425,10 +425,20 @@ describe('what a page leaves to the next one', () => {
     'SELECT DISTINCT c.k FROM c ORDER BY c.k DESC',
     'SELECT c.k, COUNT(1) AS n FROM c GROUP BY c.k',
     'SELECT VALUE s.k FROM (SELECT DISTINCT c.k, c.s FROM c) AS s',
+    'SELECT VALUE c.k FROM c WHERE c.k < 400 ORDER BY c.k, c.s DESC',
   ];
+  const policy = {
+    ...DEFAULT_POLICY,
+    compositeIndexes: [
+      [
+        { path: '/k', order: 'ascending' },
+        { path: '/s', order: 'descending' },
+      ],
+    ],
+  };
 
   test.each(QUERIES)('%s: later pages read nothing again', async (query) => {
-    const source = new ArraySource(items, DEFAULT_POLICY);
+    const source = new ArraySource(items, policy);
     const plain = (await pages(source, query, { itemCountMax: 40 })).flat();
     const without = source.loads;
     source.loads = 0;
@@ -438,7 +448,7 @@ describe('what a page leaves to the next one', () => {
   });
 
   test.each(QUERIES)('%s: a page that is asked for twice is the same', async (query) => {
-    const source = new ArraySource(items, DEFAULT_POLICY);
+    const source = new ArraySource(items, policy);
     const carryOvers = new CarryOvers();
     const { continuation = '' } = await page(source, query, { itemCountMax: 30, carryOvers });
     const once = await page(source, query, { itemCountMax: 30, carryOvers, continuation });

@@ -7,6 +7,7 @@ import type { CompiledQuery } from './compiled-query.ts';
 import { type Continuation, encodeContinuation, type PartialItem } from './continuation.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { DistinctRows, type GatheredRows } from './grouping.ts';
+import type { SortedRest } from './order-key.ts';
 import type { IndexCoverage } from './plan.ts';
 import { QueryMemory } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
@@ -141,6 +142,8 @@ export class Execution {
   readonly resumeIn: PartialItem | undefined;
   /** Rows that the page before had gathered. */
   readonly gathered: GatheredRows | undefined;
+  /** Items that the page before had sorted and not given. */
+  readonly sorted: SortedRest | undefined;
   /** Pages before have to be gone through again, to know what they gave. */
   readonly hasToReplay: boolean;
   readonly #options: ExecuteOptions;
@@ -168,6 +171,7 @@ export class Execution {
     const carried = this.#takeCarryOver();
     this.memory = carried?.memory ?? new QueryMemory();
     this.gathered = carried?.gathered;
+    this.sorted = carried?.sorted;
     const isDistinct = block.isDistinct && !isGathering;
     this.#distinct = isDistinct ? (carried?.distinct ?? new DistinctRows(this.memory)) : undefined;
     this.hasToReplay = isDistinct && carried === undefined;
@@ -362,7 +366,7 @@ export class Execution {
   continuationAt(
     position: { readonly after: ItemNumber; readonly order?: Continuation['order'] | undefined },
     partial: PartialItem | undefined = this.#partial,
-    gathered?: GatheredRows,
+    rest: Pick<CarryOver, 'gathered' | 'sorted'> = {},
   ): string {
     const { skip, take } = this.page;
     const { after, order } = position;
@@ -371,19 +375,23 @@ export class Execution {
       ...(order === undefined ? {} : { order }),
       ...(partial === undefined ? {} : { partial }),
     });
-    if (this.#distinct !== undefined || gathered !== undefined) {
+    if (this.#carriesOver) {
       const { carryOvers, environment } = this.#options;
-      const left = { memory: this.memory, distinct: this.#distinct, ...(gathered && { gathered }) };
+      const left = { memory: this.memory, distinct: this.#distinct, ...rest };
       carryOvers?.keep(this.#carryKey(token), left, environment.nowMs);
     }
     return token;
   }
 
+  /** Whether a page has to read again what came before it, unless that was kept. */
+  get #carriesOver(): boolean {
+    const { block, isGathering, order } = this.compiled;
+    return block.isDistinct || isGathering || order.length > 1;
+  }
+
   #takeCarryOver(): CarryOver | undefined {
     const { carryOvers, continuation, environment } = this.#options;
-    const { isDistinct } = this.compiled.block;
-    if (carryOvers === undefined || continuation === undefined) return undefined;
-    if (!isDistinct && !this.compiled.isGathering) return undefined;
+    if (carryOvers === undefined || continuation === undefined || !this.#carriesOver) return undefined;
     return carryOvers.take(this.#carryKey(continuation), environment.nowMs);
   }
 

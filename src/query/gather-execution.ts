@@ -256,7 +256,7 @@ async function giveRows(
   }
   // All rows that became one are no page that could go on.
   if (grouping?.keys.length === 0 || !page.isFull) return execution.finish(undefined);
-  return execution.finish(execution.continuationAt(position, partial, rows));
+  return execution.finish(execution.continuationAt(position, partial, { gathered: rows }));
 }
 
 /** Counts without reading items, when rows are all that is counted and indexes know them. */

@@ -2,6 +2,7 @@ import { compareBytes } from '../base/index.ts';
 import { encodeIndexValue } from '../index/index.ts';
 import type { Evaluator } from './binder.ts';
 import type { DocumentPath } from './document-path.ts';
+import type { ItemNumber } from './source.ts';
 import type { Location } from './syntax-error.ts';
 import { compareForOrder, type Value } from './values.ts';
 
@@ -23,6 +24,20 @@ export function compareKeys(a: readonly Value[], b: readonly Value[], order: rea
     if (difference !== 0) return order[i]?.isDescending === true ? -difference : difference;
   }
   return 0;
+}
+
+/** Where an item stands in an order of several terms. */
+export interface SortedPlace {
+  readonly number: ItemNumber;
+  readonly keys: readonly Value[];
+}
+
+/** Items that come next in the order; unless `isAll`, others come after them. */
+export interface SortedRest {
+  readonly items: readonly SortedPlace[];
+  readonly isAll: boolean;
+  /** About what they take in memory, where that was worked out. */
+  readonly bytes?: number;
 }
 
 /** Bytes that all keys of a row may have together in a continuation. */

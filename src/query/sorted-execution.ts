@@ -12,16 +12,17 @@ import {
   type KeyPlaces,
   packPlaces,
   placesOf,
+  type SortedPlace,
+  type SortedRest,
   unpackPlaces,
 } from './order-key.ts';
+import { ENTRY_BYTES, sizeOf } from './query-memory.ts';
 import type { ItemNumber, SourceItem } from './source.ts';
 import type { Value } from './values.ts';
 
-interface SortedItem {
-  readonly number: ItemNumber;
-  readonly keys: readonly Value[];
+interface SortedItem extends SortedPlace {
   /** Unless too many texts are kept already. */
-  readonly item: SourceItem | undefined;
+  readonly item?: SourceItem | undefined;
 }
 
 /** Where an item stands in the order. */
@@ -49,18 +50,33 @@ export async function executeSorted(
   const replayTo = hasToReplay ? last : undefined;
   if (hasToReplay) last = undefined;
   const keptMax = isDistinct ? KEPT_MAX : Math.max(KEPT_MIN, Math.min(KEPT_MAX, page.missing));
+  let rest: SortedRest | undefined = execution.sorted;
   for (;;) {
-    const sorted = await readPass(execution, access, last, keptMax);
-    const consumed = await offerAll(execution, sorted, replayTo);
-    const end = sorted[consumed - 1];
+    rest ??= await readPass(execution, access, last, keptMax);
+    const consumed = await offerAll(execution, rest.items, replayTo);
+    const end = rest.items[consumed - 1];
     if (end !== undefined) last = { number: end.number, keys: end.keys, places: placesOf(end.keys) };
-    if (page.isClosed || consumed < sorted.length) break;
-    if (sorted.length < keptMax) break;
+    rest = { items: rest.items.slice(consumed), isAll: rest.isAll };
+    if (page.isClosed || rest.items.length > 0 || rest.isAll) break;
+    rest = undefined;
   }
   if (!page.isFull) return execution.finish(undefined);
   const { number: after, places } = last ?? { number: -1, places: undefined };
   const order = places === undefined ? {} : { order: { value: packPlaces(places), rank: 0 } };
-  return execution.finish(execution.continuationAt({ after, ...order }));
+  const left =
+    rest === undefined || (rest.items.length === 0 && !rest.isAll) ? {} : { sorted: withoutTexts(rest) };
+  return execution.finish(execution.continuationAt({ after, ...order }, undefined, left));
+}
+
+/** For the next page: places are small, the texts of items are not. */
+function withoutTexts({ items, isAll }: SortedRest): SortedRest {
+  let bytes = 0;
+  const places = items.map(({ number, keys }) => {
+    bytes += ENTRY_BYTES;
+    for (const key of keys) if (key !== undefined) bytes += sizeOf(key);
+    return { number, keys };
+  });
+  return { items: places, isAll, bytes };
 }
 
 /** Where the page before ended. */
@@ -83,13 +99,14 @@ async function readPass(
   access: Access,
   last: Place | undefined,
   keptMax: number,
-): Promise<SortedItem[]> {
+): Promise<SortedRest> {
   const { source, epkRange, meter, compiled, frame } = execution;
   const { order } = compiled;
   const candidates = await chooseCandidates({ source, access, epkRange, after: -1, meter });
   const compare = comparator(execution);
   const kept: SortedItem[] = [];
   let bytes = 0;
+  let isShrunk = false;
   // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
   const shrink = () => {
     kept.sort(compare);
@@ -110,7 +127,9 @@ async function readPass(
         if (last !== undefined && isConsumed(execution, { number, keys }, last)) continue;
         bytes += item.text.length;
         kept.push({ number, keys, item: bytes <= KEPT_BYTES_MAX ? item : undefined });
-        if (kept.length >= 2 * keptMax) shrink();
+        if (kept.length < 2 * keptMax) continue;
+        shrink();
+        isShrunk = true;
       }
       candidates.observe?.(numbers.length, hits);
       if (numbers.length < want) break;
@@ -118,13 +137,14 @@ async function readPass(
   } finally {
     await candidates.numbers.close();
   }
+  const isAll = kept.length <= keptMax && !isShrunk;
   shrink();
-  return kept;
+  return { items: kept, isAll };
 }
 
 function comparator({ compiled: { order } }: Execution) {
   const sign = order.some((key) => key.isDescending) ? -1 : 1;
-  return (a: Omit<SortedItem, 'item'>, b: Omit<SortedItem, 'item'>) =>
+  return (a: SortedPlace, b: SortedPlace) =>
     compareKeys(a.keys, b.keys, order) || sign * (a.number - b.number);
 }
 
@@ -132,7 +152,7 @@ function comparator({ compiled: { order } }: Execution) {
  * Whether an item stands at the place or before it. When the item of the place is gone, and long strings
  * leave it open who came first, rows may come twice rather than not at all.
  */
-function isConsumed(execution: Execution, item: Omit<SortedItem, 'item'>, last: Place): boolean {
+function isConsumed(execution: Execution, item: SortedPlace, last: Place): boolean {
   const compare = comparator(execution);
   if (last.keys !== undefined) return compare(item, { number: last.number, keys: last.keys }) <= 0;
   const { order } = execution.compiled;
