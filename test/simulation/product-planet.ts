@@ -97,6 +97,7 @@ export async function makeProductPlanet(
     regions: swarm.regions,
     async open(name, opening, onFailed) {
       const { log, store } = await mediumOf(name).mount(opening);
+      const isKnowing = directory.state.regions.some((one) => one.name === name && knowing.has(one.origin));
       const region = await openRegion({
         runtime: opening,
         network: network.forRegion(opening),
@@ -107,11 +108,16 @@ export async function makeProductPlanet(
         listenAddresses: addressesOf(name),
         addressesOf,
         memory: MEMORY,
+        awaitsAdmission: !isKnowing,
         onFailed,
       });
-      if (!knowing.has(region.origin)) {
-        // Somebody who was there before must be asked: nobody's answer is not an empty answer.
-        while (opened.size === 0) await sleep(opening, 50);
+      if (!isKnowing) {
+        // Somebody who was there before must be asked: nobody's answer is not an empty answer. At Strong it
+        // must be one of the quorum set, as others may lack what was answered.
+        const { state } = directory;
+        const mayTell = ({ origin }: Region) =>
+          state.consistency.level !== 'Strong' || directory.state.quorum.origins.includes(origin);
+        while (![...opened.values()].some(mayTell)) await sleep(opening, 50);
         await catchUp({
           runtime: opening,
           own: () => region.status(),
@@ -119,6 +125,7 @@ export async function makeProductPlanet(
           epoch: () => directory.state.epoch,
         });
         knowing.add(region.origin);
+        region.admit();
       }
       opened.set(name, region);
       return new ProductRegion(region, container, async () => {
