@@ -167,12 +167,14 @@ export class LevelItems implements Items {
     const { directory, gate } = this.#options;
     const container = directory.state.containers[answer.containerRid];
     const isFeed = 'rows' in answer;
+    const waits: Promise<void>[] = [];
     for (const { id, number } of container?.partitions ?? []) {
       // A feed may have read more than one range, and what others have that it did not read is soon there.
       if (!isFeed && id !== answer.rangeId) continue;
       const wait = gate.committed(number, isFeed ? undefined : answer.basedOn);
-      if (wait !== undefined) await this.#patiently(wait);
+      if (wait !== undefined) waits.push(this.#patiently(wait));
     }
+    await Promise.all(waits);
   }
 
   async #patiently(wait: CommitWait): Promise<void> {

@@ -321,6 +321,7 @@ export class Levels {
     this.#holder.take(giver, askedAtMs, leaseMs);
   }
 
+  /** Not held at levels that need none; held for ever where nobody has to give it. */
   lease(): LeaseStatus {
     if (this.#demand.kind === 'none') return { held: false, expiresInMs: 0 };
     const leftMs = this.#holder.untilMs - this.#nowMs();
