@@ -159,3 +159,72 @@ describe.each(['Session', 'ConsistentPrefix', 'Eventual'] as const)('%s', (level
     expect(text).toMatch(/orrery_process_resident_bytes\{process="\d+"\} \d{6,}/);
   });
 });
+
+describe('an account that is changed while it runs', () => {
+  let planet: Planet;
+
+  beforeAll(async () => {
+    planet = await start('--write', 'single', '--topology', 'chain', '--latency', '5');
+  });
+  afterAll(() => planet?.server.dispose());
+
+  async function change(body: object): Promise<{ status: number; json: Record<string, unknown> }> {
+    const answer = await fetch(new URL('/account', planet.server.management), {
+      method: 'PATCH',
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, json: (await answer.json()) as Record<string, unknown> };
+  }
+
+  test.each(SDKS)('@azure/cosmos $version: level and topology', async ({ sdk }) => {
+    const views = await viewsOf(planet, sdk);
+    const [first, , third] = views as [Container, Container, Container];
+    await first.items.upsert({ id: 'x', pk: 'p', value: 1 });
+    await planet.faults.quiesce();
+    expect(await value(third, 'x')).toBe(1);
+    // The only way from the first to the third region is gone; another one is found.
+    const [one, two] = planet.server.regions;
+    const heal = await planet.faults.add({ kind: 'cut', from: one?.name, to: two?.name, direction: 'both' });
+    await first.items.upsert({ id: 'x', pk: 'p', value: 2 });
+    await expect.poll(() => value(third, 'x'), { timeout: 15_000 }).toBe(2);
+    await heal();
+
+    expect(await change({ topology: { kind: 'mesh' }, consistency: { level: 'Strong' } })).toMatchObject({
+      status: 200,
+      json: { topology: { kind: 'mesh' }, consistency: { level: 'Strong' } },
+    });
+    for (let round = 3; round <= 10; round++) {
+      await first.items.upsert({ id: 'x', pk: 'p', value: round });
+      for (const view of views) expect(await value(view, 'x')).toBe(round);
+    }
+    expect((await change({ consistency: { level: 'Best' } })).status).toBe(400);
+    expect((await change({ topology: { kind: 'chain' }, consistency: { level: 'Session' } })).status).toBe(
+      200,
+    );
+    expect((await third.item('x', 'p').read()).requestCharge).toBe(1);
+  });
+});
+
+describe('clocks', () => {
+  let planet: Planet;
+
+  beforeAll(async () => {
+    planet = await start();
+  });
+  afterAll(() => planet?.server.dispose());
+
+  test.each(SDKS)(
+    '@azure/cosmos $version: a region an hour ahead neither refuses nor wins',
+    async ({ sdk }) => {
+      const views = await viewsOf(planet, sdk);
+      const [first, second] = views as [Container, Container];
+      const [one] = planet.server.regions;
+      await planet.faults.add({ kind: 'skew', region: one?.name, ms: 3_600_000 });
+      await planet.faults.add({ kind: 'drift', region: one?.name, ppm: 200 });
+      const { resource } = await first.items.upsert<{ value: number }>({ id: 'x', pk: 'p', value: 1 });
+      expect(Math.abs((resource?._ts ?? 0) - Date.now() / 1000)).toBeLessThan(60);
+      await planet.faults.quiesce();
+      expect(await value(second, 'x')).toBe(1);
+    },
+  );
+});
