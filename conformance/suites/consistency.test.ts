@@ -4,7 +4,8 @@ import { FaultClient } from '../harness/fault-client.ts';
 import { connect, makeContainer, makeDatabase, SDKS, type Sdk } from '../harness/sdks.ts';
 import { ServerProcess } from '../harness/server-process.ts';
 
-// What each level promises, to clients that know nothing of it: vitest.config.ts runs this file in both isolation modes.
+// What each level promises, to clients that know nothing of it: vitest.config.ts runs this file in both
+// isolation modes.
 
 interface Planet {
   readonly server: ServerProcess;

@@ -69,7 +69,8 @@ function registerViolation(operations: readonly RegisterOperation[]): string | u
 
 /**
  * Why a read was staler than allowed; undefined when none was. Each register has one writer, which counts
- * upwards, so values tell their order; all registers share a partition.
+ * upwards, so values tell their order; all registers share a partition, and
+ * the bound holds for the writes of each region.
  */
 export function stalenessViolation(
   history: readonly RegisterOperation[],
@@ -89,7 +90,8 @@ export function stalenessViolation(
     if (ms > bound.ms) return `${who}, ${ms} ms after ${missed.value} was acknowledged`;
     // What came after the missed one in the origin's log is missing as well; what was begun before its end
     // may have come before it.
-    const later = before.filter(({ startMs }) => startMs >= missed.endMs).length + 1;
+    const { region, endMs } = missed;
+    const later = before.filter((write) => write.region === region && write.startMs >= endMs).length + 1;
     if (later > bound.operations) return `${who}, with ${later} operations missing`;
   }
   return undefined;
