@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { randomSource } from '../../test/kit/array-source.ts';
-import { randomCondition, randomItems } from '../../test/kit/query-generator.ts';
+import { randomCondition, randomItems, SCALARS } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 import { HybridClock } from '../causality/index.ts';
 import { compileIndexingPolicy } from '../index/index.ts';
@@ -146,6 +146,13 @@ describe('queries over a partition give what a scan of its items gives', () => {
         const condition = randomCondition(world.random, 2);
         for (const select of ['*', 'VALUE COUNT(1)']) {
           const query = `SELECT ${select} FROM c WHERE ${condition}`;
+          expect(await world.rows(query), query).toEqual(world.expected(query));
+        }
+        const limit = JSON.stringify(SCALARS[world.random(SCALARS.length)]);
+        const path = ['c.a', 'c.o.x', 'c.none', 'c.id'][world.random(4)] as string;
+        for (const where of ['', ` WHERE c.a > ${limit}`, ` WHERE ${path} <= ${limit}`, ' WHERE c.b = 1']) {
+          const list = `MIN(${path}) AS lo, MAX(${path}) AS hi, COUNT(${path}) AS n, COUNT(1) AS rows`;
+          const query = `SELECT ${list} FROM c${where}`;
           expect(await world.rows(query), query).toEqual(world.expected(query));
         }
         const { explicit } = world.indexer.coverage(['a']);

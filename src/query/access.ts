@@ -41,6 +41,8 @@ export function intersection(terms: readonly Access[]): Access {
 
 /** The numbers that any term allows. */
 export function union(terms: readonly Access[]): Access {
+  // A union that is not exact as a whole may consist of terms that are: looking at them alone is not enough.
+  const isExact = terms.every((term) => term.isExact);
   if (terms.some((term) => term.kind === 'everything')) {
     return terms.some((term) => term.kind === 'everything' && term.isExact) ? EVERYTHING : UNKNOWN;
   }
@@ -49,7 +51,6 @@ export function union(terms: readonly Access[]): Access {
   );
   const [only] = possible;
   if (only === undefined) return NOTHING;
-  return possible.length === 1
-    ? only
-    : { kind: 'or', terms: possible, isExact: possible.every((term) => term.isExact) };
+  if (possible.length > 1) return { kind: 'or', terms: possible, isExact };
+  return only.isExact === isExact ? only : ({ ...only, isExact } as Access);
 }

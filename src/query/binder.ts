@@ -1,5 +1,6 @@
 import { assert } from '../base/index.ts';
 import { type Aggregate, findAggregate } from './aggregates.ts';
+import { type DocumentPath, pathOf } from './document-path.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { printExpression } from './printer.ts';
 import type { CallNode, Expression, SubqueryNode } from './syntax.ts';
@@ -29,6 +30,8 @@ export interface AggregateCall {
   readonly operand: Evaluator;
   /** It counts rows, whatever is in them: the rows need not be read. */
   readonly countsRows: boolean;
+  /** The property of the item that it is of; undefined when it is of something else. */
+  readonly path: DocumentPath | undefined;
   /** Where its result is read from. */
   readonly slot: number;
 }
@@ -221,9 +224,10 @@ export class Binder {
     const isDefined =
       operand?.kind === 'name' || (operand?.kind === 'constant' && operand.value !== undefined);
     const countsRows = aggregate.name === 'COUNT' && isDefined;
+    const path = operand && pathOf(operand, { has: (name) => this.isItem(name) });
     const slot = this.newSlot();
     const { aggregates } = this.#scope;
-    aggregates.push({ aggregate, countsRows, slot, operand: this.#at('aggregate', compileOperand) });
+    aggregates.push({ aggregate, countsRows, path, slot, operand: this.#at('aggregate', compileOperand) });
     return slot;
   }
 

@@ -310,7 +310,7 @@ async function gatherAccess(
       return gatherCandidates({ ...scope, access, epkRange: undefined }, limit);
     case 'or': {
       const numbers: ItemNumber[] = [];
-      let isExact = true;
+      let { isExact } = access;
       for (const term of access.terms) {
         const found = await gatherAccess(scope, term, limit - numbers.length);
         if (found === undefined) return undefined;

@@ -9,6 +9,7 @@ import { planAccess, planOrder } from './plan.ts';
 import { executeRanked } from './ranked-execution.ts';
 import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
+import type { Selection } from './syntax.ts';
 import { unsupported } from './syntax-error.ts';
 import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 
@@ -100,7 +101,8 @@ async function skipUnread(
 ): Promise<boolean> {
   const { page, compiled } = execution;
   // A VALUE expression may have no value, and then there is no row; of arrays there may be none or many.
-  const isOneRowEach = compiled.tree.selection.kind !== 'value' && compiled.reader.levels.length === 0;
+  const isPlain = compiled.reader.levels.length === 0 && compiled.block.inner === undefined;
+  const isOneRowEach = isPlain && hasValue(compiled.tree.selection);
   if (!isExact || !isConfined || !isOneRowEach || execution.isDistinct) return true;
   while (page.skip > 0) {
     const want = Math.min(page.skip, COUNT_CHUNK);
@@ -151,4 +153,13 @@ async function consumeChunk(
   }
   candidates.observe?.(items.length, kept);
   return true;
+}
+
+/** Whether every item has something to give: a VALUE expression may have none, unless it is the item's id. */
+function hasValue(selection: Selection): boolean {
+  if (selection.kind !== 'value') return true;
+  const { expression } = selection;
+  if (expression.kind === 'constant') return expression.value !== undefined;
+  if (expression.kind === 'member') return expression.name === 'id' && expression.object.kind === 'name';
+  return expression.kind === 'name';
 }

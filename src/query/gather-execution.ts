@@ -10,6 +10,7 @@ import { type CandidateScope, type Candidates, chooseCandidates, gatherCandidate
 import type { PartialItem } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
 import { DistinctRows, type GatheredRows, Groups } from './grouping.ts';
+import { type Answer, aggregateFromIndex } from './index-aggregates.ts';
 import { valueText } from './projection.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
@@ -126,7 +127,7 @@ export async function executeGathering(
   if (execution.gathered !== undefined) return giveRows(execution, execution.gathered, start);
   const { first, last } = chainOf(execution);
   if (access === undefined) await new ItemRows(execution, first).addAll(0);
-  else if (!(await countFromIndexes(execution, access, first))) await readAll(execution, access, first);
+  else if (!(await aggregateFromIndexes(execution, access, first))) await readAll(execution, access, first);
   await first.finish();
   return giveRows(execution, last.rows, start);
 }
@@ -259,17 +260,36 @@ async function giveRows(
   return execution.finish(execution.continuationAt(position, partial, { gathered: rows }));
 }
 
-/** Counts without reading items, when rows are all that is counted and indexes know them. */
-async function countFromIndexes(execution: Execution, access: Access, first: Collector): Promise<boolean> {
+async function countRows(execution: Execution, scope: CandidateScope): Promise<Answer | undefined> {
+  const count = await countExactly(execution, scope);
+  return count === undefined ? undefined : (accumulator) => accumulator.addRows?.(count);
+}
+
+/** Aggregates without reading items, where indexes know enough. */
+async function aggregateFromIndexes(
+  execution: Execution,
+  access: Access,
+  first: Collector,
+): Promise<boolean> {
   const { compiled, source, epkRange, meter } = execution;
   const { inner, grouping, levels } = compiled.block;
   if (inner !== undefined || levels.length > 0 || grouping === undefined || grouping.keys.length > 0)
     return false;
-  if (!access.isExact || !grouping.aggregates.every((call) => call.countsRows)) return false;
-  const count = await countExactly(execution, { source, access, epkRange, after: -1, meter });
-  if (count === undefined) return false;
+  if (!access.isExact) return false;
+  const answers: Answer[] = [];
+  for (const call of grouping.aggregates) {
+    const answer = call.countsRows
+      ? await countRows(execution, { source, access, epkRange, after: -1, meter })
+      : epkRange === undefined
+        ? await aggregateFromIndex({ source, access, meter }, call)
+        : undefined;
+    if (answer === undefined) return false;
+    answers.push(answer);
+  }
   for (const { accumulators } of first.groups?.all() ?? []) {
-    for (const accumulator of accumulators) accumulator.addRows?.(count);
+    accumulators.forEach((accumulator, place) => {
+      answers[place]?.(accumulator);
+    });
   }
   execution.frame.slots[ITEM_SLOT] = undefined;
   return true;
