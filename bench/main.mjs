@@ -10,6 +10,7 @@ import { measureContainers } from './parts/containers.mjs';
 import { measureDisk } from './parts/disk.mjs';
 import { measureFilter } from './parts/filter.mjs';
 import { measureHalfLoad, measureSameRateBare } from './parts/half-load.mjs';
+import { measureIndexes } from './parts/indexes.mjs';
 import { measureMillion } from './parts/million.mjs';
 import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
 import { measureStart } from './parts/start-time.mjs';
@@ -33,6 +34,8 @@ const PARTS = {
   visibility: (settings) => measureVisibility(settings),
   containers: (settings) => measureContainers(settings),
   start: (settings) => measureStart(settings),
+  indexes10000: (settings) => measureIndexes(10_000, settings),
+  indexesMillion: (settings) => measureIndexes(1_000_000, settings),
   million: (settings) => measureMillion(settings),
 };
 
@@ -41,7 +44,7 @@ const HELP = `node main.mjs [--parts a,b] [--seconds N] [--quick] [--million] [-
 --parts    only these, of: ${Object.keys(PARTS).join(', ')}
 --seconds  length of each measurement (5)
 --quick    two seconds each, fewer containers, no peer
---million  also load a million items and start again on them
+--million  also load a million items, query them, and start again on them
 --out      where the figures go as JSON (bench/results/latest.local.json)`;
 
 async function main() {
@@ -88,7 +91,7 @@ function chooseParts(values) {
     return Object.keys(PARTS).filter((part) => asked.includes(part));
   }
   return Object.keys(PARTS)
-    .filter((part) => part !== 'million' || values.million)
+    .filter((part) => !part.toLowerCase().includes('million') || values.million)
     .filter((part) => !(values.quick && part.startsWith('peer')));
 }
 
@@ -140,6 +143,14 @@ function printLoads(results) {
     ['half load, 3 regions', results.half3],
   ]) {
     for (const scenario of ['read', 'upsert']) add(`${name}: ${scenario}`, figures?.[scenario]);
+  }
+  for (const [name, figures] of [
+    ['10,000 items', results.indexes10000],
+    ['1,000,000 items', results.indexesMillion],
+  ]) {
+    add(`${name}: count of a tenth, one caller`, figures?.countTenth);
+    add(`${name}: count of half, one caller`, figures?.countHalf);
+    add(`${name}: first 100 by name, one caller`, figures?.top100);
   }
   add('a million creates', results.million?.load);
   add('reads after that', results.million?.read);

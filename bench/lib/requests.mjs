@@ -88,6 +88,11 @@ const SCENARIOS = {
       return bytes;
     };
   },
+  sql: (job) => {
+    const headers = { 'content-type': 'application/query+json', 'x-ms-documentdb-isquery': 'True' };
+    const body = JSON.stringify({ query: job.sql, parameters: [] });
+    return cycle([documents(job.containerLink, headers, body)]);
+  },
   query: (job) => {
     const headers = {
       'content-type': 'application/query+json',
