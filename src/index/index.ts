@@ -1,7 +1,7 @@
 /** How JSON values become ordered keys, which paths of an item have them, and how postings are packed. */
 export { type CompositeIndex, type CompositePart, hasOrder } from './composite.ts';
 export { type Coverage, compileIndexingPolicy, compileIndexRules, type Indexer } from './indexer.ts';
-export { ARRAY_ELEMENT, type PathSegment, pathId } from './path-id.ts';
+export { ARRAY_ELEMENT, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';
 export { PostingMerge, type TermPart } from './postings/posting-merge.ts';

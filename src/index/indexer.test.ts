@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
 import type { IndexingPolicy } from '../resource/index.ts';
-import { compileIndexingPolicy } from './indexer.ts';
-import { ARRAY_ELEMENT, type PathSegment, pathId } from './path-id.ts';
-import { encodeIndexValue } from './value-encoding.ts';
+import { compileIndexingPolicy, compileIndexRules } from './indexer.ts';
+import { ARRAY_ELEMENT, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
+import { decodeIndexValue, encodeIndexValue } from './value-encoding.ts';
 
 const ETAG = '/"_etag"/?';
 
@@ -299,5 +299,45 @@ describe('path ids', () => {
       ['\ufffd'],
     ];
     expect(new Set(paths.map((path) => pathId(path).toString('hex'))).size).toBe(paths.length);
+  });
+});
+
+describe('words of texts', () => {
+  const policy = {
+    indexingMode: 'consistent' as const,
+    automatic: true,
+    includedPaths: [{ path: '/*' }],
+    excludedPaths: [{ path: '/t/*' }],
+    fullTextIndexes: [{ path: '/t' }, { path: '/deep/"a b"' }],
+  };
+  const textPaths = [{ path: ['t'], language: 'de' as const }];
+  const indexer = compileIndexingPolicy(policy, { textPaths });
+  const wordsAt = (item: JsonObject, path: readonly string[]) =>
+    indexer
+      .terms(item)
+      .filter((term) => term.startsWith(pathId([...path, TEXT_WORDS]).toString('latin1')))
+      .map((term) => decodeIndexValue(Buffer.from(term.slice(8), 'latin1')));
+
+  test('each stem once, in the language of the property, beside what the paths say of the text itself', () => {
+    expect(wordsAt({ t: 'die Häuser, das Haus am See' }, ['t'])).toEqual(['haus', 'see']);
+    expect(wordsAt({ deep: { 'a b': 'swimming in lakes' } }, ['deep', 'a b'])).toEqual(['swim', 'lake']);
+    expect(
+      indexer.terms({ t: 'Haus' }).some((term) => term.startsWith(pathId(['t']).toString('latin1'))),
+    ).toBe(false);
+    expect(wordsAt({ t: 3 }, ['t'])).toEqual([]);
+    expect(wordsAt({ t: ['Haus'] }, ['t'])).toEqual([]);
+    expect(wordsAt({ other: 'Haus' }, ['t'])).toEqual([]);
+  });
+
+  test('coverage knows which texts they are of', () => {
+    expect(indexer.coverage(['t', TEXT_WORDS]).indexed).toBe(true);
+    expect(indexer.coverage(['other', TEXT_WORDS]).indexed).toBe(false);
+    expect(indexer.coverage(['deep', 'other', TEXT_WORDS]).indexed).toBe(false);
+  });
+
+  test('rules bring them back, and tell languages apart', () => {
+    const item = { t: 'die Häuser', deep: { 'a b': 'lakes' }, n: 1 };
+    expect(compileIndexRules(indexer.rules).terms(item)).toEqual(indexer.terms(item));
+    expect(compileIndexingPolicy(policy).rules).not.toBe(indexer.rules);
   });
 });

@@ -4,11 +4,25 @@
  * map look-up.
  */
 import type { Json, JsonObject } from '../base/index.ts';
-import type { IndexingPolicy, SearchPolicies, VectorEmbedding } from '../resource/index.ts';
+import {
+  type IndexingPolicy,
+  type SearchPolicies,
+  splitPath,
+  type VectorEmbedding,
+} from '../resource/index.ts';
 import { type CompositeIndex, compileComposites } from './composite.ts';
-import { ARRAY_ELEMENT, childPathId, PATH_ID_BYTES, type PathSegment, ROOT_PATH_ID } from './path-id.ts';
-import { compileRules, type PathRules } from './path-rules.ts';
+import {
+  ARRAY_ELEMENT,
+  childPathId,
+  PATH_ID_BYTES,
+  type PathSegment,
+  type PathStep,
+  ROOT_PATH_ID,
+  TEXT_WORDS,
+} from './path-id.ts';
+import { compileRules, type PathRules, type TextRule } from './path-rules.ts';
 import type { TermText } from './postings/posting-block.ts';
+import { analyzerFor, type TextAnalyzer } from './text/text-analyzer.ts';
 import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encoding.ts';
 
 export interface Coverage {
@@ -27,7 +41,8 @@ export interface Indexer {
   readonly rules: string;
   /**
    * The item's index entries, each once: path id, then encoded value. Objects and arrays have an entry of
-   * their own beside those of what they hold. Depends on nothing but the policy and the item.
+   * their own beside those of what they hold; the words of a full-text index stand at a path of theirs.
+   * Depends on nothing but the policy and the item.
    */
   terms(item: JsonObject): TermText[];
   coverage(segments: readonly PathSegment[]): Coverage;
@@ -38,39 +53,64 @@ export interface Indexer {
 }
 
 /**
- * `search`: what the container says of vectors, if anything. Of `automatic` nothing is seen here: items that
- * should stay out of the index are not given to it.
+ * `search`: what the container says of vectors and texts, if anything. Of `automatic` nothing is seen here:
+ * items that should stay out of the index are not given to it.
  */
-export function compileIndexingPolicy(
+export function compileIndexingPolicy(policy: IndexingPolicy, search: Partial<SearchPolicies> = {}): Indexer {
+  return compileIndexer(policy, textRules(policy, search), search);
+}
+
+function compileIndexer(
   policy: IndexingPolicy,
-  search?: Pick<SearchPolicies, 'embeddings'>,
+  texts: readonly TextRule[],
+  { embeddings = [] }: Partial<SearchPolicies>,
 ): Indexer {
-  const rules = compileRules(policy);
+  const rules = compileRules(policy, texts);
   if (rules === undefined) return NO_INDEX;
-  const text = rulesText(policy);
-  const vectors = search?.embeddings.filter((each) => each.indexType !== undefined) ?? [];
+  const text = rulesText(policy, texts);
+  const vectors = embeddings.filter((each) => each.indexType !== undefined);
   return new PathIndexer({ rules, text, vectors, composites: compileComposites(policy) });
+}
+
+/** The full-text indexes of a policy, in the languages of their properties. */
+function textRules(
+  { fullTextIndexes = [] }: IndexingPolicy,
+  { textPaths = [], defaultLanguage = 'en' }: Partial<SearchPolicies>,
+): TextRule[] {
+  const languages = new Map(textPaths.map(({ path, language }) => [JSON.stringify(path), language]));
+  const paths = fullTextIndexes.map((index) => splitPath(String(index.path)));
+  return paths.map((path) => [path, languages.get(JSON.stringify(path)) ?? defaultLanguage] as const);
 }
 
 const NO_RULES = 'none';
 
 /** What of a policy decides about terms, always in the same order. */
-function rulesText({ includedPaths, excludedPaths }: IndexingPolicy): string {
+function rulesText({ includedPaths, excludedPaths }: IndexingPolicy, texts: readonly TextRule[]): string {
   const pathsOf = (paths: readonly { readonly path: string }[]) =>
     [...new Set(paths.map(({ path }) => (path === '/' ? '/*' : path)))].sort();
-  return JSON.stringify([pathsOf(includedPaths), pathsOf(excludedPaths)]);
+  const words = texts.map((rule) => JSON.stringify(rule)).sort();
+  return JSON.stringify([
+    pathsOf(includedPaths),
+    pathsOf(excludedPaths),
+    ...(words.length === 0 ? [] : [words]),
+  ]);
 }
 
 /** An indexer that gives the terms that one with these `rules` gave; knows nothing else of its policy. */
 export function compileIndexRules(rules: string): Indexer {
   if (rules === NO_RULES) return NO_INDEX;
-  const [included, excluded] = JSON.parse(rules) as [string[], string[]];
-  return compileIndexingPolicy({
+  const [included, excluded, words = []] = JSON.parse(rules) as [string[], string[], string[]?];
+  const policy: IndexingPolicy = {
     indexingMode: 'consistent',
     automatic: true,
     includedPaths: included.map((path) => ({ path })),
     excludedPaths: excluded.map((path) => ({ path })),
-  });
+  };
+  return compileIndexer(
+    policy,
+    words.map((word) => JSON.parse(word) as TextRule),
+    {},
+  );
 }
 
 const NO_INDEX: Indexer = {
@@ -94,6 +134,8 @@ interface PathNode {
   /** Whether anything below can be indexed. */
   readonly leadsOn: boolean;
   readonly isExplicit: boolean;
+  /** How the words of a text at this path are indexed; undefined when they are not. */
+  readonly words: { readonly id: Buffer; readonly analyzer: TextAnalyzer } | undefined;
   readonly children: Map<string, PathNode>;
   element: PathNode | undefined;
   /** Number of the last item that had a value here; kept for explicit paths. */
@@ -138,16 +180,19 @@ class PathIndexer implements Indexer {
     if (this.#repeatable.size > 0) this.#repeatable.clear();
     this.#enterObject(this.#root, item, false);
     for (const node of this.#explicit) {
-      if (node.seenIn !== this.#items) this.#add(node, undefined, false);
+      if (node.seenIn !== this.#items) this.#add(node.id, undefined, false);
     }
     return this.#takeTerms();
   }
 
   coverage(segments: readonly PathSegment[]): Coverage {
     let node = this.#root;
+    const isOfWords = segments[segments.length - 1] === TEXT_WORDS;
     for (const segment of segments) {
+      if (segment === TEXT_WORDS) return { indexed: node.words !== undefined, explicit: false };
       const next = segment === ARRAY_ELEMENT ? node.element : node.children.get(segment);
-      if (next === undefined) return { indexed: node.inherits, explicit: false };
+      // Of the words of a text nothing is inherited: their index is on one path.
+      if (next === undefined) return { indexed: node.inherits && !isOfWords, explicit: false };
       node = next;
     }
     return { indexed: node.isIndexed, explicit: node.isExplicit };
@@ -166,8 +211,10 @@ class PathIndexer implements Indexer {
       id,
       isIndexed: !isRoot && (rules.value ?? inherits),
       inherits,
-      leadsOn: inherits || below.some((child) => child.isIndexed || child.leadsOn),
+      leadsOn:
+        inherits || below.some((child) => child.isIndexed || child.leadsOn || child.words !== undefined),
       isExplicit: !isRoot && rules.isExplicit,
+      words: rules.language && { id: childPathId(id, TEXT_WORDS), analyzer: analyzerFor(rules.language) },
       children,
       element,
       seenIn: 0,
@@ -183,7 +230,8 @@ class PathIndexer implements Indexer {
   }
 
   #enter(node: PathNode, value: Json, isBelowArray: boolean): void {
-    if (node.isIndexed) this.#add(node, value, isBelowArray);
+    if (node.isIndexed) this.#add(node.id, value, isBelowArray);
+    if (node.words !== undefined && typeof value === 'string') this.#addWords(node.words, value);
     if (node.isExplicit) node.seenIn = this.#items;
     if (!node.leadsOn || typeof value !== 'object' || value === null) return;
     if (Array.isArray(value)) this.#enterArray(node, value);
@@ -204,7 +252,7 @@ class PathIndexer implements Indexer {
   }
 
   /** A node for a path of which the policy says nothing; undefined when nothing there is indexed. */
-  #learn(parent: PathNode, segment: PathSegment): PathNode | undefined {
+  #learn(parent: PathNode, segment: PathStep): PathNode | undefined {
     if (!parent.inherits) return undefined;
     const node: PathNode = {
       id: childPathId(parent.id, segment),
@@ -212,6 +260,7 @@ class PathIndexer implements Indexer {
       inherits: true,
       leadsOn: true,
       isExplicit: false,
+      words: undefined,
       children: new Map(),
       element: undefined,
       seenIn: 0,
@@ -224,12 +273,16 @@ class PathIndexer implements Indexer {
     return node;
   }
 
-  #add(node: PathNode, value: Json | undefined, isBelowArray: boolean): void {
+  #addWords({ id, analyzer }: NonNullable<PathNode['words']>, text: string): void {
+    for (const word of new Set(analyzer.analyze(text))) if (word !== undefined) this.#add(id, word, false);
+  }
+
+  #add(id: Buffer, value: Json | undefined, isBelowArray: boolean): void {
     const sink = this.#sink;
     const start = sink.length;
     if (start + TERM_BYTES_MAX > sink.bytes.length) sink.bytes = grown(sink.bytes);
     const { bytes } = sink;
-    for (let i = 0; i < PATH_ID_BYTES; i++) bytes[start + i] = node.id[i] as number;
+    for (let i = 0; i < PATH_ID_BYTES; i++) bytes[start + i] = id[i] as number;
     sink.length = start + PATH_ID_BYTES;
     writeIndexValue(sink, value);
     if (isBelowArray) {

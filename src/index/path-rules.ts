@@ -1,6 +1,6 @@
 import { assert } from '../base/index.ts';
-import type { IndexingPolicy } from '../resource/index.ts';
-import { ARRAY_ELEMENT, type PathSegment } from './path-id.ts';
+import type { FullTextLanguage, IndexingPolicy } from '../resource/index.ts';
+import { ARRAY_ELEMENT, type PathStep } from './path-id.ts';
 
 /**
  * What an indexing policy says of one path, in a tree by segments. The more specific rule wins: `/a/?` over
@@ -13,6 +13,8 @@ export interface PathRules {
   subtree: boolean | undefined;
   /** Whether the policy itself includes `/a/?`. */
   isExplicit: boolean;
+  /** Of the text at the path, when its words are indexed. */
+  language: FullTextLanguage | undefined;
   readonly children: Map<string, PathRules>;
   element: PathRules | undefined;
 }
@@ -22,19 +24,34 @@ const NEVER_INDEXED = ['_rid', '_self', '_attachments'];
 /** Indexed unless the policy excludes them by name. */
 const SELDOM_NAMED = ['id', '_ts'];
 
+/** A property whose words are indexed. */
+export type TextRule = readonly [path: readonly string[], language: FullTextLanguage];
+
 /** The policy's rules from the item's root down; undefined when nothing is indexed. */
-export function compileRules(policy: IndexingPolicy): PathRules | undefined {
+export function compileRules(policy: IndexingPolicy, texts: readonly TextRule[]): PathRules | undefined {
   if (policy.indexingMode === 'none') return undefined;
   const root = noRules();
   for (const { path } of policy.includedPaths) apply(root, path, true);
   for (const { path } of policy.excludedPaths) apply(root, path, false);
   for (const name of SELDOM_NAMED) childRules(root, name).value ??= true;
   for (const name of NEVER_INDEXED) root.children.set(name, { ...noRules(), value: false, subtree: false });
+  for (const [path, language] of texts) {
+    let rules = root;
+    for (const name of path) rules = childRules(rules, name);
+    rules.language = language;
+  }
   return root;
 }
 
 function noRules(): PathRules {
-  return { value: undefined, subtree: undefined, isExplicit: false, children: new Map(), element: undefined };
+  return {
+    value: undefined,
+    subtree: undefined,
+    isExplicit: false,
+    language: undefined,
+    children: new Map(),
+    element: undefined,
+  };
 }
 
 function apply(root: PathRules, path: string, isIncluded: boolean): void {
@@ -49,7 +66,7 @@ function apply(root: PathRules, path: string, isIncluded: boolean): void {
   }
 }
 
-function childRules(rules: PathRules, segment: PathSegment): PathRules {
+function childRules(rules: PathRules, segment: PathStep): PathRules {
   if (segment === ARRAY_ELEMENT) {
     rules.element ??= noRules();
     return rules.element;
@@ -63,11 +80,11 @@ function childRules(rules: PathRules, segment: PathSegment): PathRules {
 }
 
 /** Reads a path of a (validated) policy, such as `/a/"b c"/[]/?`; `/` alone means `/*`. */
-export function parseIndexPath(path: string): { segments: PathSegment[]; isSubtree: boolean } {
+export function parseIndexPath(path: string): { segments: PathStep[]; isSubtree: boolean } {
   if (path === '/') return { segments: [], isSubtree: true };
   const ending = path.slice(-2);
   assert(ending === '/?' || ending === '/*', 'a policy path ends with /? or /*');
-  const segments: PathSegment[] = [];
+  const segments: PathStep[] = [];
   for (const [, quoted, plain = ''] of path.slice(0, -2).matchAll(/\/(?:"((?:[^"\\]|\\.)*)"|([^/]*))/gs)) {
     if (quoted !== undefined) segments.push(quoted.replace(/\\(.)/gs, '$1'));
     else segments.push(plain === '[]' ? ARRAY_ELEMENT : plain);

@@ -1,6 +1,6 @@
-import { ARRAY_ELEMENT, type IndexedType, type PathSegment, pathId } from '../index/index.ts';
+import { ARRAY_ELEMENT, type IndexedType, type PathSegment, pathId, TEXT_WORDS } from '../index/index.ts';
 import type { Binder, Evaluator } from './binder.ts';
-import { pathOf } from './document-path.ts';
+import { type DocumentPath, pathOf } from './document-path.ts';
 import { compileExpression, isLiteral } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
 import type { CallNode, Expression, LikeNode } from './syntax.ts';
@@ -21,10 +21,21 @@ export type Condition =
   | { readonly kind: 'in'; readonly path: IndexedPath; readonly values: readonly Evaluator[] }
   | { readonly kind: 'prefix'; readonly path: IndexedPath; readonly value: Evaluator }
   | { readonly kind: 'type'; readonly path: IndexedPath; readonly type: TypeCheck }
+  | WordsCondition
   /** Holds for all rows or for none. */
   | { readonly kind: 'fixed'; readonly value: Evaluator }
   /** Nothing beyond `narrowed` is known: rows must satisfy it and still be looked at. */
   | { readonly kind: 'opaque'; readonly narrowed?: Condition };
+
+/** A text has all of the phrases, or any. */
+export interface WordsCondition {
+  readonly kind: 'words';
+  /** Of the words, and of the text that they are in. */
+  readonly path: IndexedPath;
+  readonly property: DocumentPath;
+  readonly phrases: readonly Evaluator[];
+  readonly isAny: boolean;
+}
 
 export type Comparison = '=' | '<' | '<=' | '>' | '>=';
 
@@ -157,9 +168,23 @@ function findCall(call: CallNode, aliases: ReadonlySet<string>, binder: Binder):
   const name = call.name.toUpperCase();
   const type = Object.hasOwn(TYPE_CHECKS, name) ? TYPE_CHECKS[name] : undefined;
   if (type !== undefined) return { kind: 'type', path, type };
+  if (name.startsWith('FULLTEXTCONTAINS')) return findWords(call, aliases, binder);
   if (second === undefined || call.operands.length !== 2 || !isLiteral(second, 'execution')) return OPAQUE;
   const value = compileExpression(second, binder);
   if (name === 'STARTSWITH') return { kind: 'prefix', path, value };
   if (name !== 'ARRAY_CONTAINS') return OPAQUE;
   return { kind: 'compare', path: indexedPath([...path.segments, ARRAY_ELEMENT]), operator: '=', value };
+}
+
+function findWords(call: CallNode, aliases: ReadonlySet<string>, binder: Binder): Condition {
+  const [text, ...phrases] = call.operands;
+  const property = text && pathOf(text, aliases);
+  if (property === undefined || !phrases.every((phrase) => isLiteral(phrase, 'execution'))) return OPAQUE;
+  return {
+    kind: 'words',
+    path: indexedPath([...property, TEXT_WORDS]),
+    property,
+    phrases: phrases.map((phrase) => compileExpression(phrase, binder)),
+    isAny: call.name.toUpperCase() === 'FULLTEXTCONTAINSANY',
+  };
 }

@@ -472,3 +472,52 @@ describe('projections, windows and aggregates', () => {
     await expect(async () => page(source, query)).rejects.toThrow(message);
   });
 });
+
+describe('full-text conditions', () => {
+  const WORDS = ['red', 'bicycle', 'lake', 'mountain', 'the', 'of', 'swim'];
+  const random = randomSource(99);
+  const items = Array.from({ length: 2_000 }, (_, i) => ({
+    id: String(i),
+    pk: '0',
+    ...(random(10) === 0 ? {} : { t: Array.from({ length: random(8) }, () => WORDS[random(7)]).join(' ') }),
+    ...(i % 500 === 7 ? { rare: 'a single zebra' } : {}),
+  }));
+  const indexed = new ArraySource(items, {
+    ...DEFAULT_POLICY,
+    fullTextIndexes: [{ path: '/t' }, { path: '/rare' }],
+  });
+  const plain = new ArraySource(items, DEFAULT_POLICY);
+
+  test.each([
+    'FullTextContains(c.t, "lake")',
+    'FullTextContains(c.t, "red bicycles")',
+    'FullTextContains(c.t, "red the bicycle")',
+    'FullTextContains(c.t, "the")',
+    'FullTextContains(c.t, "whale")',
+    'FullTextContainsAll(c.t, "lake", "red", "swimming")',
+    'FullTextContainsAll(c.t, "lake", "the")',
+    'FullTextContainsAny(c.t, "lake", "red bicycle")',
+    'FullTextContainsAny(c.t, "the", "lake")',
+    'FullTextContainsAny(c.t, "lake", 3)',
+    'NOT FullTextContains(c.t, "lake")',
+    'FullTextContains(c.t, "lake") AND c.id > "5"',
+    'FullTextContains(c.t, "lake") OR FullTextContains(c.rare, "zebra")',
+    'FullTextContains(c["t"], CONCAT("la", "ke"))',
+  ])('%s gives the same rows with the index and without', async (condition) => {
+    const query = `SELECT VALUE c.id FROM c WHERE ${condition}`;
+    const expected = await values(plain, query);
+    expect(await values(indexed, query)).toEqual(expected);
+    expect(await values(indexed, query.replace('c.id', 'COUNT(1)'))).toEqual([expected.length]);
+  });
+
+  test('what is rare is found without reading the rest', async () => {
+    indexed.loads = 0;
+    expect(
+      await values(indexed, 'SELECT VALUE c.id FROM c WHERE FullTextContains(c.rare, "zebras")'),
+    ).toHaveLength(4);
+    expect(indexed.loads).toBe(4);
+    indexed.loads = 0;
+    await values(indexed, 'SELECT VALUE COUNT(1) FROM c WHERE FullTextContains(c.t, "lake")');
+    expect(indexed.loads).toBe(0);
+  });
+});

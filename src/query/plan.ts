@@ -3,6 +3,8 @@ import { DatabaseError } from '../errors/index.ts';
 import {
   ARRAY_ELEMENT,
   allRange,
+  analyzePhrase,
+  analyzerFor,
   definedRange,
   equalRange,
   hasOrder,
@@ -18,8 +20,15 @@ import {
 import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOWN, union } from './access.ts';
 import type { Frame } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
-import { type Comparison, type Condition, type IndexedPath, indexedPath } from './condition.ts';
+import {
+  type Comparison,
+  type Condition,
+  type IndexedPath,
+  indexedPath,
+  type WordsCondition,
+} from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
+import { languageOf } from './functions/search-functions.ts';
 import type { OrderKey } from './order-key.ts';
 import type { ValueRange } from './source.ts';
 import { queryError } from './syntax-error.ts';
@@ -67,9 +76,42 @@ function bind(condition: Condition, indexes: IndexCoverage, frame: Frame): Acces
           isPoint: condition.type === 'null',
         },
       );
+    case 'words':
+      return wordsAccess(condition, indexes, frame);
     default:
       return unreachable(condition);
   }
+}
+
+/** Phrases by their words: where those are found, the text tells whether they stand as they should. */
+function wordsAccess(
+  { path, property, phrases, isAny }: WordsCondition,
+  indexes: IndexCoverage,
+  frame: Frame,
+): Access {
+  if (!indexes.coverage(path.segments).indexed) return UNKNOWN;
+  const analyzer = analyzerFor(languageOf(frame.environment, property));
+  const values = phrases.map((phrase) => phrase(frame));
+  // As the functions have it: one that is no text leaves all without a value.
+  if (!values.every((value) => typeof value === 'string')) return NOTHING;
+  const found = values.map((value) => {
+    const words = analyzePhrase(analyzer, value);
+    if (words.length === 0) return NOTHING;
+    const scans = [...new Set(words)].flatMap((word) => {
+      if (word === undefined) return [];
+      const range = equalRange(word);
+      return {
+        kind: 'scan' as const,
+        pathId: path.id,
+        range,
+        isPoint: true,
+        isBelowArray: true,
+        isExact: range.exact,
+      };
+    });
+    return intersection(words.length === 1 ? scans : [...scans, UNKNOWN]);
+  });
+  return isAny ? union(found) : intersection(found);
 }
 
 /** Undefined when nothing compares with `value` like that. */
