@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from './state.ts';
+import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
 
 /** Records of one kind that a change wrote and the rids of those that it removed. */
 export interface Edits<T extends { readonly rid: string }> {
@@ -24,6 +24,7 @@ export interface AccountChange {
   readonly databases?: Edits<DatabaseRecord>;
   readonly containers?: Edits<ContainerRecord>;
   readonly offers?: Edits<OfferRecord>;
+  readonly scripts?: Edits<ScriptRecord>;
 }
 
 /**
@@ -54,6 +55,7 @@ export function withChanges(state: AccountState, changes: readonly AccountChange
       databases: edit(next.databases, change.databases),
       containers: edit(next.containers, change.containers),
       offers: edit(next.offers, change.offers),
+      scripts: edit(next.scripts, change.scripts),
     };
   }
   return next;

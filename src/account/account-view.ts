@@ -1,5 +1,6 @@
+import type { ScriptResourceKind } from '../resource/index.ts';
 import type { AccountChange } from './account-change.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from './state.ts';
+import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
 
 /** Finding records of one state. A reference is a name or, where no such name exists, a rid. */
 export interface AccountLookups {
@@ -9,6 +10,9 @@ export interface AccountLookups {
   containersOf(databaseRid: string): readonly ContainerRecord[];
   /** The offer of a database or container; undefined when it has none of its own. */
   offerFor(resourceRid: string): OfferRecord | undefined;
+  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined;
+  /** In order of creation. */
+  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[];
 }
 
 /** A state with its indexes by name, kept up change by change: each look-up takes one or two hash probes. */
@@ -17,6 +21,8 @@ export class AccountView implements AccountLookups {
   /** By database rid, then by container name. */
   readonly #containers = new Map<string, Map<string, ContainerRecord>>();
   readonly #offers = new Map<string, OfferRecord>();
+  /** By container rid, then by kind and name. */
+  readonly #scripts = new Map<string, Map<string, ScriptRecord>>();
   #state: AccountState;
 
   constructor(state: AccountState) {
@@ -24,6 +30,7 @@ export class AccountView implements AccountLookups {
     for (const database of Object.values(state.databases)) this.#databases.set(database.id, database);
     for (const container of Object.values(state.containers)) this.#putContainer(container);
     for (const offer of Object.values(state.offers)) this.#offers.set(offer.resourceRid, offer);
+    for (const script of Object.values(state.scripts)) this.#putScript(script);
   }
 
   get state(): AccountState {
@@ -51,6 +58,18 @@ export class AccountView implements AccountLookups {
     return this.#offers.get(resourceRid);
   }
 
+  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined {
+    const named = this.#scripts.get(containerRid)?.get(scriptName(kind, reference));
+    if (named !== undefined) return named;
+    const script = own(this.#state.scripts, reference);
+    return script?.containerRid === containerRid && script.definition.kind === kind ? script : undefined;
+  }
+
+  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[] {
+    const all = [...(this.#scripts.get(containerRid)?.values() ?? [])];
+    return all.filter(({ definition }) => definition.kind === kind);
+  }
+
   /** Moves on to `state`, which `change` leads to from the present one. */
   moveTo(state: AccountState, change: AccountChange): void {
     const before = this.#state;
@@ -64,6 +83,11 @@ export class AccountView implements AccountLookups {
       if (database !== undefined) this.#databases.delete(database.id);
       this.#containers.delete(rid);
     }
+    for (const rid of change.scripts?.removed ?? []) {
+      const script = own(before.scripts, rid);
+      if (script !== undefined) this.#scripts.get(script.containerRid)?.delete(nameOf(script));
+    }
+    for (const rid of change.containers?.removed ?? []) this.#scripts.delete(rid);
     for (const rid of change.offers?.removed ?? []) {
       const offer = own(before.offers, rid);
       if (offer !== undefined) this.#offers.delete(offer.resourceRid);
@@ -71,6 +95,7 @@ export class AccountView implements AccountLookups {
     for (const database of change.databases?.put ?? []) this.#databases.set(database.id, database);
     for (const container of change.containers?.put ?? []) this.#putContainer(container);
     for (const offer of change.offers?.put ?? []) this.#offers.set(offer.resourceRid, offer);
+    for (const script of change.scripts?.put ?? []) this.#putScript(script);
     this.#state = state;
   }
 
@@ -82,6 +107,23 @@ export class AccountView implements AccountLookups {
     }
     siblings.set(container.definition.id, container);
   }
+
+  #putScript(script: ScriptRecord): void {
+    let siblings = this.#scripts.get(script.containerRid);
+    if (siblings === undefined) {
+      siblings = new Map();
+      this.#scripts.set(script.containerRid, siblings);
+    }
+    siblings.set(nameOf(script), script);
+  }
+}
+
+function scriptName(kind: ScriptResourceKind, id: string): string {
+  return `${kind}/${id}`;
+}
+
+function nameOf({ definition }: ScriptRecord): string {
+  return scriptName(definition.kind, definition.id);
 }
 
 /** The record, if there is one: references come from clients, who may well ask for `constructor`. */

@@ -5,6 +5,7 @@ import {
   checkReplacement,
   checkResourceId,
   checkThroughput,
+  childRid,
   containerRid,
   DEFAULT_THROUGHPUT,
   databaseRid,
@@ -12,6 +13,8 @@ import {
   initialRanges,
   offerRid,
   RID_NUMBER_MAX,
+  SCRIPTS_MAX,
+  type ScriptDefinition,
   type Throughput,
   throughputMin,
   throughputRate,
@@ -21,7 +24,14 @@ import { type AccountLookups, AccountView, own } from './account-view.ts';
 import type { Command, CommandResult, CommandResults } from './command.ts';
 import { checkConsistencyPolicy } from './consistency-policy.ts';
 import { replaceQuorum, wholeQuorum } from './quorum.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, PartitionRecord } from './state.ts';
+import type {
+  AccountState,
+  ContainerRecord,
+  DatabaseRecord,
+  OfferRecord,
+  PartitionRecord,
+  ScriptRecord,
+} from './state.ts';
 import { checkTopology } from './topology.ts';
 
 /**
@@ -57,6 +67,12 @@ function decideAny(view: AccountView, command: Command): Decision {
       return deleteContainer(view, command);
     case 'replaceOffer':
       return replaceOffer(view, command);
+    case 'createScript':
+      return createScript(view, command);
+    case 'replaceScript':
+      return replaceScript(view, command);
+    case 'deleteScript':
+      return deleteScript(view.state, command);
     case 'renewOrigin':
       return renewOrigin(view.state, command);
     case 'changeQuorum':
@@ -119,11 +135,13 @@ function deleteDatabase(view: AccountView, command: Of<'deleteDatabase'>): Decis
   checkMatch(database, command.ifMatch);
   const containers = view.containersOf(database.rid).map(({ rid }) => rid);
   const offers = [database.rid, ...containers].flatMap((rid) => view.offerFor(rid)?.rid ?? []);
+  const scripts = containers.flatMap((rid) => scriptRidsOf(view, rid));
   const change = {
     ...step(state),
     databases: { removed: [database.rid] },
     containers: { removed: containers },
     offers: { removed: offers },
+    scripts: { removed: scripts },
   };
   return { change, result: undefined };
 }
@@ -198,6 +216,7 @@ function deleteContainer(view: AccountView, command: Of<'deleteContainer'>): Dec
     ...step(state),
     containers: { removed: [container.rid] },
     offers: { removed: offer === undefined ? [] : [offer.rid] },
+    scripts: { removed: scriptRidsOf(view, container.rid) },
   };
   return { change, result: undefined };
 }
@@ -233,6 +252,51 @@ export function offerMinimum(
   const sharing = view.containersOf(offer.resourceRid).filter(({ rid }) => view.offerFor(rid) === undefined);
   const highestEver = offer.maxThroughputEverProvisioned;
   return throughputMin(kind, { highestEver, storedGb, sharedBy: sharing.length });
+}
+
+function createScript(view: AccountView, command: Of<'createScript'>): Decision<ScriptRecord> {
+  const { state } = view;
+  const { containerRid, definition } = command;
+  if (own(state.containers, containerRid) === undefined) {
+    throw new DatabaseError('OwnerNotFound', 'Owner resource does not exist');
+  }
+  checkScriptName(view, containerRid, definition);
+  const most = SCRIPTS_MAX[definition.kind];
+  if (view.scriptsOf(containerRid, definition.kind).length >= most) {
+    throw new DatabaseError('Forbidden', `A container has at most ${most} scripts of this kind.`);
+  }
+  const rid = childRid(definition.kind, containerRid, state.next.script);
+  const result: ScriptRecord = { containerRid, rid, ...stamp(state, command), definition };
+  const next = { ...state.next, script: state.next.script + 1 };
+  return { change: { ...step(state), fields: { next }, scripts: { put: [result] } }, result };
+}
+
+function replaceScript(view: AccountView, command: Of<'replaceScript'>): Decision<ScriptRecord> {
+  const { state } = view;
+  const old = find(state.scripts, command.rid);
+  checkMatch(old, command.ifMatch);
+  const { definition } = command;
+  if (definition.kind !== old.definition.kind || definition.id !== old.definition.id) {
+    throw new DatabaseError('BadRequest', 'The id of a script cannot be changed.');
+  }
+  const result: ScriptRecord = { ...old, ...stamp(state, command), definition };
+  return { change: { ...step(state), scripts: { put: [result] } }, result };
+}
+
+function deleteScript(state: AccountState, command: Of<'deleteScript'>): Decision<undefined> {
+  const script = find(state.scripts, command.rid);
+  checkMatch(script, command.ifMatch);
+  return { change: { ...step(state), scripts: { removed: [script.rid] } }, result: undefined };
+}
+
+function checkScriptName(view: AccountView, containerRid: string, { kind, id }: ScriptDefinition): void {
+  if (view.findScript(containerRid, kind, id)?.definition.id === id) throw nameTaken();
+}
+
+const SCRIPT_KINDS = Object.keys(SCRIPTS_MAX) as ScriptDefinition['kind'][];
+
+function scriptRidsOf(view: AccountView, containerRid: string): string[] {
+  return SCRIPT_KINDS.flatMap((kind) => view.scriptsOf(containerRid, kind).map(({ rid }) => rid));
 }
 
 function renewOrigin(state: AccountState, command: Of<'renewOrigin'>): Decision {

@@ -1,11 +1,12 @@
 import type { Origin } from '../causality/index.ts';
-import type { ContainerDefinition, Throughput } from '../resource/index.ts';
+import type { ContainerDefinition, ScriptDefinition, Throughput } from '../resource/index.ts';
 import type {
   AccountState,
   ContainerRecord,
   DatabaseRecord,
   OfferRecord,
   RegionRecord,
+  ScriptRecord,
   Topology,
 } from './state.ts';
 
@@ -57,6 +58,20 @@ export type Command =
       readonly timeMs: number;
     }
   | {
+      readonly kind: 'createScript';
+      readonly containerRid: string;
+      readonly definition: ScriptDefinition;
+      readonly timeMs: number;
+    }
+  | {
+      readonly kind: 'replaceScript';
+      readonly rid: string;
+      readonly definition: ScriptDefinition;
+      readonly ifMatch?: string | undefined;
+      readonly timeMs: number;
+    }
+  | { readonly kind: 'deleteScript'; readonly rid: string; readonly ifMatch?: string | undefined }
+  | {
       /** The region lost its storage: its new life gets a new origin, and the membership epoch rises. */
       readonly kind: 'renewOrigin';
       readonly region: string;
@@ -86,6 +101,9 @@ export interface CommandResults {
   readonly replaceContainer: ContainerRecord;
   readonly deleteContainer: undefined;
   readonly replaceOffer: OfferRecord;
+  readonly createScript: ScriptRecord;
+  readonly replaceScript: ScriptRecord;
+  readonly deleteScript: undefined;
   readonly renewOrigin: RegionRecord;
   readonly changeQuorum: AccountState['quorum'];
   readonly changeConsistency: AccountState['consistency'];

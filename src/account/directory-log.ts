@@ -111,7 +111,7 @@ class Recovery {
   finish(): RecoveredState {
     if (this.#snapshot.length === 0) throw new LogDamagedError('the directory log has no whole snapshot');
     const body = Buffer.concat(this.#snapshot);
-    const snapshot = JSON.parse(body.toString()) as AccountState;
+    const snapshot = completed(JSON.parse(body.toString()) as AccountState);
     const changes = this.#changes.map((bytes) => JSON.parse(bytes.toString()) as AccountChange);
     for (const [index, { revision }] of changes.entries()) {
       if (revision === snapshot.revision + 1 + index) continue;
@@ -121,4 +121,11 @@ class Recovery {
     const state = withChanges(withDefaults(snapshot), changes);
     return { state, changeBytes, snapshotBytes: body.length };
   }
+}
+
+/** Accounts of the first version knew no scripts. */
+function completed(state: AccountState): AccountState {
+  const older: Partial<AccountState> = state;
+  if (older.scripts !== undefined) return state;
+  return { ...state, scripts: {}, next: { ...state.next, script: 1 } };
 }

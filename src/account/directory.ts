@@ -1,7 +1,8 @@
+import type { ScriptResourceKind } from '../resource/index.ts';
 import type { AccountChange } from './account-change.ts';
 import { type AccountLookups, AccountView } from './account-view.ts';
 import type { Command, CommandResult } from './command.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from './state.ts';
+import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
 
 export type ChangeListener = (state: AccountState, previous: AccountState, change: AccountChange) => void;
 
@@ -58,6 +59,14 @@ export class ShownAccount implements AccountLookups {
 
   offerFor(resourceRid: string): OfferRecord | undefined {
     return this.#view.offerFor(resourceRid);
+  }
+
+  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined {
+    return this.#view.findScript(containerRid, kind, reference);
+  }
+
+  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[] {
+    return this.#view.scriptsOf(containerRid, kind);
   }
 
   onChange(listener: ChangeListener): () => void {

@@ -1,5 +1,6 @@
 import { DatabaseError } from '../errors/index.ts';
 import type { Log, Lsn } from '../log/index.ts';
+import type { ScriptResourceKind } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type AccountChange, withChanges } from './account-change.ts';
 import { AccountView } from './account-view.ts';
@@ -13,7 +14,7 @@ import {
   type RecoveredState,
   recoverState,
 } from './directory-log.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from './state.ts';
+import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
 
 export interface EmbeddedDirectoryOptions {
   readonly runtime: Pick<Runtime, 'soon'>;
@@ -109,6 +110,14 @@ class EmbeddedDirectory implements Directory {
 
   offerFor(resourceRid: string): OfferRecord | undefined {
     return this.#shown.offerFor(resourceRid);
+  }
+
+  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined {
+    return this.#shown.findScript(containerRid, kind, reference);
+  }
+
+  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[] {
+    return this.#shown.scriptsOf(containerRid, kind);
   }
 
   onChange(listener: ChangeListener): () => void {

@@ -24,6 +24,7 @@ export type {
   OfferRecord,
   PartitionRecord,
   RegionRecord,
+  ScriptRecord,
   Topology,
 } from './state.ts';
 export { topologyEdges } from './topology.ts';

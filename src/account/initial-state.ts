@@ -49,9 +49,10 @@ export function initialAccountState(plan: AccountPlan): AccountState {
     topology: checkTopology(plan.topology ?? { kind: 'auto' }, records),
     regions: records,
     retiredOrigins: [],
-    next: { database: 1, partition: FIRST_PARTITION, offer: 1, origin: regions.length + 1 },
+    next: { database: 1, partition: FIRST_PARTITION, offer: 1, origin: regions.length + 1, script: 1 },
     databases: {},
     containers: {},
     offers: {},
+    scripts: {},
   };
 }

@@ -1,10 +1,11 @@
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
+import type { ScriptResourceKind } from '../resource/index.ts';
 import type { Channel, Runtime } from '../runtime/index.ts';
 import { type AccountChange, withChanges } from './account-change.ts';
 import type { Command, CommandResult } from './command.ts';
 import { type ChangeListener, type Directory, ShownAccount } from './directory.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord } from './state.ts';
+import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
 
 /**
  * A directory for processes that do not hold it: the whole state once, each change after it, commands the
@@ -243,6 +244,14 @@ class RemoteDirectory implements Directory {
 
   offerFor(resourceRid: string): OfferRecord | undefined {
     return this.#shown.offerFor(resourceRid);
+  }
+
+  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined {
+    return this.#shown.findScript(containerRid, kind, reference);
+  }
+
+  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[] {
+    return this.#shown.scriptsOf(containerRid, kind);
   }
 
   onChange(listener: ChangeListener): () => void {

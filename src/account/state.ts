@@ -1,7 +1,7 @@
 import type { JsonObject } from '../base/index.ts';
 import type { Origin } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import type { ContainerDefinition, EpkRange, Throughput } from '../resource/index.ts';
+import type { ContainerDefinition, EpkRange, ScriptDefinition, Throughput } from '../resource/index.ts';
 
 export type ConsistencyLevel = 'Strong' | 'BoundedStaleness' | 'Session' | 'ConsistentPrefix' | 'Eventual';
 
@@ -61,6 +61,15 @@ export interface OfferRecord {
   readonly maxThroughputEverProvisioned: number;
 }
 
+/** A stored procedure, trigger or function of a container. */
+export interface ScriptRecord {
+  readonly containerRid: string;
+  readonly rid: string;
+  readonly etag: string;
+  readonly ts: number;
+  readonly definition: ScriptDefinition;
+}
+
 /** Everything that is decided once for all regions. Plain data: it is stored and sent as JSON. */
 export interface AccountState {
   /** Counts the commands applied. */
@@ -84,17 +93,19 @@ export interface AccountState {
   readonly regions: readonly RegionRecord[];
   /** Origins of storage lives that ended; their writes live on in the logs of others. */
   readonly retiredOrigins: readonly Origin[];
-  /** Never used before: the next database, partition, offer and origin number. */
+  /** Never used before: the next database, partition, offer, origin and script number. */
   readonly next: {
     readonly database: number;
     readonly partition: PartitionNumber;
     readonly offer: number;
     readonly origin: Origin;
+    readonly script: number;
   };
   /** Keyed by rid. */
   readonly databases: Readonly<Record<string, DatabaseRecord>>;
   readonly containers: Readonly<Record<string, ContainerRecord>>;
   readonly offers: Readonly<Record<string, OfferRecord>>;
+  readonly scripts: Readonly<Record<string, ScriptRecord>>;
 }
 
 /** Offer text on the wire, echoed through `replaceOffer`. */

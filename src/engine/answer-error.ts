@@ -25,9 +25,10 @@ export class AnswerError extends DatabaseError {
   }
 
   static #of(error: DatabaseError, head: AnswerHead): AnswerError {
-    const { retryAfterMs, additionalInfo } = error;
+    const { retryAfterMs, additionalInfo, substatus } = error;
     return new AnswerError(error.code, error.message, head, {
       cause: error,
+      substatus,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(additionalInfo === undefined ? {} : { additionalInfo }),
     });

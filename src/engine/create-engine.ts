@@ -2,6 +2,7 @@ import type { ContainerRecord, Directory } from '../account/index.ts';
 import type { Origin } from '../causality/index.ts';
 import type { PartitionHost } from '../partition/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import type { ScriptRunner } from '../script/index.ts';
 import { Containers } from './containers.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Engine, Items } from './engine.ts';
@@ -15,6 +16,8 @@ import { Meter } from './meter.ts';
 import { deletePartitionKey } from './partition-key-deletion.ts';
 import { RegionPartitions } from './region-partitions.ts';
 import { createResources } from './resources.ts';
+import { ScriptOperations } from './script-operations.ts';
+import { createScriptResources } from './script-resources.ts';
 import { TimedItems } from './timed-items.ts';
 
 export interface EngineOptions {
@@ -26,6 +29,8 @@ export interface EngineOptions {
   readonly host: PartitionHost;
   readonly forwarder: Forwarder;
   readonly gate: LevelGate;
+  /** What runs the scripts of users. */
+  readonly runner: ScriptRunner;
   /** How long a request waits for its session token before another region is asked, in milliseconds. */
   readonly sessionPatienceMs: number;
   /** How long a write waits while the store lags too far behind, in milliseconds. */
@@ -55,21 +60,29 @@ export function createEngine(options: EngineOptions): EngineParts {
   const containers = new Containers(directory, partitions);
   const meter = new Meter();
   const deadlines = new Deadlines(options.runtime, options.operationTimeoutMs);
+  const scripts = createScriptOperations(options, containers, options.forwarder);
+  const items = createItems(options, containers, scripts, options.forwarder);
+  const timed = new TimedItems(items, { ...options, deadlines, meter });
   const engine: Engine = {
     get account() {
       return directory.state;
     },
     region,
-    items: new TimedItems(createItems(options, containers, options.forwarder), {
-      ...options,
-      deadlines,
-      meter,
-    }),
+    items: timed,
     resources: createResources({ runtime: options.runtime, region, directory, containers, partitions }),
+    scripts: {
+      ...createScriptResources({ ...options, containers }),
+      execute: (execution) => timed.run('execute', () => items.afterCommit(scripts.execute(execution))),
+    },
   };
   return {
     engine,
-    localItems: createItems(options, containers, undefined),
+    localItems: createItems(
+      options,
+      containers,
+      createScriptOperations(options, containers, undefined),
+      undefined,
+    ),
     meter,
     stop: () => deadlines.stop(),
     open: async (record) => {
@@ -82,13 +95,28 @@ export function createEngine(options: EngineOptions): EngineParts {
   };
 }
 
-function createItems(
+function createScriptOperations(
   options: EngineOptions,
   containers: Containers,
   forwarder: Forwarder | undefined,
-): Items {
+): ScriptOperations {
   const { host } = options;
-  const items = new ItemOperations({ ...options, containers, forwarder, room: () => host.room() });
+  return new ScriptOperations({
+    ...options,
+    containers,
+    items: new ItemOperations({ ...options, containers, forwarder, room: () => host.room() }),
+    openSource: (partition, overlay) => host.openSource(partition, overlay),
+  });
+}
+
+function createItems(
+  options: EngineOptions,
+  containers: Containers,
+  scripts: ScriptOperations,
+  forwarder: Forwarder | undefined,
+): LevelItems {
+  const { host } = options;
+  const { items } = scripts;
   const feeds = new Feeds({
     ...options,
     containers,
@@ -96,11 +124,23 @@ function createItems(
     openSource: (partition) => host.openSource(partition),
   });
   const inner: Items = {
-    create: (write) => items.create(write),
-    upsert: (write) => items.upsert(write),
-    replace: (target, body) => items.replace(target, body),
+    create: (write) =>
+      write.triggers === undefined
+        ? items.create(write)
+        : scripts.write({ op: 'create', write }, write.triggers),
+    upsert: (write) =>
+      write.triggers === undefined
+        ? items.upsert(write)
+        : scripts.write({ op: 'upsert', write }, write.triggers),
+    replace: (target, body) =>
+      target.triggers === undefined
+        ? items.replace(target, body)
+        : scripts.write({ op: 'replace', target, body }, target.triggers),
     patch: (target, body) => items.patch(target, body),
-    delete: (target) => items.delete(target),
+    delete: (target) =>
+      target.triggers === undefined
+        ? items.delete(target)
+        : scripts.write({ op: 'delete', target }, target.triggers),
     read: (target) => items.read(target),
     list: (scope) => feeds.list(scope),
     query: (request) => feeds.query(request),

@@ -1,8 +1,9 @@
 import type { AccountState, ConsistencyLevel, ContainerRecord } from '../account/index.ts';
-import type { JsonObject } from '../base/index.ts';
+import type { Json, JsonObject } from '../base/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Explanation, QuerySpec } from '../query/index.ts';
 import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
+import type { ScriptResources } from './script-resources.ts';
 
 /**
  * The one inner face of a region: resource operations as plain data. Front doors decode requests into
@@ -74,11 +75,19 @@ export interface QueryMetrics {
   readonly explanation: Explanation | undefined;
 }
 
+/** Triggers to be run around a write, by id. */
+export interface TriggerNames {
+  readonly pre: readonly string[];
+  readonly post: readonly string[];
+}
+
 export interface ItemTarget extends RequestContext, Preconditions {
   readonly path: ContainerPath;
   /** Item id, or the item's rid when the container was addressed by rid. */
   readonly id: string;
   readonly partitionKey: PartitionKey | undefined;
+  /** Of a replace or delete; left out when there are none. */
+  readonly triggers?: TriggerNames;
 }
 
 export interface ItemWrite extends RequestContext, Preconditions {
@@ -87,6 +96,8 @@ export interface ItemWrite extends RequestContext, Preconditions {
   readonly partitionKey: PartitionKey | undefined;
   /** JSON text as received. */
   readonly body: Buffer;
+  /** Left out when there are none: nearly always. */
+  readonly triggers?: TriggerNames;
 }
 
 /** One operation of a batch; what it needs beside its conditions depends on its kind. */
@@ -188,10 +199,37 @@ export interface ContainerUsage {
   readonly indexPercent: number;
 }
 
+/** A stored procedure to be run; see ScriptResources for its upkeep. */
+export interface ScriptExecution extends RequestContext {
+  readonly path: ContainerPath;
+  /** Id or rid of the procedure. */
+  readonly id: string;
+  /** The logical partition that it works on. */
+  readonly partitionKey: PartitionKey | undefined;
+  readonly arguments: readonly Json[];
+  /** Whether what it logs is to be kept. */
+  readonly isLogging: boolean;
+}
+
+export interface ScriptAnswer extends AnswerHead {
+  /** JSON text of what the procedure left as its answer; empty when it left none. */
+  readonly body: Buffer;
+  readonly log: string;
+}
+
+export interface Scripts extends ScriptResources {
+  /**
+   * Runs a stored procedure as one transaction.
+   * @throws DatabaseError `ScriptFailed` when it throws, `ScriptTimeout` when it takes too long.
+   */
+  execute(execution: ScriptExecution): Promise<ScriptAnswer>;
+}
+
 export interface Engine {
   readonly account: AccountState;
   /** Name of the region that this engine serves. */
   readonly region: string;
   readonly items: Items;
   readonly resources: Resources;
+  readonly scripts: Scripts;
 }

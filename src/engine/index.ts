@@ -20,7 +20,12 @@ export type {
   QueryRequest,
   RequestContext,
   Resources,
+  ScriptAnswer,
+  ScriptExecution,
+  Scripts,
+  TriggerNames,
 } from './engine.ts';
 export { createForwarder, type Forwarder, type ForwarderOptions, serveForwarding } from './forwarding.ts';
 export type { CommitWait, LevelGate } from './level-gate.ts';
 export type { OperationCounts } from './meter.ts';
+export type { ScriptPath } from './script-resources.ts';

@@ -120,36 +120,36 @@ export class LevelItems implements Items {
   // --- writes ------------------------------------------------------------------------------------------
 
   create(write: ItemWrite): Promise<ItemAnswer> {
-    return this.#afterCommit(this.#inner.create(write));
+    return this.afterCommit(this.#inner.create(write));
   }
 
   upsert(write: ItemWrite): Promise<ItemAnswer> {
-    return this.#afterCommit(this.#inner.upsert(write));
+    return this.afterCommit(this.#inner.upsert(write));
   }
 
   replace(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
-    return this.#afterCommit(this.#inner.replace(target, body));
+    return this.afterCommit(this.#inner.replace(target, body));
   }
 
   patch(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
-    return this.#afterCommit(this.#inner.patch(target, body));
+    return this.afterCommit(this.#inner.patch(target, body));
   }
 
   delete(target: ItemTarget): Promise<ItemAnswer> {
-    return this.#afterCommit(this.#inner.delete(target));
+    return this.afterCommit(this.#inner.delete(target));
   }
 
   deletePartitionKey(scope: FeedScope): Promise<AnswerHead> {
-    return this.#afterCommit(this.#inner.deletePartitionKey(scope));
+    return this.afterCommit(this.#inner.deletePartitionKey(scope));
   }
 
   /** A batch that failed tells what is stored, too. */
   batch(request: BatchRequest): Promise<BatchAnswer> {
-    return this.#afterCommit(this.#inner.batch(request));
+    return this.afterCommit(this.#inner.batch(request));
   }
 
   /** A refusal that tells what is stored waits as well: that may be a write which is not committed yet. */
-  #afterCommit<A extends AnswerHead>(answering: Promise<A>): Promise<A> {
+  afterCommit<A extends AnswerHead>(answering: Promise<A>): Promise<A> {
     if (this.#options.gate.kind !== 'strong') return answering;
     return answering.then(
       (answer) => this.#committed(answer).then(() => answer),

@@ -33,6 +33,7 @@ export const CATALOGUE = {
   OwnerNotFound: { status: 404, substatus: 1003, name: 'NotFound', advice: 'fix-request' },
   MethodNotAllowed: { status: 405, name: 'MethodNotAllowed', advice: 'fix-request' },
   RequestTimeout: { status: 408, name: 'RequestTimeout', advice: 'unknown-outcome' },
+  ScriptTimeout: { status: 408, name: 'RequestTimeout', advice: 'fix-request' },
   Conflict: { status: 409, name: 'Conflict', advice: 'fix-request' },
   NameCacheStale: { status: 410, substatus: 1000, name: 'Gone', advice: 'after-refresh' },
   PartitionKeyRangeGone: { status: 410, substatus: 1002, name: 'Gone', advice: 'after-refresh' },

@@ -5,6 +5,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** Machine-readable extra text; the SQL protocol sends it as `additionalErrorInfo`. */
   readonly additionalInfo?: string;
+  /** Instead of the one of the catalogue: scripts choose their own. */
+  readonly substatus?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -14,12 +16,14 @@ export class DatabaseError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly additionalInfo: string | undefined;
+  readonly substatus: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
     this.additionalInfo = details.additionalInfo;
+    this.substatus = details.substatus ?? this.kind.substatus;
   }
 
   get kind(): ErrorKind {

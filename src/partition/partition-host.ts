@@ -15,6 +15,7 @@ import { openSource } from './partition-source.ts';
 import { decodePosition } from './record.ts';
 import type { PartitionTable } from './replicated-partition.ts';
 import { partitionBounds, positionKey } from './store-key.ts';
+import type { TransactionOverlay } from './transaction.ts';
 import { VectorMemory } from './vector-views.ts';
 import { ViewFeeder } from './view-feeder.ts';
 
@@ -172,8 +173,9 @@ export class PartitionHost implements PartitionTable {
     return this.#feeder.room();
   }
 
-  openSource(partition: Partition): Promise<QuerySource> {
-    return openSource(partition, this.#options.store, this.#blocks);
+  /** `overlay`: for a query inside a transaction. */
+  openSource(partition: Partition, overlay?: TransactionOverlay): Promise<QuerySource> {
+    return openSource(partition, this.#options.store, this.#blocks, overlay);
   }
 
   /**

@@ -3,7 +3,7 @@
  * A dirty item hides whatever the store has under its old number, and shows itself under its new one.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { TermText } from '../index/index.ts';
+import type { Indexer, TermText } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import type {
   Estimate,
@@ -19,7 +19,7 @@ import type {
 } from '../query/index.ts';
 import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
-import { termsOfDirty } from './dirty-item.ts';
+import { parseBody, termsOfDirty } from './dirty-item.ts';
 import { commonCoverage } from './index-conversion.ts';
 import { type BlockCache, IndexReader } from './index-reader.ts';
 import { ALL_TERM, decodeManifest, keyBound, type Manifest } from './index-runs.ts';
@@ -40,6 +40,7 @@ import {
   type TermPosting,
 } from './source-cursors.ts';
 import { documentKey, kindEnd, manifestKey, trailingNumber } from './store-key.ts';
+import type { TransactionOverlay } from './transaction.ts';
 import type { VectorViews } from './vector-views.ts';
 
 /** Items met by a scan of numbers and kept for the load that is likely to follow. */
@@ -47,13 +48,18 @@ const MET_MAX = 1024;
 
 type DirtyVisible = SourceItem & { readonly terms: () => readonly TermText[] };
 
-/** Opens a source on the newest state; it is given out once all of that state is durable. */
+/**
+ * Opens a source on the newest state, as changed by a transaction's own writes if it is for one; it is given
+ * out once all of the state is durable.
+ */
 export async function openSource(
   partition: Partition,
   store: Store,
   blocks: BlockCache,
+  overlay?: TransactionOverlay,
 ): Promise<QuerySource> {
   const source = new PartitionSource(partition, store, blocks);
+  if (overlay !== undefined) source.lay(overlay, partition.indexer);
   try {
     await partition.settled(partition.applied.lsn);
     return source;
@@ -109,6 +115,21 @@ class PartitionSource implements QuerySource {
         text: asBuffer(visible.body),
         epk: epkOf(item.key),
         terms: () => termsOfDirty(frozen, indexer),
+      });
+    }
+  }
+
+  lay({ hidden, shown }: TransactionOverlay, indexer: Indexer): void {
+    for (const number of hidden) {
+      this.#hidden.add(number);
+      this.#dirty.delete(number);
+    }
+    for (const { key, put, parsed } of shown) {
+      this.#dirty.set(put.incarnation, {
+        number: put.incarnation,
+        text: asBuffer(put.body),
+        epk: epkOf(key),
+        terms: () => indexer.terms(parsed ?? parseBody(put.body)),
       });
     }
   }

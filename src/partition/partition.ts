@@ -32,6 +32,7 @@ import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
+import { KeyWatches } from './key-watches.ts';
 import type { PartitionOptions } from './partition-options.ts';
 import { Positions } from './positions.ts';
 import { patchOf, putOperation } from './put-operation.ts';
@@ -65,6 +66,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   readonly #dirty = new Map<ItemKey, DirtyItem>();
   readonly #unsettled = new UnsettledItems();
   readonly #waiters = new Waiters();
+  readonly watches = new KeyWatches();
   #ended: DatabaseError | undefined;
   #indexer: Indexer;
   #vectors: VectorViews | undefined;
@@ -352,6 +354,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       applied.sequence = Math.max(applied.sequence, Math.floor(operation.incarnation / ORIGINS));
       put = state.siblings.find((sibling) => sibling.dot.origin === dot.origin && sibling.dot.n === dot.n);
     }
+    this.watches.note(key);
     const visible = visiblePut(state);
     this.#replace(before, { key, state, visible, lsn: applied.lsn }, visible === put ? parsed : undefined);
     return put;

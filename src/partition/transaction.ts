@@ -14,6 +14,7 @@ import type { EffectivePartitionKey, PathEdit } from '../resource/index.ts';
 import type { Intent, PutIntent, Stamp } from './intent.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf, type ItemKey } from './item-key.ts';
+import type { KeyWatch, KeyWatches } from './key-watches.ts';
 
 /** Where a transaction would stand in the log if it were committed now. */
 export interface Standpoint {
@@ -43,8 +44,20 @@ export interface TransactionHost {
   shown(item: HeldItem | undefined): StoredPut | undefined;
   standpoint(): Standpoint;
   settled(lsn: Lsn): Promise<void> | undefined;
+  readonly watches: Pick<KeyWatches, 'begin'>;
   /** Makes the drafts one entry at `standpoint`, which is still the present one. */
   commitDrafts(drafts: readonly ItemDraft[], standpoint: Standpoint): Promise<Lsn>;
+}
+
+/** What a transaction's own writes change in what queries find. */
+export interface TransactionOverlay {
+  /** Numbers of items that are no longer as they were. */
+  readonly hidden: readonly Incarnation[];
+  readonly shown: readonly {
+    readonly key: ItemKey;
+    readonly put: StoredPut;
+    readonly parsed: JsonObject | undefined;
+  }[];
 }
 
 interface Touched {
@@ -73,6 +86,7 @@ export class Transaction {
   readonly #touched = new Map<ItemKey, Touched>();
   #standpoint: Standpoint;
   #creations = 0;
+  #watch: KeyWatch | undefined;
   #isOver = false;
 
   constructor(host: TransactionHost, epk: EffectivePartitionKey) {
@@ -114,6 +128,23 @@ export class Transaction {
     return touched.shown;
   }
 
+  /**
+   * To be called before each query: from the first one on, any write by others to this logical partition has
+   * the transaction refused, since the query might have found something else.
+   */
+  overlay(): TransactionOverlay {
+    this.#watch ??= this.#host.watches.begin(this.epk);
+    const hidden: Incarnation[] = [];
+    const shown: { key: ItemKey; put: StoredPut; parsed: JsonObject | undefined }[] = [];
+    for (const [key, touched] of this.#touched) {
+      if (touched.intent === undefined && !touched.endsOld) continue;
+      if (touched.initial !== undefined) hidden.push(touched.initial.incarnation);
+      const put = touched.shown;
+      if (put !== undefined) shown.push({ key, put, parsed: touched.parsed });
+    }
+    return { hidden, shown };
+  }
+
   #touch(key: ItemKey): Touched {
     let touched = this.#touched.get(key);
     if (touched === undefined) {
@@ -149,14 +180,17 @@ export class Transaction {
 
   /**
    * Resolves when everything is durable.
-   * @throws DatabaseError `RetryWith` when an item that was read or written has changed since.
+   * @throws DatabaseError `RetryWith` when an item that was read or written has changed since, or after a
+   * query any item of the logical partition.
    */
   commit(): Promise<TransactionOutcome> {
     this.#end();
     const now = this.#host.standpoint();
+    if (this.#watch?.isChanged === true) return this.#refuse(now.lsn);
     if (now.lsn !== this.#standpoint.lsn) {
       for (const [key, { initial }] of this.#touched) {
-        if (!isSame(this.#host.shown(this.#host.lookup(key)), initial)) return this.#refuse(key);
+        if (!isSame(this.#host.shown(this.#host.lookup(key)), initial))
+          return this.#refuse(this.#host.lookup(key)?.lsn ?? 0);
       }
       this.#standpoint = now;
       for (const touched of this.#touched.values()) {
@@ -183,10 +217,11 @@ export class Transaction {
   #end(): void {
     assert(!this.#isOver, 'a transaction ends once');
     this.#isOver = true;
+    this.#watch?.end();
   }
 
-  async #refuse(key: ItemKey): Promise<never> {
-    await this.#host.settled(this.#host.lookup(key)?.lsn ?? 0);
+  async #refuse(basedOn: Lsn): Promise<never> {
+    await this.#host.settled(basedOn);
     throw new DatabaseError('RetryWith', 'Another write changed what this transaction is based on.');
   }
 

@@ -59,6 +59,15 @@ export {
   userRid,
 } from './rid.ts';
 export {
+  normalizeScript,
+  SCRIPTS_MAX,
+  type ScriptDefinition,
+  type ScriptResourceKind,
+  scriptBody,
+  type TriggerOperation,
+  type TriggerType,
+} from './script-definition.ts';
+export {
   type SearchPolicies,
   searchPolicies,
   VECTOR_DISTANCE_FUNCTIONS,

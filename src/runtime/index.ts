@@ -1,4 +1,4 @@
-/** Clock, timers, randomness, disks and sockets: the only module that touches the real ones. */
+/** Clock, timers, randomness, disks, sockets and threads: the only module that touches the real ones. */
 export { type AdjustableClocks, createAdjustableClocks } from './adjustable-clocks.ts';
 export { answerCalls, Caller, NoAnswerError } from './calls.ts';
 export { type Child, onParentGone, readFirstInputLine, startChild } from './child-process.ts';
@@ -25,3 +25,11 @@ export {
 } from './node-tls-certificates.ts';
 export { type Cancel, type Runtime, sleep } from './runtime.ts';
 export { listenTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+export {
+  listenToStarter,
+  type StartThread,
+  type Thread,
+  type ThreadListeners,
+  threadStarter,
+} from './thread.ts';
+export { compileWasm, createWasmMemory, type WasmMemory, type WasmModule } from './wasm.ts';

@@ -10,6 +10,7 @@ import {
   type HttpHandler,
   type Network,
 } from '../runtime/index.ts';
+import { createScriptPool, type ScriptRunner } from '../script/index.ts';
 import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import { FaultBook } from './fault-book.ts';
 import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
@@ -19,7 +20,7 @@ import { patiently } from './start-patience.ts';
 export interface LocalPlanetOptions
   extends Omit<
     LocalRegionOptions,
-    'region' | 'network' | 'paths' | 'listenAddresses' | 'addressesOf' | 'regionsInProcess'
+    'region' | 'network' | 'paths' | 'listenAddresses' | 'addressesOf' | 'regionsInProcess' | 'runner'
   > {
   readonly regions: readonly string[];
   readonly pathsOf: (region: string) => LocalRegionOptions['paths'];
@@ -35,11 +36,13 @@ export class LocalPlanet implements Planet {
   readonly #members = new Map<string, LocalRegion>();
   readonly #clocks = new Map<string, AdjustableClocks>();
   readonly #faults: FaultBook;
+  readonly #runner: ScriptRunner;
 
   constructor(options: LocalPlanetOptions) {
     const { runtime, regions, latencyMs } = options;
     this.regions = regions;
     this.#directory = options.directory;
+    this.#runner = createScriptPool({ runtime });
     const latest = (region: string) => this.#member(region).status();
     this.#admission = {
       ...options,
@@ -51,7 +54,7 @@ export class LocalPlanet implements Planet {
     const base = createLocalNetwork(runtime);
     for (const region of regions) {
       const clocks = createAdjustableClocks(runtime);
-      const place = { ...this.#placeOf(region, base), runtime: clocks.runtime };
+      const place = { ...this.#placeOf(region, base), runtime: clocks.runtime, runner: this.#runner };
       this.#clocks.set(region, clocks);
       this.#members.set(region, new LocalRegion({ ...options, ...place, paths: options.pathsOf(region) }));
     }
@@ -164,6 +167,7 @@ export class LocalPlanet implements Planet {
 
   async close(): Promise<void> {
     await Promise.all([...this.#members.values()].map((member) => member.close()));
+    this.#runner.close();
   }
 
   #member(region: string): LocalRegion {

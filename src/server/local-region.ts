@@ -9,6 +9,7 @@ import { AssertionError } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type Log, openFileLog } from '../log/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
+import type { ScriptRunner } from '../script/index.ts';
 import { destroyLevelStore, openLevelStore, type Store, StoreFailedError } from '../store/index.ts';
 import { openRegion, type Region, type RegionAddresses } from './region.ts';
 import { wipeRegion } from './region-files.ts';
@@ -20,6 +21,8 @@ export interface LocalRegionOptions {
   readonly network: Network;
   readonly directory: Directory;
   readonly region: string;
+  /** What runs the scripts of users; others may use it too. */
+  readonly runner: ScriptRunner;
   readonly paths: { readonly root: string; readonly log: string; readonly store: string };
   readonly listenAddresses: RegionAddresses;
   readonly addressesOf: (region: string) => RegionAddresses | undefined;

@@ -16,6 +16,7 @@ import {
   onParentGone,
   readFirstInputLine,
 } from '../runtime/index.ts';
+import { createScriptPool } from '../script/index.ts';
 import type { ControlAnswer, ControlQuestion, RegionBirth, RegionPlace } from './control.ts';
 import { endpointsFor } from './endpoints.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
@@ -117,6 +118,7 @@ class RegionProcess {
       network: this.#links.network(region, this.#tcp, (address) => this.#regionAt(address)),
       directory,
       region,
+      runner: createScriptPool({ runtime: this.#runtime }),
       paths,
       listenAddresses: { replication: '127.0.0.1:0', forwarding: '127.0.0.1:0' },
       addressesOf: (name) => this.#places.find((place) => place.region === name)?.addresses,

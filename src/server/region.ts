@@ -25,6 +25,7 @@ import type { Log } from '../log/index.ts';
 import { type Partition, PartitionHost, type PartitionTable } from '../partition/index.ts';
 import { type LevelDemand, Levels, type Replication, startReplication } from '../replication/index.ts';
 import type { Network, NetworkListener, Runtime } from '../runtime/index.ts';
+import type { ScriptRunner } from '../script/index.ts';
 import type { Store } from '../store/index.ts';
 import { StabilityBook } from './stability-book.ts';
 
@@ -36,6 +37,8 @@ export interface RegionOptions {
   readonly store: Store;
   readonly directory: Directory;
   readonly region: string;
+  /** What runs the scripts of users; not closed by the region. */
+  readonly runner: ScriptRunner;
   /** Where this region listens for the others, and where they listen; undefined while unknown. */
   readonly listenAddresses: RegionAddresses;
   readonly addressesOf: (region: string) => RegionAddresses | undefined;
@@ -173,6 +176,7 @@ class RegionNode implements Region {
       forwarder: this.#forwarder,
       gate: this.#levels,
       operationTimeoutMs: options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS,
+      runner: options.runner,
       sessionPatienceMs: SESSION_PATIENCE_MS,
       roomPatienceMs: ROOM_PATIENCE_MS,
     });

@@ -9,6 +9,7 @@ import {
   type Network,
   type Runtime,
 } from '../../src/runtime/index.ts';
+import { createInProcessRunner } from '../../src/script/index.ts';
 import { createMemoryStore, MemoryStoreState } from '../../src/store/index.ts';
 
 export interface EnginePlanetOptions {
@@ -122,6 +123,7 @@ export class EngineRegion {
         isLost: () => false,
         committed: () => undefined,
       },
+      runner: createInProcessRunner(runtime),
       sessionPatienceMs,
       roomPatienceMs: 100,
       operationTimeoutMs: 5_000,

@@ -8,12 +8,16 @@ import {
 import type { Items } from '../../src/engine/index.ts';
 import { createMemoryLog, type MemoryLog } from '../../src/log/index.ts';
 import { normalizeContainer } from '../../src/resource/index.ts';
+import { createInProcessRunner, loadInstance, SCRIPT_LIMITS } from '../../src/script/index.ts';
 import { openRegion, type Region } from '../../src/server/index.ts';
 import { createMemoryStore, MemoryStoreState } from '../../src/store/index.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { type LinkQuality, SimulatedNetwork } from '../simulation/simulated-network.ts';
 import { type SimulatedMachine, SimulatedRuntime } from '../simulation/simulated-runtime.ts';
 import { Trace } from '../simulation/trace.ts';
+
+/** Loaded before any simulation, whose time stands still while something real is waited for. */
+const INSTANCE = await loadInstance(SCRIPT_LIMITS.memoryBytes);
 
 export interface RegionPlanetOptions extends Partial<Omit<AccountPlan, 'id'>> {
   readonly seed?: number;
@@ -128,6 +132,7 @@ export class RegionPlanet {
       store: createMemoryStore({ state: store, runtime: machine }),
       directory: this.directory,
       region: name,
+      runner: createInProcessRunner(machine, INSTANCE),
       listenAddresses: addressesOf(name),
       addressesOf,
       ...(operationTimeoutMs === undefined ? {} : { operationTimeoutMs }),

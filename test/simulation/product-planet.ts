@@ -17,6 +17,7 @@ import {
 import { itemKey, Partition } from '../../src/partition/index.ts';
 import { effectivePartitionKey, normalizeContainer } from '../../src/resource/index.ts';
 import { sleep } from '../../src/runtime/index.ts';
+import { createInProcessRunner, loadInstance, SCRIPT_LIMITS } from '../../src/script/index.ts';
 import { catchUp, openRegion, type Region } from '../../src/server/index.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../../src/store/index.ts';
 import type {
@@ -32,6 +33,9 @@ import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
 import { type AccountKind, BOUND } from './swarm.ts';
+
+/** Loaded before any simulation, whose time stands still while something real is waited for. */
+const INSTANCE = await loadInstance(SCRIPT_LIMITS.memoryBytes);
 
 const FATES: readonly UnsyncedFate[] = ['lost', 'torn', 'kept'];
 const SYNC_MS_MAX = 10;
@@ -105,6 +109,7 @@ export async function makeProductPlanet(
         store: wrapStore(store),
         directory,
         region: name,
+        runner: createInProcessRunner(opening, INSTANCE),
         listenAddresses: addressesOf(name),
         addressesOf,
         memory: MEMORY,

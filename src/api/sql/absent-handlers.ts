@@ -7,9 +7,6 @@ import { containerPath } from './request-headers.ts';
 
 /** Kinds of resource that this server keeps none of: their feeds are empty, their members not found. */
 const ABSENT: Readonly<Record<string, { readonly array: string; readonly noun: string }>> = {
-  sprocs: { array: 'StoredProcedures', noun: 'Stored procedures' },
-  triggers: { array: 'Triggers', noun: 'Triggers' },
-  udfs: { array: 'UserDefinedFunctions', noun: 'User-defined functions' },
   conflicts: { array: 'Conflicts', noun: 'Conflicts' },
   users: { array: 'Users', noun: 'Users' },
   permissions: { array: 'Permissions', noun: 'Permissions' },

@@ -27,7 +27,7 @@ export function failureResponse(request: FailedRequest, error: unknown): HttpRes
   const { kind, additionalInfo } = failure;
   const head = headOfFailure(failure);
   const headers = commonHeaders(request, head?.charge ?? FAILURE_CHARGE);
-  if (kind.substatus !== undefined) headers.push('x-ms-substatus', String(kind.substatus));
+  if (failure.substatus !== undefined) headers.push('x-ms-substatus', String(failure.substatus));
   const retryMs = failure.retryAfterMs ?? (kind.status === 429 ? RETRY_MS_DEFAULT : undefined);
   if (retryMs !== undefined) headers.push('x-ms-retry-after-ms', String(Math.ceil(retryMs)));
   if (head !== undefined) addHead(headers, head);

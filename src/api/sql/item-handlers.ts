@@ -1,4 +1,4 @@
-import type { FeedScope, ItemTarget, ItemWrite } from '../../engine/index.ts';
+import type { FeedScope, ItemTarget, ItemWrite, TriggerNames } from '../../engine/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import type { HttpRequest } from '../../runtime/index.ts';
 import { handleBatch } from './batch-handler.ts';
@@ -33,7 +33,7 @@ export function handleItems(exchange: Exchange): Answer {
 export function handleItem(exchange: Exchange): Answer {
   const { request, service } = exchange;
   const { items } = service.engine;
-  const target = itemTarget(exchange);
+  const target: Mutable<ItemTarget> = itemTarget(exchange);
   switch (request.method) {
     case 'GET':
     case 'HEAD': {
@@ -42,7 +42,7 @@ export function handleItem(exchange: Exchange): Answer {
       return answer.then((later) => itemResponse(exchange, later));
     }
     case 'PUT':
-      refuseTriggers(request);
+      addTriggers(request, target);
       return items
         .replace(target, request.body)
         .then((answer) => itemResponse(exchange, answer, isMinimal(request)));
@@ -52,7 +52,7 @@ export function handleItem(exchange: Exchange): Answer {
         .patch(target, request.body)
         .then((answer) => itemResponse(exchange, answer, isMinimal(request)));
     case 'DELETE':
-      refuseTriggers(request);
+      addTriggers(request, target);
       return items.delete(target).then((answer) => itemResponse(exchange, answer));
     default:
       throw methodNotAllowed(request);
@@ -89,7 +89,6 @@ function itemTarget({ request, route }: Exchange): ItemTarget {
 function writeItem(exchange: Exchange): Answer {
   const { request, route, service } = exchange;
   const { items } = service.engine;
-  refuseTriggers(request);
   const write: Mutable<ItemWrite> = {
     path: containerPath(route),
     partitionKey: partitionKeyOf(request),
@@ -97,6 +96,7 @@ function writeItem(exchange: Exchange): Answer {
   };
   addContext(request, write);
   addPreconditions(request, write);
+  addTriggers(request, write);
   const done = isSet(request, 'x-ms-documentdb-is-upsert') ? items.upsert(write) : items.create(write);
   return done.then((answer) => itemResponse(exchange, answer, isMinimal(request)));
 }
@@ -115,10 +115,25 @@ function listItems(exchange: Exchange): Answer {
     .then((answer) => feedResponse(exchange, answer));
 }
 
-/** There are no triggers here: writing without the one that was asked for would break what it guards. */
+/** Triggers are run by name only, and never by a patch: it would write without what it was asked to guard. */
 function refuseTriggers(request: HttpRequest): void {
-  const named =
-    headerOf(request, 'x-ms-documentdb-pre-trigger-include') ??
-    headerOf(request, 'x-ms-documentdb-post-trigger-include');
-  if (named !== undefined) throw new DatabaseError('BadRequest', `The trigger '${named}' does not exist.`);
+  if (triggersOf(request) === undefined) return;
+  throw new DatabaseError('BadRequest', 'Triggers are not run by partial updates.');
+}
+
+function addTriggers(request: HttpRequest, write: { triggers?: TriggerNames }): void {
+  const triggers = triggersOf(request);
+  if (triggers !== undefined) write.triggers = triggers;
+}
+
+function triggersOf(request: HttpRequest): TriggerNames | undefined {
+  const pre = headerOf(request, 'x-ms-documentdb-pre-trigger-include');
+  const post = headerOf(request, 'x-ms-documentdb-post-trigger-include');
+  if (pre === undefined && post === undefined) return undefined;
+  return { pre: namesIn(pre), post: namesIn(post) };
+}
+
+function namesIn(list = ''): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  return names.filter((name) => name !== '');
 }

@@ -27,8 +27,8 @@ describe('targets', () => {
   test('what stands below a container', () => {
     check('/dbs/d/colls/c/docs', { kind: 'items', type: 'docs', link: 'dbs/d/colls/c' });
     check('/dbs/d/colls/c/pkranges', { kind: 'ranges', type: 'pkranges', link: 'dbs/d/colls/c' });
-    check('/dbs/d/colls/c/sprocs', { kind: 'absent-feed', type: 'sprocs', link: 'dbs/d/colls/c' });
-    check('/dbs/d/colls/c/udfs/f', { kind: 'absent-member', type: 'udfs', link: 'dbs/d/colls/c/udfs/f' });
+    check('/dbs/d/colls/c/sprocs', { kind: 'scripts', type: 'sprocs', link: 'dbs/d/colls/c' });
+    check('/dbs/d/colls/c/udfs/f', { kind: 'script', type: 'udfs', id: 'f', link: 'dbs/d/colls/c/udfs/f' });
     const deletion = {
       kind: 'key-delete',
       type: 'colls',

@@ -17,6 +17,8 @@ export type RouteKind =
   | 'item'
   | 'ranges'
   | 'key-delete'
+  | 'scripts'
+  | 'script'
   | 'offers'
   | 'offer'
   /** A kind of resource that this server keeps none of yet: its feeds are empty. */
@@ -102,7 +104,7 @@ function belowDatabases(parts: readonly string[]): Route | undefined {
   return belowContainer(parts, containerLink, database, container);
 }
 
-const CONTAINER_ABSENTEES: ReadonlySet<string> = new Set(['sprocs', 'triggers', 'udfs', 'conflicts']);
+const SCRIPTS: ReadonlySet<string> = new Set(['sprocs', 'triggers', 'udfs']);
 
 function belowContainer(
   parts: readonly string[],
@@ -114,17 +116,19 @@ function belowContainer(
   if (parts.length === 6) {
     if (type === 'docs') return route('items', 'docs', link, database, container, '');
     if (type === 'pkranges') return route('ranges', 'pkranges', link, database, container, '');
-    return CONTAINER_ABSENTEES.has(type)
-      ? route('absent-feed', type, link, database, container, '')
-      : undefined;
+    if (SCRIPTS.has(type)) return route('scripts', type, link, database, container, '');
+    return type === 'conflicts' ? route('absent-feed', type, link, database, container, '') : undefined;
   }
   if (type === 'operations' && parts[6] === 'partitionkeydelete' && parts.length === 7) {
     return route('key-delete', 'colls', link, database, container, '', 'partitionkey');
   }
-  if (!CONTAINER_ABSENTEES.has(type)) return undefined;
   const id = decoded(parts[6]);
+  if (SCRIPTS.has(type) && parts.length === 7) {
+    return route('script', type, `${link}/${type}/${id}`, database, container, id);
+  }
+  if (type !== 'conflicts') return undefined;
   // The JS SDK reads a conflict at `conflicts/x/conflicts`, and signs it as a user.
-  const doubled = type === 'conflicts' && parts[7] === 'conflicts';
+  const doubled = parts[7] === 'conflicts';
   if (parts.length !== (doubled ? 8 : 7)) return undefined;
   return route(
     'absent-member',

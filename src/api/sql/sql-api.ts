@@ -16,6 +16,7 @@ import { handleOffer, handleOffers } from './offer-handlers.ts';
 import { isQuery, isQueryPlan } from './query-request.ts';
 import { handleRanges } from './range-handlers.ts';
 import { routeOf } from './route.ts';
+import { handleScript, handleScripts } from './script-handlers.ts';
 
 export interface SqlApiOptions {
   readonly engine: Engine;
@@ -90,6 +91,10 @@ function dispatch(exchange: Exchange): Answer {
       return handleOffers(exchange);
     case 'offer':
       return handleOffer(exchange);
+    case 'scripts':
+      return handleScripts(exchange);
+    case 'script':
+      return handleScript(exchange);
     case 'absent-feed':
       return handleAbsentFeed(exchange);
     case 'absent-member':
