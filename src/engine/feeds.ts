@@ -46,6 +46,8 @@ export interface FeedsOptions {
   readonly containers: Containers;
   readonly items: ItemOperations;
   readonly openSource: (partition: Partition) => Promise<QuerySource>;
+  /** Upper bound of every operation, in milliseconds. */
+  readonly operationTimeoutMs: number;
 }
 
 const EVERYTHING: EpkRange = { min: '', max: 'FF' };
@@ -54,8 +56,11 @@ const ITEM_COUNT_DEFAULT = 100;
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Ranges that a page reads at most: each adds its session token to the answer's header. */
 const RANGES_MAX = 64;
-/** A scan that finds little gives what it has, and a continuation. */
-const PAGE_MS_MAX = 3_000;
+/**
+ * A scan that finds little gives what it has, and a continuation, after this share of an operation's
+ * time.
+ */
+const PAGE_TIME_SHARE = 0.6;
 const LIST: QuerySpec = { query: 'SELECT * FROM c', parameters: [] };
 
 /** A page in the making. */
@@ -106,7 +111,8 @@ export class Feeds {
     if (steps.length === 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
     const page = emptyPage();
     const environment = beginEnvironment(runtime, { ...handle, ...startOf(token) });
-    const isOverdue = () => runtime.monotonicMs() - startMs > PAGE_MS_MAX;
+    const pageMsMax = this.#options.operationTimeoutMs * PAGE_TIME_SHARE;
+    const isOverdue = () => runtime.monotonicMs() - startMs > pageMsMax;
     const wanted = wantedCount(request.itemCountMax);
     const stepsMax = Math.min(steps.length, RANGES_MAX);
     let answer: FeedAnswer | undefined;
