@@ -160,10 +160,12 @@ export class Levels {
   /** Partitions have more that is durable. */
   durable(numbers: readonly PartitionNumber[]): void {
     const nowMs = this.#nowMs();
+    // Nobody can lack what one region alone has.
+    const hasOthers = this.#demand.members.length > 1;
     for (const number of numbers) {
       const vector = this.#options.table.get(number)?.vector;
       if (vector === undefined) continue;
-      this.#own.get(number)?.note(vector.get(this.#options.self), nowMs);
+      if (hasOthers) this.#own.get(number)?.note(vector.get(this.#options.self), nowMs);
       if (this.#demand.kind === 'strong') this.#noteDurable(number);
     }
   }

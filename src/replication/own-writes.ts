@@ -1,5 +1,5 @@
 /** Marks kept at most; older ones are merged, which only makes ages seem greater. */
-const MARKS_MAX = 256;
+const MARKS_MAX = 64;
 /** Writes that become durable within so many milliseconds share a mark. */
 const SPACING_MS = 10;
 
