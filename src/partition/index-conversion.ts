@@ -23,6 +23,8 @@ import { differingTerms } from './view-writes.ts';
 
 /** Items converted with one batch. */
 const ITEMS_PER_BATCH = 1_024;
+/** Fewer of those that have very many terms. */
+const POSTINGS_PER_BATCH = 32_768;
 /** Items read at once, and dealt with before the event loop gets its turn. */
 const SLICE_ITEMS = 64;
 
@@ -68,7 +70,7 @@ export async function convertSome(
   const snapshot = store.snapshot();
   const cursor = snapshot.scan({ from: documentKey(number, upTo + 1), to: kindEnd(number, 'd') });
   try {
-    for (let read = 0; read < ITEMS_PER_BATCH; read += SLICE_ITEMS) {
+    for (let read = 0; read < ITEMS_PER_BATCH && postings.size < POSTINGS_PER_BATCH; read += SLICE_ITEMS) {
       const pairs = await cursor.next(SLICE_ITEMS);
       for (const [key, value] of pairs) {
         upTo = trailingNumber(key);

@@ -26,8 +26,8 @@ const ITEM_OVERHEAD_BYTES = 3000;
 const RECENT_TERMS = 2048;
 /** Items turned into store writes before the event loop gets its turn. */
 const SLICE_ITEMS = 32;
-/** Items of a run, when a batch has more: making one must not hold up the event loop. */
-const RUN_ITEMS = 1024;
+/** Postings of a run, when a batch has more: sorting them must not hold up the event loop. */
+const RUN_POSTINGS = 32_768;
 
 export interface ViewFeederOptions {
   readonly runtime: Runtime;
@@ -210,18 +210,19 @@ export class ViewFeeder {
     const added: IndexRun[] = [];
     const rules = await this.#convert(partition, indexer, added, batch);
     const indexerOf = indexersByNumber(rules, indexer);
-    for (let from = 0; from < changes.length; from += RUN_ITEMS) {
-      const postings = new PostingGatherer();
+    let postings = new PostingGatherer();
+    for (let place = 0; place < changes.length; place++) {
+      const change = changes[place] as Feed['changes'][number];
+      const terms = (by: Indexer) => (by === indexer ? termsOfDirty(change, by) : freshTerms(change, by));
       const indexing = { indexerOf, recent: this.#recentTerms, postings };
-      const to = Math.min(changes.length, from + RUN_ITEMS);
-      for (let place = from; place < to; place++) {
-        const change = changes[place] as Feed['changes'][number];
-        const terms = (by: Indexer) => (by === indexer ? termsOfDirty(change, by) : freshTerms(change, by));
-        writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
-        if ((place + 1) % SLICE_ITEMS === 0) await this.#turn();
+      writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
+      if (postings.size >= RUN_POSTINGS) {
+        added.push(writeRun(partition, postings, batch));
+        postings = new PostingGatherer();
       }
-      if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
+      if ((place + 1) % SLICE_ITEMS === 0) await this.#turn();
     }
+    if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
     if (added.length > 0 || index.hasFinished || !isDeepStrictEqual(rules, index.committed.rules)) {
       batch.set(manifestKey(number), encodeManifest(index.propose(added, rules)));
     }

@@ -6,8 +6,11 @@ import { compareSigned, type SignedNumber } from './signed-numbers.ts';
 export class PostingGatherer {
   readonly #lists = new Map<TermText, SignedNumber[]>();
 
+  /** How many postings were collected. */
+  size = 0;
+
   get isEmpty(): boolean {
-    return this.#lists.size === 0;
+    return this.size === 0;
   }
 
   /** The item `number` now has `term`. */
@@ -21,6 +24,7 @@ export class PostingGatherer {
   }
 
   #push(term: TermText, signed: SignedNumber): void {
+    this.size++;
     const list = this.#lists.get(term);
     if (list === undefined) this.#lists.set(term, [signed]);
     else list.push(signed);
