@@ -8,7 +8,7 @@ const common = {
 } as const;
 
 // Every file has its own server process, so files may run beside each other; two at a time, for two cores.
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     maxWorkers: 2,
     projects: [
@@ -22,6 +22,15 @@ export default defineConfig({
           env: { ORRERY_ISOLATION: 'process' },
         },
       },
+      {
+        // A minute in every test run; `npm run test:chaos` goes on for ten.
+        test: {
+          ...common,
+          name: 'chaos',
+          include: ['chaos/**/*.test.ts'],
+          env: { CHAOS_SECONDS: process.env.CHAOS_SECONDS ?? (mode === 'chaos' ? '600' : '60') },
+        },
+      },
     ],
   },
-});
+}));
