@@ -112,10 +112,14 @@ function writePostings(
   }
 }
 
-/** A dot names one write of a partition set for ever, an etag also what several make together. */
+/**
+ * A dot names one write of a partition set for ever, an etag also what several make together; the items that
+ * one transaction wrote share both, and have numbers of their own.
+ */
 function nameOf(partition: PartitionNumber, put: StoredPut): string {
-  const { dot, patch } = put;
-  return patch?.merged === undefined ? `${partition}:${dot.origin}:${dot.n}` : `${partition}:${etagOf(put)}`;
+  const { dot, incarnation, patch } = put;
+  const version = patch?.merged === undefined ? `${dot.origin}:${dot.n}` : etagOf(put);
+  return `${partition}:${incarnation}:${version}`;
 }
 
 /**

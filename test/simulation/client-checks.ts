@@ -1,3 +1,4 @@
+import type { Put } from '../../src/merge/index.ts';
 import { type CausalOperation, checkCausal } from '../checkers/causal-history.ts';
 import {
   linearizabilityViolation,
@@ -5,8 +6,9 @@ import {
   stalenessViolation,
 } from '../checkers/register-history.ts';
 import { checkSession, type SessionOperation, type Version } from '../checkers/session-history.ts';
+import { checkSnapshot, type SeenItem } from '../checkers/snapshot-history.ts';
 import { demandOf, type OperationRecord } from './client-history.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, nameOf } from './ledger.ts';
 import type { LoggedChange } from './region-log.ts';
 import { BOUND, isTimeCausal, type Swarm } from './swarm.ts';
 import type { Violations } from './violations.ts';
@@ -36,6 +38,7 @@ export function judgeLevel({ records, swarm, ledger, violations, wipes }: Client
       if (change.operation.kind === 'put') changes.set(valueIn(change), change);
     }
     if (swarm.tokens === 'own') judgeSessions(here, changes, { swarm, violations, wipes });
+    judgeTransactions(here, ledger.changes(partition), violations);
     if (swarm.account === 'strong') {
       const problem = linearizabilityViolation(here.flatMap((record) => registerOf(record)));
       if (problem !== undefined) violations.report('I16 what the level promises', problem);
@@ -49,6 +52,49 @@ export function judgeLevel({ records, swarm, ledger, violations, wipes }: Client
       const operations = here.flatMap((record) => registerOf(record, positions));
       const problem = stalenessViolation(operations, BOUND);
       if (problem !== undefined) violations.report('I16 what the level promises', problem);
+    }
+  }
+}
+
+/** Transactions are in the logs whole or not at all, and who reads several items at once sees them so. */
+function judgeTransactions(
+  records: readonly OperationRecord[],
+  changes: Iterable<LoggedChange>,
+  violations: Violations,
+): void {
+  const puts = new Map<string, Put>();
+  const keysOf = new Map<string, string[]>();
+  for (const change of changes) {
+    if (change.operation.kind !== 'put') continue;
+    puts.set(valueIn(change), change.operation);
+    const name = nameOf(change.operation.dot);
+    keysOf.set(name, [...(keysOf.get(name) ?? []), change.key]);
+  }
+  const batches = new Map<number, OperationRecord[]>();
+  for (const record of records) {
+    const { batch } = record.request;
+    if (batch !== undefined) batches.set(batch, [...(batches.get(batch) ?? []), record]);
+  }
+  for (const [batch, parts] of batches) {
+    const written = parts.flatMap(({ request }) => (request.value === undefined ? [] : [request.value]));
+    const dots = new Set(written.map((value) => nameOf(puts.get(value)?.dot)));
+    if (dots.size > 1) {
+      violations.report('I14 transactions are whole', `batch ${batch} is in the logs as ${[...dots]}`);
+    }
+    if (written.length > 0) continue;
+    const seen = parts.flatMap(({ key, outcome }): SeenItem[] => {
+      const put = outcome?.kind === 'ok' ? puts.get(outcome.value ?? '') : undefined;
+      return put === undefined ? [] : [{ key, transaction: nameOf(put.dot) }];
+    });
+    const byName = new Map([...puts.values()].map((put) => [nameOf(put.dot), put]));
+    const isLater = (_: string, later: string, earlier: string) => {
+      const [one, other] = [byName.get(later), byName.get(earlier)];
+      if (one === undefined || other === undefined) return false;
+      // Concurrent writes have their winner; of one transaction that lost, another item may have won.
+      return one.context.covers(other.dot) || !other.context.covers(one.dot);
+    };
+    for (const problem of checkSnapshot(seen, { keysOf: (name) => keysOf.get(name) ?? [], isLater })) {
+      violations.report('I14 transactions are whole', `batch ${batch}: ${problem}`);
     }
   }
 }

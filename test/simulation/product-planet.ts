@@ -5,7 +5,7 @@ import {
   initialAccountState,
   openEmbeddedDirectory,
 } from '../../src/account/index.ts';
-import type { ItemAnswer } from '../../src/engine/index.ts';
+import type { BatchOperation, ItemAnswer } from '../../src/engine/index.ts';
 import {
   createMemoryLog,
   type Log,
@@ -253,14 +253,8 @@ class ProductRegion implements RegionUnderTest {
     return { etag: answer.etag, body: answer.body?.toString('utf8'), sessionToken: answer.sessionToken };
   }
 
-  #answer({
-    kind,
-    item,
-    value,
-    priority,
-    ifMatch,
-    sessionToken,
-  }: ClientRequest): ItemAnswer | Promise<ItemAnswer> {
+  #answer(request: ClientRequest): ItemAnswer | Promise<ItemAnswer> {
+    const { kind, item, ifMatch, sessionToken } = request;
     const { items } = this.#region.engine;
     const context = {
       path: PATH,
@@ -268,7 +262,7 @@ class ProductRegion implements RegionUnderTest {
       ...(ifMatch === undefined ? {} : { ifMatch }),
       ...(sessionToken === undefined ? {} : { sessionToken }),
     };
-    const body = Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority }));
+    const body = bodyOf(request);
     const target = { ...context, id: item.id };
     switch (kind) {
       case 'create':
@@ -278,12 +272,33 @@ class ProductRegion implements RegionUnderTest {
       case 'replace':
         return items.replace(target, body);
       case 'patch':
-        return items.patch(target, patchBody(value, priority));
+        return items.patch(target, patchBody(request.value, request.priority));
       case 'delete':
         return items.delete(target);
       case 'read':
         return items.read(target);
     }
+  }
+
+  async batch(requests: readonly ClientRequest[]): Promise<ClientAnswer[]> {
+    const operations = requests.map((request): BatchOperation => {
+      const { kind, item } = request;
+      return kind === 'read' ? { kind, id: item.id } : { kind: 'upsert', body: bodyOf(request) };
+    });
+    const [first] = requests;
+    const { sessionToken } = first ?? {};
+    const answer = await this.#region.engine.items.batch({
+      path: PATH,
+      partitionKey: [first?.item.partitionKey ?? ''],
+      operations,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+    });
+    return answer.results.map((result): ClientAnswer => {
+      if (typeof result === 'object' && 'error' in result) throw result.error;
+      // The error that all the others depend on is among the results.
+      const { etag, body } = typeof result === 'object' ? result : { etag: undefined, body: undefined };
+      return { etag, body: body?.toString('utf8'), sessionToken: answer.sessionToken };
+    });
   }
 
   async find(value?: string): Promise<string[]> {
@@ -348,4 +363,8 @@ function patchBody(value: string | undefined, priority: number | undefined): Buf
     ...(priority === undefined ? [] : [{ op: 'set', path: '/priority', value: priority }]),
   ];
   return Buffer.from(JSON.stringify({ operations }));
+}
+
+function bodyOf({ item, value, priority }: ClientRequest): Buffer {
+  return Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority }));
 }

@@ -24,6 +24,8 @@ export interface ClientRequest {
   /** Number of the client, and of its session: those that follow one another pass no tokens on. */
   readonly client: number;
   readonly session: number;
+  /** Requests with one number are one transaction. */
+  readonly batch: number | undefined;
 }
 
 export interface ClientAnswer {
@@ -51,6 +53,8 @@ export interface RegionUnderTest {
   readonly origin: Origin;
   /** Rejects with DatabaseError as the engine does. */
   call(request: ClientRequest): Promise<ClientAnswer>;
+  /** All of them happen, or none, and then it rejects; undefined: there are no transactions here. */
+  batch?(requests: readonly ClientRequest[]): Promise<ClientAnswer[]>;
   /** Bodies (JSON text) of all items, or of those whose member `value` is `value`, as a query finds them. */
   find(value?: string): Promise<string[]>;
   partitionNumbers(): Iterable<PartitionNumber>;

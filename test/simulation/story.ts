@@ -35,10 +35,11 @@ function endOf({ outcome, completedAtMs, invokedAtMs }: OperationRecord): number
 
 function textOfRequest(record: OperationRecord): string {
   const { number, region, request, outcome, invokedAtMs } = record;
-  const { kind, item, value, priority, ifMatch, sessionToken, client, session } = request;
+  const { kind, item, value, priority, ifMatch, sessionToken, client, session, batch } = request;
   const details = [
     ...(value === undefined ? [] : [`= ${value}`]),
     ...(value === undefined || priority === undefined ? [] : [`priority ${priority}`]),
+    ...(batch === undefined ? [] : [`in batch ${batch}`]),
     ...(ifMatch === undefined ? [] : [`if ${ifMatch}`]),
     ...(sessionToken === undefined ? [] : [`token ${sessionToken}`]),
   ];

@@ -90,6 +90,8 @@ export interface Swarm {
   readonly skewMsMax: number;
   /** Mean time between two strikes; faults that are not named do not exist. */
   readonly faults: ReadonlyMap<Fault, number>;
+  /** Share of requests that are transactions of several; from 0 to 1. */
+  readonly withBatch: number;
   /** Share of requests that ask for all items; from 0 to 1. */
   readonly withQuery: number;
   /** Every region is told to collect this often, beside doing so by itself. */
@@ -153,6 +155,7 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     skewMs: regions.map(() => random.between(-skewMsMax, skewMsMax)),
     skewMsMax,
     faults: drawFaults(random, { durationMs, faultMs, hasFileLogs, strikesMin: scale.strikesMin }),
+    withBatch: random.pick([0, 0.1, 0.4]),
     withQuery: random.pick([0, 0.02, 0.1]),
     collectEveryMs: random.logarithmic(20, 5_000),
     faultMs,

@@ -8,6 +8,7 @@ export type Invariant =
   | 'I6 causal order'
   | 'I7 visible is a function of the set of operations'
   | 'I11 session token promise'
+  | 'I14 transactions are whole'
   | 'I16 what the level promises'
   | 'I18 only what everybody has is collected'
   | 'I19 acknowledged is durable'

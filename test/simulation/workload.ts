@@ -3,7 +3,7 @@ import { isRefusal, type OperationRecord, type Outcome } from './client-history.
 import { type Excerpt, includes, lastRequest } from './excerpt.ts';
 import { type PlanetDriver, type RegionLife, textOf } from './planet-driver.ts';
 import type { QueryRecord } from './query-history.ts';
-import type { ClientRequest, ItemName, RegionUnderTest } from './region-under-test.ts';
+import type { ClientAnswer, ClientRequest, ItemName, RegionUnderTest } from './region-under-test.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedRuntime } from './simulated-runtime.ts';
 import type { Story } from './story.ts';
@@ -54,6 +54,7 @@ export class Workload {
   readonly #tokens = new Map<string, string[]>();
   #requestsLeft: number;
   #sessions = 0;
+  #batches = 0;
   #isDone = false;
   #values = 0;
 
@@ -112,15 +113,35 @@ export class Workload {
       if (!includes(excerpt, act)) continue;
       story.acts.push(act);
       if (chance.chance(swarm.withQuery)) await this.#query(life, region);
-      else await this.#request(client, life, this.#draw(client, region, chance));
+      else await this.#request(client, life, this.#drawAll(client, region, chance));
     }
   }
 
-  async #request(client: Client, life: RegionLife, request: ClientRequest): Promise<void> {
-    const isWrite = request.kind !== 'read' && this.#options.swarm.account !== 'multi';
-    const there = isWrite ? this.#writing() : life;
+  /** One request, or several that are one transaction. */
+  async #request(client: Client, life: RegionLife, requests: readonly ClientRequest[]): Promise<void> {
+    const isWrite = requests.length > 1 || requests.some(({ kind }) => kind !== 'read');
+    const there = isWrite && this.#options.swarm.account !== 'multi' ? this.#writing() : life;
     if (there?.region === undefined) return;
-    this.#learn(client, await this.#perform(there, there.region, request));
+    for (const record of await this.#perform(there, there.region, requests)) this.#learn(client, record);
+  }
+
+  #drawAll(client: Client, region: RegionUnderTest, random: SeededRandom): ClientRequest[] {
+    const { swarm } = this.#options;
+    const first = this.#draw(client, region, random);
+    if (region.batch === undefined || swarm.items < 2 || !random.chance(swarm.withBatch)) return [first];
+    const batch = ++this.#batches;
+    const readShare = random.pick([0, 0.3, 1]);
+    return Array.from({ length: random.integer(2, swarm.items) }, (_, place): ClientRequest => {
+      const isRead = random.chance(readShare);
+      return {
+        ...first,
+        batch,
+        kind: isRead ? 'read' : 'upsert',
+        item: { partitionKey: first.item.partitionKey, id: `i${place + 1}` },
+        value: isRead ? undefined : `v${++this.#values}`,
+        ifMatch: undefined,
+      };
+    });
   }
 
   /** The only region that takes writes, unless it is down. */
@@ -155,6 +176,7 @@ export class Workload {
       sessionToken: this.#token(client, region.locate(item).rangeId, random),
       client: client.number,
       session: client.session,
+      batch: undefined,
     };
   }
 
@@ -168,40 +190,48 @@ export class Workload {
   async #perform(
     life: RegionLife,
     region: RegionUnderTest,
-    request: ClientRequest,
-  ): Promise<OperationRecord> {
+    requests: readonly ClientRequest[],
+  ): Promise<OperationRecord[]> {
     const { runtime } = this.#options;
-    const { partition, key, rangeId } = region.locate(request.item);
-    const tail = () => region.partition(partition)?.tail() ?? 0;
-    const record: OperationRecord = {
-      number: this.records.length + 1,
-      region: life.name,
-      wipes: this.#options.driver.wipes(life.name),
-      request,
-      partition,
-      key,
-      rangeId,
-      invokedAtMs: runtime.elapsedMs,
-      tailBefore: tail(),
-      tailAfter: 0,
-      completedAtMs: 0,
-      outcome: undefined,
-    };
-    this.records.push(record);
-    const { kind, item, value } = request;
-    runtime.record(`#${record.number} ${life.name} ${kind} ${item.partitionKey}/${item.id} ${value ?? ''}`);
+    const records = requests.map((request) => this.#open(life, region, request));
     let cancel: () => void = () => undefined;
     const late = new Promise<Outcome>((resolve) => {
       const giveUp = () => resolve({ kind: 'unknown', reason: 'too late' });
       cancel = runtime.schedule({ delayMs: PATIENCE_MS, label: 'patience' }, giveUp);
     });
     const ended = life.ended.then((): Outcome => ({ kind: 'unknown', reason: 'crash' }));
-    const outcome = await Promise.race([this.#call(life, region, request), ended, late]);
+    const outcomes = await Promise.race([this.#call(life, region, requests), ended, late]);
     cancel();
-    record.outcome = outcome;
-    record.tailAfter = tail();
-    record.completedAtMs = runtime.elapsedMs;
-    runtime.record(`#${record.number} ${JSON.stringify(outcome)}`);
+    for (const [place, record] of records.entries()) {
+      const outcome = Array.isArray(outcomes) ? outcomes[place] : (outcomes as Outcome);
+      record.outcome = outcome;
+      record.tailAfter = region.partition(record.partition)?.tail() ?? 0;
+      record.completedAtMs = runtime.elapsedMs;
+      runtime.record(`#${record.number} ${JSON.stringify(outcome)}`);
+    }
+    return records;
+  }
+
+  #open(life: RegionLife, region: RegionUnderTest, request: ClientRequest): OperationRecord {
+    const { runtime, driver } = this.#options;
+    const { partition, key, rangeId } = region.locate(request.item);
+    const record: OperationRecord = {
+      number: this.records.length + 1,
+      region: life.name,
+      wipes: driver.wipes(life.name),
+      request,
+      partition,
+      key,
+      rangeId,
+      invokedAtMs: runtime.elapsedMs,
+      tailBefore: region.partition(partition)?.tail() ?? 0,
+      tailAfter: 0,
+      completedAtMs: 0,
+      outcome: undefined,
+    };
+    this.records.push(record);
+    const { kind, item, value } = request;
+    runtime.record(`#${record.number} ${life.name} ${kind} ${nameOf(item)} ${value ?? ''}`);
     return record;
   }
 
@@ -242,16 +272,20 @@ export class Workload {
    * The request is served in an event of the region's machine, so not while it is paused or after it
    * crashed.
    */
-  #call(life: RegionLife, region: RegionUnderTest, request: ClientRequest): Promise<Outcome> {
+  #call(life: RegionLife, region: RegionUnderTest, requests: readonly ClientRequest[]): Promise<Outcome[]> {
+    const [first] = requests;
     return new Promise((resolve) => {
       life.machine.schedule(0, 'request', () => {
-        region.call(request).then(
-          ({ etag, body, sessionToken }) => {
-            const value =
-              body === undefined ? undefined : String((JSON.parse(body) as { value?: unknown }).value);
-            resolve({ kind: 'ok', etag, value, token: sessionToken });
+        const isBatch = first === undefined || requests.length > 1;
+        const answers = isBatch
+          ? region.batch?.(requests)
+          : region.call(first).then((answer): readonly ClientAnswer[] => [answer]);
+        answers?.then(
+          (all) => resolve(all.map(outcomeOf)),
+          (error: unknown) => {
+            const failure = this.#failure(life, error);
+            resolve(requests.map(({ kind }) => (isBatch && kind === 'read' ? NOT_READ : failure)));
           },
-          (error: unknown) => resolve(this.#failure(life, error)),
         );
       });
     });
@@ -259,7 +293,8 @@ export class Workload {
 
   #failure(life: RegionLife, error: unknown): Outcome {
     const { violations, driver } = this.#options;
-    // A region whose disk has failed gives what answers it can until it stops.
+    // A region that is dead, or whose disk has failed, gives what answers it can.
+    if (life.machine.isHalted) return { kind: 'unknown', reason: 'crash' };
     if (driver.expectsFailure(life)) return { kind: 'unknown', reason: 'failing disk' };
     if (!(error instanceof DatabaseError)) {
       violations.report('the process goes on', `${life.name} failed a request: ${textOf(error)}`);
@@ -294,6 +329,14 @@ export class Workload {
     if (tokens.length > 8) tokens.shift();
     this.#tokens.set(rangeId, tokens);
   }
+}
+
+/** A batch that was refused says nothing of what its reads would have found. */
+const NOT_READ: Outcome = { kind: 'unknown', reason: 'the batch was refused' };
+
+function outcomeOf({ etag, body, sessionToken }: ClientAnswer): Outcome {
+  const value = body === undefined ? undefined : String((JSON.parse(body) as { value?: unknown }).value);
+  return { kind: 'ok', etag, value, token: sessionToken };
 }
 
 function nameOf({ partitionKey, id }: ItemName): string {
