@@ -13,7 +13,7 @@ import { work } from './workers.ts';
 
 /*
  * Real processes, one for each region, real disks, unmodified clients in both versions, and one trouble after
- * the other. What the clients were told is judged by the checkers that the simulator uses. The chances are not
+ * the other. What the clients were told is judged by the checkers that the simulator uses. Chance is not
  * seeded: here nothing could be replayed anyway, and what this finds the simulator should learn to find.
  */
 

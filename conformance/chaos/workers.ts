@@ -19,7 +19,7 @@ const PAUSE_MS_MAX = 40;
 /** Operations of one session: a new client then starts a new one. */
 const SESSION_LENGTH = 60;
 
-/** One thread of an application: an unmodified client that keeps to one region, one request after the other. */
+/** One thread of an application: an unmodified client that keeps to one region, one request at a time. */
 export async function work(options: WorkerOptions): Promise<void> {
   for (let session = 1; !options.isOver(); session++) {
     const name = `${options.name}/${session}`;
