@@ -25,6 +25,8 @@ export interface ContainerHandle {
   readonly keyPaths: readonly (readonly string[])[];
   /** Where the number stands that decides between concurrent writes; undefined for the hybrid time. */
   readonly priorityPath: readonly string[] | undefined;
+  /** Set when concurrent writes that lose are conflicts for somebody to decide. */
+  readonly keepsConflicts: true | undefined;
   readonly indexer: Indexer;
   /** What the spatial functions take coordinates for. */
   readonly geospatialType: 'Geography' | 'Geometry';
@@ -59,6 +61,7 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
     selfLink: selfLink(record.rid),
     keyPaths: definition.partitionKey.paths.map(splitPath),
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
+    keepsConflicts: definition.conflictResolutionPolicy.mode === 'Custom' ? true : undefined,
     indexer: indexerFor(record),
     search: searchPolicies(definition),
     computed: computedPropertiesOf(definition),

@@ -3,6 +3,7 @@ import type { Origin } from '../causality/index.ts';
 import type { PartitionHost } from '../partition/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
+import { createConflictFeed } from './conflict-feed.ts';
 import { Containers } from './containers.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Engine, Items } from './engine.ts';
@@ -70,6 +71,7 @@ export function createEngine(options: EngineOptions): EngineParts {
     region,
     items: timed,
     resources: createResources({ runtime: options.runtime, region, directory, containers, partitions }),
+    conflicts: createConflictFeed({ directory, containers, items: scripts.items }),
     scripts: {
       ...createScriptResources({ ...options, containers }),
       execute: (execution) => timed.run('execute', () => items.afterCommit(scripts.execute(execution))),

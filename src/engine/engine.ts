@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../base/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Explanation, QuerySpec } from '../query/index.ts';
 import type { EpkRange, PartitionKey, Throughput } from '../resource/index.ts';
+import type { Conflicts } from './conflict-feed.ts';
 import type { ScriptResources } from './script-resources.ts';
 
 /**
@@ -232,4 +233,5 @@ export interface Engine {
   readonly items: Items;
   readonly resources: Resources;
   readonly scripts: Scripts;
+  readonly conflicts: Conflicts;
 }

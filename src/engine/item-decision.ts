@@ -114,6 +114,7 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
   return {
     kind: 'put',
     priority: priorityOf(handle, object),
+    keeps: handle.keepsConflicts,
     ttl: ownTtl(object),
     render: (stamp: Stamp) => {
       const itemRid = documentRid(rid, stamp.incarnation, stamp.partition);

@@ -13,7 +13,8 @@ export function refuseUnsupported(definition: ContainerDefinition): void {
   if (Array.isArray(uniqueKeys) && uniqueKeys.length > 0) refuse('unique keys');
   if (definition.defaultTtl !== undefined) refuse('time to live');
   if (others.clientEncryptionPolicy !== undefined) refuse('client encryption policies');
-  if (definition.conflictResolutionPolicy.mode === 'Custom') refuse('custom conflict resolution');
+  // Without a procedure, conflicts wait in their feed for whoever reads it.
+  if (definition.conflictResolutionPolicy.conflictResolutionProcedure !== '') refuse('merge procedures');
 }
 
 function refuse(what: string): never {

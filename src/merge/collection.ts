@@ -1,8 +1,10 @@
 import { type Dot, sameDot } from '../causality/index.ts';
 import { valueAt } from '../resource/index.ts';
+import { collectConflicts } from './conflict.ts';
 import {
   compareWinners,
   type DeadIncarnation,
+  EMPTY_ITEM,
   type ItemState,
   isMerged,
   ofPresentBases,
@@ -40,9 +42,17 @@ type IsStable = (dot: Dot) => boolean;
  * - patches that were merged stay until all of them are stable, and then are the one write that they make
  *   together: whoever writes later has merged the same.
  *
- * The winner stays, stable or not: it is the item.
+ * The winner stays, stable or not: it is the item. Losers that are kept for somebody to decide stay too.
  */
 export function collect(state: ItemState, isStable: IsStable): ItemState | undefined {
+  const { conflicts, settled } = state;
+  if (conflicts === undefined && settled === undefined) return collectWrites(state, isStable);
+  const next = collectConflicts(state, collectWrites(state, isStable) ?? EMPTY_ITEM, isStable);
+  const isEmpty = next.siblings.length === 0 && next.dead.length === 0;
+  return isEmpty && next.conflicts === undefined && next.settled === undefined ? undefined : next;
+}
+
+function collectWrites(state: ItemState, isStable: IsStable): ItemState | undefined {
   const dead = state.dead.filter((mark) => !mark.deletes.every(isStable));
   const kept = dead.length === state.dead.length ? state.dead : dead;
   const next = isMerged(state) ? collectMerged(state, kept, isStable) : collectOthers(state, kept, isStable);
@@ -79,7 +89,9 @@ function collectOthers(
   const [best, ...losers] = siblings;
   if (best === undefined) return { siblings, dead };
   if (losers.length === 0) return collectSingle(best, { siblings, dead, pending }, isStable);
-  const left = siblings.filter((sibling, place) => place === 0 || !isStable(sibling.dot));
+  const left = siblings.filter(
+    (sibling, place) => place === 0 || sibling.keeps === true || !isStable(sibling.dot),
+  );
   // Whole writes hide from each other what patches would make together: as long as there is one, it stays.
   const isFull = left.length === siblings.length || isMerged({ siblings: left, dead });
   if (isFull) return { siblings, dead, pending };

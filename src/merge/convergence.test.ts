@@ -6,15 +6,8 @@ import type { Json, JsonObject } from '../base/index.ts';
 import { type Dot, type StabilityReport, StabilityTracker, VersionVector } from '../causality/index.ts';
 import { type PathEdit, removeAt, SYSTEM_PROPERTIES, setAt, valueAt } from '../resource/index.ts';
 import { collect } from './collection.ts';
-import {
-  applyOperation,
-  EMPTY_ITEM,
-  etagOf,
-  type ItemState,
-  liveIncarnations,
-  patchBase,
-  visiblePut,
-} from './item-state.ts';
+import { applyOperation } from './conflict.ts';
+import { EMPTY_ITEM, etagOf, type ItemState, liveIncarnations, patchBase, visiblePut } from './item-state.ts';
 import type { Delete, ItemOperation, Put } from './operation.ts';
 
 /*

@@ -1,9 +1,16 @@
 /** Pure: operations in, visible item out. No I/O, no clock, no randomness. */
 export { collect } from './collection.ts';
+export { applyOperation, conflictsOf, losersOf } from './conflict.ts';
 export { exactSum } from './exact-sum.ts';
-export { decodeItemState, decodePutHead, encodeItemState, encodePutHead } from './item-codec.ts';
 export {
-  applyOperation,
+  decodeItemState,
+  decodeLosers,
+  decodePutHead,
+  encodeItemState,
+  encodeLosers,
+  encodePutHead,
+} from './item-codec.ts';
+export {
   compareWinners,
   type DeadIncarnation,
   EMPTY_ITEM,
@@ -17,4 +24,4 @@ export {
   type StoredPut,
   visiblePut,
 } from './item-state.ts';
-export type { Delete, Incarnation, ItemOperation, Patch, Put } from './operation.ts';
+export type { Delete, Incarnation, ItemOperation, Loser, Patch, Put, Settle } from './operation.ts';

@@ -2,6 +2,7 @@ import { assert, type ByteReader, type ByteWriter, type Json } from '../base/ind
 import { type Dot, VersionVector } from '../causality/index.ts';
 import { decodePath, encodePath } from '../resource/index.ts';
 import type { DeadIncarnation, ItemState, StoredPatch, StoredPut } from './item-state.ts';
+import type { Loser } from './operation.ts';
 import type { CountEdit, ExactCount, PendingEdit, PlacedEdit } from './pending-edit.ts';
 
 /**
@@ -11,11 +12,13 @@ import type { CountEdit, ExactCount, PendingEdit, PlacedEdit } from './pending-e
  * Layout: flags, [numbers of siblings, dead and pending edits, unless settled], siblings, dead, pending.
  *   sibling: head (see `encodePutHead`), incarnation, [body]
  *   dead:    incarnation, number of deletes, (origin, n) of each
+ *   conflicts, settled (when flagged): see `encodeLosers`; number, (conflict, settles) of each
  *   pending: kind, base, path, increments, then by kind: terms; or dot, index, context, priority, time,
  *            value, sums
  */
 const FLAG_SETTLED = 1;
 const FLAG_BODY_ELSEWHERE = 2;
+const FLAG_CONFLICTS = 4;
 
 /**
  * `withoutVisibleBody`: leaves out the body of the first sibling, if there is one; `decodeItemState` wants it
@@ -26,10 +29,15 @@ export function encodeItemState(
   state: ItemState,
   options: { readonly withoutVisibleBody?: boolean } = {},
 ): void {
-  const { siblings, dead, pending = [] } = state;
+  const { siblings, dead, pending = [], conflicts = [], settled = [] } = state;
+  const hasConflicts = conflicts.length > 0 || settled.length > 0;
   const isSettled = siblings.length === 1 && dead.length === 0 && pending.length === 0;
   const isBodyElsewhere = options.withoutVisibleBody === true && siblings.length > 0;
-  writer.u8((isSettled ? FLAG_SETTLED : 0) | (isBodyElsewhere ? FLAG_BODY_ELSEWHERE : 0));
+  writer.u8(
+    (isSettled ? FLAG_SETTLED : 0) |
+      (isBodyElsewhere ? FLAG_BODY_ELSEWHERE : 0) |
+      (hasConflicts ? FLAG_CONFLICTS : 0),
+  );
   if (!isSettled) writer.uint(siblings.length).uint(dead.length).uint(pending.length);
   for (const [place, sibling] of siblings.entries()) {
     encodePutHead(writer, sibling);
@@ -41,6 +49,13 @@ export function encodeItemState(
     encodeDots(writer, mark.deletes);
   }
   for (const edit of pending) encodePending(writer, edit);
+  if (!hasConflicts) return;
+  encodeLosers(writer, conflicts);
+  writer.uint(settled.length);
+  for (const { conflict, settles } of settled) {
+    encodeDot(writer, conflict);
+    encodeDots(writer, settles);
+  }
 }
 
 /**
@@ -66,10 +81,47 @@ export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): I
   for (let left = deadCount; left > 0; left--) {
     dead.push({ incarnation: reader.uint(), deletes: decodeDots(reader) });
   }
-  if (pendingCount === 0) return { siblings, dead };
   const pending: PendingEdit[] = [];
   for (let left = pendingCount; left > 0; left--) pending.push(decodePending(reader));
-  return { siblings, dead, pending };
+  const state = pendingCount === 0 ? { siblings, dead } : { siblings, dead, pending };
+  return (flags & FLAG_CONFLICTS) === 0 ? state : { ...state, ...decodeConflicts(reader) };
+}
+
+function decodeConflicts(reader: ByteReader): Pick<ItemState, 'conflicts' | 'settled'> {
+  const conflicts = decodeLosers(reader);
+  const settled: { conflict: Dot; settles: readonly Dot[] }[] = [];
+  for (let left = reader.uint(); left > 0; left--) {
+    settled.push({ conflict: decodeDot(reader), settles: decodeDots(reader) });
+  }
+  return {
+    ...(conflicts.length === 0 ? {} : { conflicts }),
+    ...(settled.length === 0 ? {} : { settled }),
+  };
+}
+
+/** Count, then of each: origin, n, time, incarnation, whether it is a create, body. */
+export function encodeLosers(writer: ByteWriter, losers: readonly Loser[]): void {
+  writer.uint(losers.length);
+  for (const { dot, time, incarnation, isCreate, body } of losers) {
+    encodeDot(writer, dot);
+    writer
+      .f64(time)
+      .uint(incarnation)
+      .u8(isCreate ? 1 : 0)
+      .bytes(body);
+  }
+}
+
+/** Bodies are views of the reader's bytes. @throws RangeError when the bytes end too early. */
+export function decodeLosers(reader: ByteReader): Loser[] {
+  const losers: Loser[] = [];
+  for (let left = reader.uint(); left > 0; left--) {
+    const dot = decodeDot(reader);
+    const time = reader.f64();
+    const incarnation = reader.uint();
+    losers.push({ dot, time, incarnation, isCreate: reader.u8() === 1, body: reader.bytes() });
+  }
+  return losers;
 }
 
 /** What a put is beside its incarnation and its body. */
@@ -80,15 +132,18 @@ const PUT_TTL = 2;
 const PUT_PATCH = 4;
 const PUT_CONTEXT = 8;
 const PUT_MERGED = 16;
+const PUT_KEEPS = 32;
 
 /** Flags, origin, n, time, then by flags: priority, time to live + 1, base, context, merged dots. */
-export function encodePutHead(writer: ByteWriter, { dot, time, priority, ttl, patch }: PutHead): void {
+export function encodePutHead(writer: ByteWriter, put: PutHead): void {
+  const { dot, time, priority, ttl, patch } = put;
   writer.u8(
     (priority === undefined ? 0 : PUT_PRIORITY) |
       (ttl === undefined ? 0 : PUT_TTL) |
       (patch === undefined ? 0 : PUT_PATCH) |
       (patch?.context === undefined ? 0 : PUT_CONTEXT) |
-      (patch?.merged === undefined ? 0 : PUT_MERGED),
+      (patch?.merged === undefined ? 0 : PUT_MERGED) |
+      (put.keeps === true ? PUT_KEEPS : 0),
   );
   encodeDot(writer, dot);
   writer.f64(time);
@@ -108,7 +163,8 @@ export function decodePutHead(reader: ByteReader): PutHead {
   const priority = (flags & PUT_PRIORITY) !== 0 ? reader.f64() : undefined;
   const ttl = (flags & PUT_TTL) !== 0 ? reader.uint() - 1 : undefined;
   const patch = (flags & PUT_PATCH) !== 0 ? decodePatch(reader, flags) : undefined;
-  return { dot, time, priority, ttl, patch };
+  const head = { dot, time, priority, ttl, patch };
+  return (flags & PUT_KEEPS) === 0 ? head : { ...head, keeps: true };
 }
 
 function decodePatch(reader: ByteReader, flags: number): StoredPatch {

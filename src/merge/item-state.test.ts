@@ -2,14 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { AssertionError } from '../base/index.ts';
 import { type Dot, VersionVector } from '../causality/index.ts';
 import { collect } from './collection.ts';
-import {
-  applyOperation,
-  EMPTY_ITEM,
-  type ItemState,
-  isSettled,
-  liveIncarnations,
-  visiblePut,
-} from './item-state.ts';
+import { applyOperation } from './conflict.ts';
+import { EMPTY_ITEM, type ItemState, isSettled, liveIncarnations, visiblePut } from './item-state.ts';
 import type { Delete, ItemOperation, Put } from './operation.ts';
 
 const [A, B, C] = [1, 2, 3];

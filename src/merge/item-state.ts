@@ -1,7 +1,7 @@
 import { assert, type JsonObject } from '../base/index.ts';
 import { type Dot, sameDot, unixMs, type VersionVector } from '../causality/index.ts';
 import { formatEtag, ownTtl, SYSTEM_PROPERTIES, withSystemProperties } from '../resource/index.ts';
-import type { Delete, Incarnation, ItemOperation, Put } from './operation.ts';
+import type { Delete, Incarnation, Loser, Put } from './operation.ts';
 import { applyPending, type PendingEdit, withPatch } from './pending-edit.ts';
 
 /**
@@ -24,10 +24,14 @@ export interface ItemState {
   readonly dead: readonly DeadIncarnation[];
   /** What patches did that a concurrent patch may still have to be merged with; undefined for nothing. */
   readonly pending?: readonly PendingEdit[] | undefined;
+  /** Conflicts that were covered meanwhile and that nobody has settled; undefined for none. */
+  readonly conflicts?: readonly Loser[] | undefined;
+  /** Conflicts that were settled; undefined for none. */
+  readonly settled?: readonly Settlement[] | undefined;
 }
 
 /** A put without its context, which is no longer needed once it is applied, unless it is a patch. */
-export interface StoredPut extends Omit<Put, 'kind' | 'context' | 'patch'> {
+export interface StoredPut extends Omit<Put, 'kind' | 'context' | 'patch' | 'losers'> {
   readonly patch?: StoredPatch | undefined;
 }
 
@@ -42,6 +46,13 @@ export interface StoredPatch {
   readonly context: VersionVector | undefined;
   /** The concurrent patches that the body is merged from, by origin and n; undefined for one write's own. */
   readonly merged: readonly Dot[] | undefined;
+}
+
+/** A conflict that was settled: its mark stays until every `settle` that named it is stable. */
+export interface Settlement {
+  readonly conflict: Dot;
+  /** By origin and n. */
+  readonly settles: readonly Dot[];
 }
 
 /** An incarnation that was deleted. */
@@ -147,20 +158,22 @@ export function patchBase(state: ItemState): Dot | undefined {
 }
 
 /** Whether nothing but the visible put needs to be remembered: the state of nearly every item. */
-export function isSettled({ siblings, dead, pending }: ItemState): boolean {
+export function isSettled({ siblings, dead, pending, conflicts, settled }: ItemState): boolean {
+  if (conflicts !== undefined || settled !== undefined) return false;
   const isSingle = siblings.length === 1 && dead.length === 0 && pending === undefined;
   return isSingle && siblings[0]?.patch?.context === undefined;
 }
 
-/** Whether something waits for all regions to have it; see `collect`. */
-export function isCollectible({ siblings, dead, pending }: ItemState): boolean {
+/** Whether something waits for all regions to have it, or for somebody to decide; see `collect`. */
+export function isCollectible({ siblings, dead, pending, conflicts, settled }: ItemState): boolean {
   if (siblings.length > 1 || dead.length > 0) return true;
+  if (conflicts !== undefined || settled !== undefined) return true;
   if (siblings[0]?.patch?.context !== undefined) return true;
   return pending?.some((edit) => edit.kind === 'placed' || edit.increments.length > 0) === true;
 }
 
-/** The state after one more operation; `state` itself is not changed. */
-export function applyOperation(state: ItemState, operation: ItemOperation): ItemState {
+/** The state after one more write, but for its conflicts: see `applyOperation`. */
+export function applyWrite(state: ItemState, operation: Put | Delete): ItemState {
   return operation.kind === 'put' ? applyPut(state, operation) : applyDelete(state, operation);
 }
 
@@ -179,9 +192,10 @@ function applyPut(state: ItemState, put: Put): ItemState {
       rivals.length === state.siblings.length && !rivals.some(({ patch }) => patch !== undefined);
     return isSame ? state : left(state, rivals, state.dead, put);
   }
-  const { dot, time, incarnation, priority, ttl, body, patch } = put;
+  const { dot, time, incarnation, priority, ttl, body, patch, keeps } = put;
   if (patch !== undefined) return applyPatch(state, { ...put, patch }, rivals);
-  const stored: StoredPut = { dot, time, incarnation, priority, ttl, body };
+  const plain: StoredPut = { dot, time, incarnation, priority, ttl, body };
+  const stored = keeps === true ? { ...plain, keeps } : plain;
   if (rivals.length === 0) return { siblings: [stored], dead: state.dead };
   const rest = left(state, rivals, state.dead, put);
   return { ...rest, siblings: sorted([...rest.siblings, stored]) };
@@ -192,7 +206,7 @@ function applyPatch(
   put: Put & { readonly patch: NonNullable<Put['patch']> },
   rivals: readonly StoredPut[],
 ): ItemState {
-  const { dot, context, time, incarnation, priority, ttl, body, patch } = put;
+  const { dot, context, time, incarnation, priority, ttl, body, patch, keeps } = put;
   // Where nothing of the base is left, a whole write that had seen it has come between.
   const present = state.siblings.find(
     (one) => sameDot(one.dot, patch.base) || (one.patch !== undefined && sameDot(one.patch.base, patch.base)),
@@ -200,6 +214,7 @@ function applyPatch(
   const base = present === undefined ? dot : patch.base;
   const stored: StoredPut = {
     ...{ dot, time, incarnation, priority, ttl, body },
+    ...(keeps === true ? { keeps } : {}),
     patch: { base, context, merged: undefined },
   };
   const rest = left(state, rivals, state.dead, put);
@@ -221,7 +236,7 @@ function left(
   { pending }: ItemState,
   rivals: readonly StoredPut[],
   dead: readonly DeadIncarnation[],
-  operation: ItemOperation,
+  operation: Put | Delete,
 ): ItemState {
   if (pending === undefined && !rivals.some(({ patch }) => patch !== undefined)) {
     return { siblings: rivals, dead };
@@ -265,7 +280,7 @@ function applyDelete(state: ItemState, deletion: Delete): ItemState {
 }
 
 /** The siblings that the origin of `operation` had not seen. */
-function withoutSuperseded(siblings: readonly StoredPut[], operation: ItemOperation): readonly StoredPut[] {
+function withoutSuperseded(siblings: readonly StoredPut[], operation: Put | Delete): readonly StoredPut[] {
   return siblings.filter((sibling) => {
     const isSeen = operation.context.covers(sibling.dot);
     assert(

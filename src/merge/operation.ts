@@ -29,7 +29,21 @@ export interface Put extends Operation {
   readonly ttl?: number | undefined;
   /** For a write that changed only some places of the item; undefined for one of the whole item. */
   readonly patch?: Patch | undefined;
+  /** Whether this write is kept as a conflict where it loses: its container has no rule to decide. */
+  readonly keeps?: true | undefined;
+  /** What its origin saw lose, and covers with this write; see conflict.ts. */
+  readonly losers?: readonly Loser[] | undefined;
   /** The complete item as JSON text, as its origin showed it after the write. */
+  readonly body: Uint8Array;
+}
+
+/** A write that lost against a concurrent one, kept for somebody to decide. */
+export interface Loser {
+  readonly dot: Dot;
+  readonly time: HybridTime;
+  readonly incarnation: Incarnation;
+  /** Whether it was about another incarnation than the winner: two creates of one item. */
+  readonly isCreate: boolean;
   readonly body: Uint8Array;
 }
 
@@ -45,6 +59,15 @@ export interface Patch {
 export interface Delete extends Operation {
   readonly kind: 'delete';
   readonly incarnations: readonly Incarnation[];
+  /** As a put's. */
+  readonly losers?: readonly Loser[] | undefined;
 }
 
-export type ItemOperation = Put | Delete;
+/** Somebody has dealt with conflicts of the item: they are conflicts, and candidates to win, no more. */
+export interface Settle extends Operation {
+  readonly kind: 'settle';
+  /** The losing writes. */
+  readonly conflicts: readonly Dot[];
+}
+
+export type ItemOperation = Put | Delete | Settle;

@@ -1,7 +1,7 @@
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
 import { type Dot, type HybridTime, VersionVector } from '../causality/index.ts';
 import { LogDamagedError } from '../log/index.ts';
-import type { ItemOperation } from '../merge/index.ts';
+import { decodeLosers, encodeLosers, type ItemOperation } from '../merge/index.ts';
 import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
 
 /**
@@ -10,11 +10,12 @@ import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
  * way, and a transaction is whole wherever it is.
  *
  * Layout: format, kind, origin, n, context, time, then
- *   put, delete:  item key, fields
+ *   put, delete, settle:  item key, fields
  *   transaction:  count, then for each change: kind, item key, length of the fields, fields
- * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live), [priority],
- * [time to live + 1], [patch: origin and n of its base, edits], body to the end;
- * of a delete: count, incarnations.
+ * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live, 8 = keeps, 16 = losers),
+ * [priority],
+ * [time to live + 1], [patch: origin and n of its base, edits], [losers], body to the end;
+ * of a delete: count, incarnations, [losers]; of a settle: count, (origin, n) of each conflict.
  *
  * Format 1 had puts without patches or time to live and no transactions; it reads like format 2.
  */
@@ -40,9 +41,14 @@ const FORMAT_OLDEST = 1;
 const KIND_PUT = 1;
 const KIND_DELETE = 2;
 const KIND_TRANSACTION = 3;
+const KIND_SETTLE = 4;
 const FLAG_PRIORITY = 1;
 const FLAG_PATCH = 2;
 const FLAG_TTL = 4;
+const FLAG_KEEPS = 8;
+const FLAG_LOSERS = 16;
+
+const KINDS = { put: KIND_PUT, delete: KIND_DELETE, settle: KIND_SETTLE } as const;
 
 export function encodeEntry({ changes }: Entry): Buffer {
   const [first] = changes;
@@ -70,24 +76,34 @@ export function encodeEntry({ changes }: Entry): Buffer {
 }
 
 function kindOf(operation: ItemOperation): number {
-  return operation.kind === 'put' ? KIND_PUT : KIND_DELETE;
+  return KINDS[operation.kind];
 }
 
 function sizeOf(operation: ItemOperation): number {
-  return operation.kind === 'put' ? operation.body.length : 16 * operation.incarnations.length;
+  if (operation.kind === 'put') return operation.body.length;
+  return 16 * (operation.kind === 'delete' ? operation.incarnations : operation.conflicts).length;
 }
 
 function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
   if (operation.kind === 'delete') {
     writer.uint(operation.incarnations.length);
     for (const incarnation of operation.incarnations) writer.uint(incarnation);
+    // They end the entry, so their absence needs no byte.
+    if (operation.losers !== undefined) encodeLosers(writer, operation.losers);
     return;
   }
-  const { incarnation, priority, ttl, patch, body } = operation;
+  if (operation.kind === 'settle') {
+    writer.uint(operation.conflicts.length);
+    for (const { origin, n } of operation.conflicts) writer.uint(origin).uint(n);
+    return;
+  }
+  const { incarnation, priority, ttl, patch, keeps, losers, body } = operation;
   const flags =
     (priority === undefined ? 0 : FLAG_PRIORITY) |
     (patch === undefined ? 0 : FLAG_PATCH) |
-    (ttl === undefined ? 0 : FLAG_TTL);
+    (ttl === undefined ? 0 : FLAG_TTL) |
+    (keeps === true ? FLAG_KEEPS : 0) |
+    (losers === undefined ? 0 : FLAG_LOSERS);
   writer.uint(incarnation).u8(flags);
   if (priority !== undefined) writer.f64(priority);
   if (ttl !== undefined) writer.uint(ttl + 1);
@@ -95,6 +111,7 @@ function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
     writer.uint(patch.base.origin).uint(patch.base.n);
     encodePathEdits(writer, patch.edits);
   }
+  if (losers !== undefined) encodeLosers(writer, losers);
   writer.raw(body);
 }
 
@@ -126,7 +143,15 @@ function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOp
   if (kind === KIND_DELETE) {
     const incarnations: number[] = [];
     for (let left = reader.uint(); left > 0; left--) incarnations.push(reader.uint());
-    return { kind: 'delete', ...head, incarnations };
+    const rest = reader.rest();
+    if (rest.length === 0) return { kind: 'delete', ...head, incarnations };
+    return { kind: 'delete', ...head, incarnations, losers: decodeLosers(new ByteReader(rest)) };
+  }
+  if (kind === KIND_SETTLE) {
+    const conflicts: Dot[] = [];
+    for (let left = reader.uint(); left > 0; left--)
+      conflicts.push({ origin: reader.uint(), n: reader.uint() });
+    return { kind: 'settle', ...head, conflicts };
   }
   if (kind !== KIND_PUT) throw new LogDamagedError(`a change in a log entry has unknown kind ${kind}`);
   const incarnation = reader.uint();
@@ -134,7 +159,10 @@ function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOp
   const priority = (flags & FLAG_PRIORITY) !== 0 ? reader.f64() : undefined;
   const ttl = (flags & FLAG_TTL) !== 0 ? reader.uint() - 1 : undefined;
   const patch = (flags & FLAG_PATCH) !== 0 ? decodePatch(reader) : undefined;
-  return { kind: 'put', ...head, incarnation, priority, ttl, patch, body: reader.rest() };
+  const losers = (flags & FLAG_LOSERS) !== 0 ? decodeLosers(reader) : undefined;
+  const put = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body: reader.rest() };
+  if ((flags & (FLAG_KEEPS | FLAG_LOSERS)) === 0) return put;
+  return { ...put, keeps: (flags & FLAG_KEEPS) === 0 ? undefined : true, losers };
 }
 
 function decodePatch(reader: ByteReader) {
@@ -145,7 +173,7 @@ function decodePatch(reader: ByteReader) {
 function readHead(reader: ByteReader): { kind: number; head: EntryHead } {
   const format = reader.u8();
   const kind = reader.u8();
-  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_TRANSACTION) {
+  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_SETTLE) {
     throw new LogDamagedError(`log entry has unknown format ${format} or kind ${kind}`);
   }
   const dot = { origin: reader.uint(), n: reader.uint() };

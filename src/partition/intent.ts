@@ -22,6 +22,8 @@ export interface PutIntent {
   readonly priority: number | undefined;
   /** See merge's Put. */
   readonly ttl?: number | undefined;
+  /** See merge's Put. */
+  readonly keeps?: true | undefined;
   /** For a patch: what it does to the item that the decision was shown. Left out for whole items. */
   readonly edits?: readonly PathEdit[] | undefined;
 }

@@ -132,6 +132,7 @@ export class PartitionCache {
 function weigh(item: HeldItem): number {
   let bytes = OVERHEAD_BYTES + item.key.length;
   for (const sibling of item.state.siblings) bytes += sibling.body.length;
+  for (const loser of item.state.conflicts ?? []) bytes += loser.body.length;
   return bytes;
 }
 

@@ -19,7 +19,6 @@ import {
   etagOf,
   type Incarnation,
   type ItemOperation,
-  liveIncarnations,
   type StoredPut,
   visiblePut,
 } from '../merge/index.ts';
@@ -35,7 +34,7 @@ import { loadItem } from './item-loader.ts';
 import { KeyWatches } from './key-watches.ts';
 import type { PartitionOptions } from './partition-options.ts';
 import { Positions } from './positions.ts';
-import { patchOf, putOperation } from './put-operation.ts';
+import { deleteOperation, patchOf, putOperation } from './put-operation.ts';
 import { decodeDocument, decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
 import { documentKey, manifestKey, positionKey } from './store-key.ts';
@@ -224,16 +223,19 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const expectedTail = this.#applied.lsn;
     const changes: Change[] = [];
     this.#advance(head);
-    for (const { key, before, endsOld, put, edits, parsed } of drafts) {
+    for (const { key, before, endsOld, put, edits, parsed, settles } of drafts) {
       const change = (operation: ItemOperation, text: JsonObject | undefined) => {
         changes.push({ itemKey: key, operation });
         this.#apply(key, this.lookup(key), operation, text);
       };
       if (endsOld) {
         assert(before !== undefined, 'only what was there ends');
-        change({ kind: 'delete', ...head, incarnations: liveIncarnations(before.state) }, undefined);
+        change(deleteOperation(head, this.lookup(key) ?? before), undefined);
       }
-      if (put !== undefined) change(putOperation(head, put, patchOf(before, edits)), parsed);
+      if (put !== undefined) {
+        change(putOperation(head, put, put, patchOf(before, edits), this.lookup(key)), parsed);
+      }
+      if (settles.length > 0) change({ kind: 'settle', ...head, conflicts: settles }, undefined);
     }
     return this.#append(expectedTail, [encodeEntry({ changes })]);
   }
@@ -252,17 +254,13 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const head = { dot, context: this.#applied.vector.clone(), time: clock.now() };
     if (intent.kind === 'delete') {
       assert(before !== undefined, 'a delete is decided only on an item that is there');
-      const operation = { kind: 'delete' as const, ...head, incarnations: liveIncarnations(before.state) };
-      return { operation, parsed: undefined };
+      return { operation: deleteOperation(head, before), parsed: undefined };
     }
     const incarnation = this.shown(before)?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
     const stamp = { origin, n: dot.n, time: head.time, incarnation, partition: this.number };
     const { body, parsed } = intent.render(stamp);
-    const { priority, ttl, edits } = intent;
-    return {
-      operation: putOperation(head, { incarnation, priority, ttl, body }, patchOf(before, edits)),
-      parsed,
-    };
+    const patch = patchOf(before, intent.edits);
+    return { operation: putOperation(head, intent, { incarnation, body }, patch, before), parsed };
   }
 
   /** Entries of other regions; see ReplicatedPartition. */

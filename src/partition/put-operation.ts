@@ -1,5 +1,5 @@
-import type { ItemOperation, Patch } from '../merge/index.ts';
-import { patchBase } from '../merge/index.ts';
+import type { ItemOperation, Loser, Patch, Put } from '../merge/index.ts';
+import { liveIncarnations, losersOf, patchBase } from '../merge/index.ts';
 import type { PathEdit } from '../resource/index.ts';
 import type { HeldItem } from './item-cache.ts';
 
@@ -10,15 +10,33 @@ export type EntryStamp = Pick<ItemOperation, 'dot' | 'context' | 'time'>;
 interface PutFields {
   readonly priority: number | undefined;
   readonly ttl?: number | undefined;
+  readonly keeps?: true | undefined;
 }
 
 export function putOperation(
   head: EntryStamp,
-  fields: PutFields & { readonly incarnation: number; readonly body: Uint8Array },
+  { priority, ttl, keeps }: PutFields,
+  { incarnation, body }: Pick<Put, 'incarnation' | 'body'>,
   patch: Patch | undefined,
+  covered: HeldItem | undefined,
 ): ItemOperation {
-  const { incarnation, priority, ttl, body } = fields;
-  return { kind: 'put', ...head, incarnation, priority, ttl, patch, body };
+  const put = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body };
+  return keeps === true ? { ...put, keeps, losers: keptLosers(covered) } : put;
+}
+
+/** Ends what is there. */
+export function deleteOperation(head: EntryStamp, covered: HeldItem): ItemOperation {
+  const incarnations = liveIncarnations(covered.state);
+  const losers = keptLosers(covered);
+  const deletion = { kind: 'delete' as const, ...head, incarnations };
+  return losers === undefined ? deletion : { ...deletion, losers };
+}
+
+/** What a write that covers the item must carry along. */
+function keptLosers(covered: HeldItem | undefined): readonly Loser[] | undefined {
+  if (covered === undefined || covered.state.siblings.length < 2) return undefined;
+  const losers = losersOf(covered.state);
+  return losers.length === 0 ? undefined : losers;
 }
 
 /** The merge module's account of a patch; undefined where only whole writes can compete. */

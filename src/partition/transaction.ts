@@ -7,6 +7,7 @@
  * is begun, filled and committed in one synchronous step is never refused.
  */
 import { assert, type JsonObject } from '../base/index.ts';
+import type { Dot } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Lsn } from '../log/index.ts';
 import { etagOf, type Incarnation, type StoredPut } from '../merge/index.ts';
@@ -35,6 +36,8 @@ export interface ItemDraft {
   /** The put as a patch of what was there; undefined when it is a whole item. */
   readonly edits: readonly PathEdit[] | undefined;
   readonly parsed: JsonObject | undefined;
+  /** Conflicts of the item that end. */
+  readonly settles: readonly Dot[];
 }
 
 /** The partition, as transactions see it. */
@@ -72,6 +75,7 @@ interface Touched {
   intent: PutIntent | undefined;
   edits: readonly PathEdit[] | undefined;
   parsed: JsonObject | undefined;
+  settles: readonly Dot[];
 }
 
 export interface TransactionOutcome {
@@ -145,6 +149,11 @@ export class Transaction {
     return { hidden, shown };
   }
 
+  /** Ends conflicts of an item, whatever becomes of the item itself. */
+  settle(key: ItemKey, conflicts: readonly Dot[]): void {
+    this.#touch(key).settles = conflicts;
+  }
+
   #touch(key: ItemKey): Touched {
     let touched = this.#touched.get(key);
     if (touched === undefined) {
@@ -160,6 +169,7 @@ export class Transaction {
         intent: undefined,
         edits: undefined,
         parsed: undefined,
+        settles: [],
       };
       this.#touched.set(key, touched);
     }
@@ -172,10 +182,11 @@ export class Transaction {
       touched.created === undefined ? touched.initial?.incarnation : numberOf(touched.created);
     assert(incarnation !== undefined, 'an item that is not created was there');
     const { body, parsed } = intent.render({ ...stamp, incarnation });
-    const { priority, ttl } = intent;
+    const { priority, ttl, keeps } = intent;
     const dot = { origin: stamp.origin, n: stamp.n };
     touched.parsed = parsed;
-    touched.shown = { dot, time: stamp.time, incarnation, priority, ttl, body };
+    const put = { dot, time: stamp.time, incarnation, priority, ttl, body };
+    touched.shown = keeps === true ? { ...put, keeps } : put;
   }
 
   /**
@@ -199,9 +210,9 @@ export class Transaction {
     }
     const drafts: ItemDraft[] = [];
     const puts = new Map<ItemKey, StoredPut | undefined>();
-    for (const [key, { before, endsOld, intent, shown, edits, parsed }] of this.#touched) {
-      if (intent === undefined && !endsOld) continue;
-      drafts.push({ key, before, endsOld, put: intent && shown, edits, parsed });
+    for (const [key, { before, endsOld, intent, shown, edits, parsed, settles }] of this.#touched) {
+      if (intent === undefined && !endsOld && settles.length === 0) continue;
+      drafts.push({ key, before, endsOld, put: intent && shown, edits, parsed, settles });
       puts.set(key, shown);
     }
     if (drafts.length === 0) return this.#settleReads().then(() => ({ lsn: this.#standpoint.lsn, puts }));

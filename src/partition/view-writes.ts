@@ -152,8 +152,9 @@ function termsOf(put: StoredPut, indexer: Indexer): TermText[] {
 }
 
 /** Whether nothing at all is known of the item any more. */
-export function isGone(item: HeldItem): boolean {
-  return item.state.siblings.length === 0 && item.state.dead.length === 0;
+export function isGone({ state }: HeldItem): boolean {
+  const { siblings, dead, conflicts, settled } = state;
+  return siblings.length === 0 && dead.length === 0 && conflicts === undefined && settled === undefined;
 }
 
 /** Whether collection has something to wait for. */

@@ -304,7 +304,6 @@ describe('other policies', () => {
       { computedProperties: many(21).map((name) => ({ name, query: 'SELECT VALUE 1 FROM c' })) },
       'More than 20',
     ],
-    [{ conflictResolutionPolicy: { mode: 'Custom' } }, 'not supported yet'],
     [{ conflictResolutionPolicy: { mode: 'FirstWriterWins' } }, 'mode'],
     [{ dataMaskingPolicy: {} }, 'not supported yet'],
     [{ geospatialConfig: { type: 'Flat' } }, 'type'],

@@ -26,8 +26,7 @@ export function parseConflictPolicy(body: JsonObject = {}): ConflictResolutionPo
   if (typeof path !== 'string') throw refuse("'conflictResolutionPath' must be a string.");
   if (typeof procedure !== 'string') throw refuse("'conflictResolutionProcedure' must be a string.");
   if (mode === 'Custom') {
-    // To accept it and resolve by last writer wins would lose the writes that its user wants to see.
-    throw refuse("Conflict resolution mode 'Custom' is not supported yet; 'LastWriterWins' is.");
+    return { mode, conflictResolutionPath: '', conflictResolutionProcedure: procedure };
   }
   if (procedure !== '')
     throw refuse("'conflictResolutionProcedure' needs conflict resolution mode 'Custom'.");

@@ -22,7 +22,7 @@ import {
 } from '../engine/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Log } from '../log/index.ts';
-import { type Partition, PartitionHost, type PartitionTable } from '../partition/index.ts';
+import { openConflicts, type Partition, PartitionHost, type PartitionTable } from '../partition/index.ts';
 import { type LevelDemand, Levels, type Replication, startReplication } from '../replication/index.ts';
 import type { Network, NetworkListener, Runtime } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
@@ -381,8 +381,7 @@ class RegionNode implements Region {
       applied: partition.fed.lsn,
       siblings,
       tombstones,
-      // Custom conflict resolution is not offered yet, so nothing can be waiting for anybody's decision.
-      conflicts: 0,
+      conflicts: openConflicts(partition).conflicts.length,
       lag,
       lease: this.#levels.lease(),
     };

@@ -238,6 +238,8 @@ function problemOf(
     if (visible !== undefined && operation.incarnations.includes(visible.incarnation)) return undefined;
     return `deletes [${operation.incarnations}], ${was}`;
   }
+  // Ending conflicts is about no incarnation.
+  if (operation.kind === 'settle') return undefined;
   const isFresh = !log.incarnations.has(operation.incarnation);
   const isRight = visible === undefined ? isFresh : operation.incarnation === visible.incarnation;
   return isRight ? undefined : `writes ${operation.incarnation}, ${was}`;

@@ -29,7 +29,7 @@ export class ModelItem {
     this.maximal = this.maximal.filter((put) => !operation.context.covers(put.dot));
     if (operation.kind === 'put') {
       if (!this.dead.has(operation.incarnation)) this.maximal.push(operation);
-    } else {
+    } else if (operation.kind === 'delete') {
       for (const incarnation of operation.incarnations) {
         this.dead.set(incarnation, [...(this.dead.get(incarnation) ?? []), operation.dot]);
       }

@@ -7,7 +7,6 @@ import { containerPath } from './request-headers.ts';
 
 /** Kinds of resource that this server keeps none of: their feeds are empty, their members not found. */
 const ABSENT: Readonly<Record<string, { readonly array: string; readonly noun: string }>> = {
-  conflicts: { array: 'Conflicts', noun: 'Conflicts' },
   users: { array: 'Users', noun: 'Users' },
   permissions: { array: 'Permissions', noun: 'Permissions' },
   clientencryptionkeys: { array: 'ClientEncryptionKeys', noun: 'Client encryption keys' },
@@ -20,7 +19,7 @@ export function handleAbsentFeed(exchange: Exchange): Answer {
   if (request.method === 'GET' || request.method === 'HEAD' || isQuery(request)) {
     return metadataFeed(exchange, { ownerRid, name: array, resources: [] });
   }
-  if (request.method !== 'POST' || route.type === 'conflicts') throw methodNotAllowed(request);
+  if (request.method !== 'POST') throw methodNotAllowed(request);
   throw new DatabaseError('BadRequest', `${noun} are not supported by this server.`);
 }
 

@@ -39,7 +39,7 @@ describe('targets', () => {
   });
 
   test('a conflict is read at a doubled path that is signed as a user', () => {
-    const conflict = { kind: 'absent-member', type: 'conflicts', link: 'dbs/d/colls/c/conflicts/x' };
+    const conflict = { kind: 'conflict', type: 'conflicts', link: 'dbs/d/colls/c/conflicts/x' };
     check('/dbs/d/colls/c/conflicts/x', { ...conflict, alternativeType: 'conflicts' });
     check('/dbs/d/colls/c/conflicts/x/conflicts', { ...conflict, alternativeType: 'users' });
   });

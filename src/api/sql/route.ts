@@ -19,6 +19,8 @@ export type RouteKind =
   | 'key-delete'
   | 'scripts'
   | 'script'
+  | 'conflicts'
+  | 'conflict'
   | 'offers'
   | 'offer'
   /** A kind of resource that this server keeps none of yet: its feeds are empty. */
@@ -117,7 +119,7 @@ function belowContainer(
     if (type === 'docs') return route('items', 'docs', link, database, container, '');
     if (type === 'pkranges') return route('ranges', 'pkranges', link, database, container, '');
     if (SCRIPTS.has(type)) return route('scripts', type, link, database, container, '');
-    return type === 'conflicts' ? route('absent-feed', type, link, database, container, '') : undefined;
+    return type === 'conflicts' ? route('conflicts', type, link, database, container, '') : undefined;
   }
   if (type === 'operations' && parts[6] === 'partitionkeydelete' && parts.length === 7) {
     return route('key-delete', 'colls', link, database, container, '', 'partitionkey');
@@ -130,15 +132,7 @@ function belowContainer(
   // The JS SDK reads a conflict at `conflicts/x/conflicts`, and signs it as a user.
   const doubled = parts[7] === 'conflicts';
   if (parts.length !== (doubled ? 8 : 7)) return undefined;
-  return route(
-    'absent-member',
-    type,
-    `${link}/${type}/${id}`,
-    database,
-    container,
-    id,
-    doubled ? 'users' : type,
-  );
+  return route('conflict', type, `${link}/${type}/${id}`, database, container, id, doubled ? 'users' : type);
 }
 
 function besideContainers(parts: readonly string[], link: string, database: string): Route | undefined {

@@ -597,10 +597,7 @@ describe('metadata', () => {
   });
 
   test('kinds of resource that are not kept here', async () => {
-    const feed = await ask('GET', '/dbs/d/colls/c/conflicts');
-    expect(feed.json).toEqual({ _rid: CONTAINER_RID, Conflicts: [], _count: 0 });
     expect((await ask('GET', '/dbs/d/users')).json).toMatchObject({ Users: [], _rid: 'kdY4AA==' });
-    expect((await ask('GET', '/dbs/d/colls/x/conflicts')).status).toBe(404);
   });
 });
 

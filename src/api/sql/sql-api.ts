@@ -6,6 +6,7 @@ import { handleAbsentFeed, handleAbsentMember } from './absent-handlers.ts';
 import { readAccount } from './account-handler.ts';
 import { ActivityIds } from './activity-ids.ts';
 import { type AccountKeys, Authentication } from './authentication.ts';
+import { handleConflict, handleConflicts } from './conflict-handlers.ts';
 import { handleContainer, handleContainers } from './container-handlers.ts';
 import { handleDatabase, handleDatabases } from './database-handlers.ts';
 import type { Answer, ClientOrigin, Exchange, Service } from './exchange.ts';
@@ -91,6 +92,10 @@ function dispatch(exchange: Exchange): Answer {
       return handleOffers(exchange);
     case 'offer':
       return handleOffer(exchange);
+    case 'conflicts':
+      return handleConflicts(exchange);
+    case 'conflict':
+      return handleConflict(exchange);
     case 'scripts':
       return handleScripts(exchange);
     case 'script':

@@ -1,0 +1,221 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ByteReader, ByteWriter } from '../base/index.ts';
+import { type Dot, sameDot, VersionVector } from '../causality/index.ts';
+import { collect } from './collection.ts';
+import { applyOperation, conflictsOf, losersOf } from './conflict.ts';
+import { decodeItemState, encodeItemState } from './item-codec.ts';
+import { EMPTY_ITEM, type ItemState, liveIncarnations, visiblePut } from './item-state.ts';
+import type { Delete, ItemOperation, Loser, Put, Settle } from './operation.ts';
+
+/** One region's copy of one item in a container that keeps its losers. */
+class Copy {
+  readonly origin: number;
+  readonly applied = new VersionVector();
+  readonly known: ItemOperation[] = [];
+  state: ItemState = EMPTY_ITEM;
+  #created = 0;
+
+  constructor(origin: number) {
+    this.origin = origin;
+  }
+
+  #head() {
+    const dot = { origin: this.origin, n: this.applied.get(this.origin) + 1 };
+    return { dot, context: this.applied.clone(), time: dot.n * 10 + this.origin };
+  }
+
+  put(body: string): Put {
+    const losers = losersOf(this.state);
+    const incarnation = visiblePut(this.state)?.incarnation ?? ++this.#created * 1024 + this.origin;
+    const put: Put = {
+      ...{ kind: 'put' as const, ...this.#head(), incarnation, priority: undefined },
+      ...{ keeps: true as const, body: Buffer.from(body) },
+      ...(losers.length === 0 ? {} : { losers }),
+    };
+    return this.apply(put);
+  }
+
+  delete(): Delete | undefined {
+    if (visiblePut(this.state) === undefined) return undefined;
+    const losers = losersOf(this.state);
+    const incarnations = liveIncarnations(this.state);
+    const deletion = { kind: 'delete' as const, ...this.#head(), incarnations };
+    return this.apply(losers.length === 0 ? deletion : { ...deletion, losers });
+  }
+
+  settle(which: number): Settle | undefined {
+    const open = conflictsOf(this.state);
+    const conflict = open[which % Math.max(1, open.length)];
+    if (conflict === undefined) return undefined;
+    return this.apply({ kind: 'settle', ...this.#head(), conflicts: [conflict.dot] });
+  }
+
+  apply<T extends ItemOperation>(operation: T): T {
+    this.state = applyOperation(this.state, operation);
+    this.applied.advance(operation.dot.origin, operation.dot.n);
+    this.known.push(operation);
+    return operation;
+  }
+
+  canApply({ dot, context }: ItemOperation): boolean {
+    return this.applied.get(dot.origin) === dot.n - 1 && this.applied.coversAll(context);
+  }
+
+  get conflicts(): string[] {
+    return conflictsOf(this.state).map(nameOf);
+  }
+}
+
+const nameOf = ({ dot, body }: { dot: Dot; body: Uint8Array }) =>
+  `${dot.origin}:${dot.n} ${Buffer.from(body)}`;
+
+/** Delivers all that `from` has and `to` lacks. */
+function deliver(from: Copy, to: Copy): void {
+  for (const operation of from.known) {
+    if (!to.applied.covers(operation.dot) && to.canApply(operation)) to.apply(operation);
+  }
+}
+
+describe('concurrent writes', () => {
+  const three = () => [new Copy(1), new Copy(2), new Copy(3)] as const;
+  const exchange = (copies: readonly Copy[]) => {
+    for (let round = 0; round < 3; round++)
+      for (const from of copies) for (const to of copies) if (from !== to) deliver(from, to);
+  };
+
+  test('of N, N - 1 are conflicts, the same everywhere', () => {
+    const copies = three();
+    for (const copy of copies) copy.put(`from ${copy.origin}`);
+    exchange(copies);
+    for (const copy of copies) expect(copy.conflicts).toEqual(['1:1 from 1', '2:1 from 2']);
+    expect(conflictsOf(copies[0].state).map(({ isCreate }) => isCreate)).toEqual([true, true]);
+  });
+
+  test('stay conflicts when somebody writes over all of them, until they are settled', () => {
+    const [a, b, c] = three();
+    a.put('a');
+    b.put('b');
+    exchange([a, b, c]);
+    c.put('merged');
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect(copy.conflicts).toEqual(['1:1 a']);
+    b.settle(0);
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect(copy.conflicts).toEqual([]);
+    for (const copy of [a, b, c])
+      expect(Buffer.from(visiblePut(copy.state)?.body ?? []).toString()).toBe('merged');
+  });
+
+  test('that were replaced knowingly before anybody saw a rival are none', () => {
+    const [a, b] = three();
+    a.put('first');
+    deliver(a, b);
+    a.put('a1');
+    a.put('a2');
+    b.put('b');
+    exchange([a, b]);
+    expect(a.conflicts).toEqual(b.conflicts);
+    expect(a.conflicts).toEqual(['2:1 b']);
+    expect(conflictsOf(a.state)[0]?.isCreate).toBe(false);
+  });
+
+  test('a deleted conflict does not come back with a write that had still seen it', () => {
+    const [a, b, c] = three();
+    a.put('a');
+    b.put('b');
+    exchange([a, b, c]);
+    a.settle(0);
+    c.put('c, covering both');
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect(copy.conflicts).toEqual([]);
+  });
+
+  test('a delete wins over concurrent writes of the same item, and leaves nothing', () => {
+    const [a, b] = three();
+    a.put('first');
+    deliver(a, b);
+    a.delete();
+    b.put('second');
+    exchange([a, b]);
+    for (const copy of [a, b]) expect([visiblePut(copy.state), copy.conflicts]).toEqual([undefined, []]);
+  });
+
+  test('collection keeps conflicts, and forgets that they were settled once everybody knows', () => {
+    const [a, b] = three();
+    a.put('a');
+    b.put('b');
+    exchange([a, b]);
+    expect(collect(a.state, () => true)).toBe(a.state);
+    a.put('merged');
+    const covered = collect(a.state, () => true);
+    expect(conflictsOf(covered ?? EMPTY_ITEM).map(nameOf)).toEqual(['1:1 a']);
+    a.settle(0);
+    expect(a.state.settled).toHaveLength(1);
+    expect(collect(a.state, () => false)).toEqual(a.state);
+    expect(collect(a.state, () => true)).toEqual({ siblings: a.state.siblings, dead: [] });
+  });
+});
+
+// --- any history -------------------------------------------------------------------------------------------
+
+type Step = {
+  readonly kind: 'put' | 'delete' | 'settle' | 'deliver';
+  readonly at: number;
+  readonly which: number;
+};
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom('put', 'put', 'delete', 'settle', 'deliver', 'deliver', 'deliver'),
+  at: fc.nat(2),
+  which: fc.nat(20),
+});
+
+/** What conflicts a set of operations makes: no state, no order. */
+function reference(known: readonly ItemOperation[]): string[] {
+  const settled = known.flatMap((one) => (one.kind === 'settle' ? one.conflicts : []));
+  const isOpen = ({ dot }: { readonly dot: Dot }) => !settled.some((other) => sameDot(other, dot));
+  const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
+  const isCovered = ({ dot }: Put) => known.some((one) => one.kind !== 'settle' && one.context.covers(dot));
+  const puts = known.filter((one) => one.kind === 'put');
+  const maximal = puts.filter((put) => !isCovered(put) && !dead.has(put.incarnation) && isOpen(put));
+  const [, ...live] = maximal.sort((a, b) => b.time - a.time || b.dot.origin - a.dot.origin);
+  const carried = known.flatMap((one): readonly Loser[] => (one.kind === 'settle' ? [] : (one.losers ?? [])));
+  const names = [...carried, ...live].filter(isOpen).map(nameOf);
+  return [...new Set(names)].sort();
+}
+
+test('any history: the conflicts are a function of the set of operations', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const copies = [new Copy(1), new Copy(2), new Copy(3)];
+      const all: ItemOperation[] = [];
+      for (const { kind, at, which } of steps) {
+        const copy = copies[at] as Copy;
+        if (kind === 'deliver') {
+          const possible = all.filter((one) => !copy.applied.covers(one.dot) && copy.canApply(one));
+          const chosen = possible[which % Math.max(1, possible.length)];
+          if (chosen !== undefined) copy.apply(chosen);
+        } else {
+          const made =
+            kind === 'put' ? copy.put(`${which}`) : kind === 'delete' ? copy.delete() : copy.settle(which);
+          if (made !== undefined) all.push(made);
+        }
+        expect([...copy.conflicts].sort()).toEqual(reference(copy.known));
+      }
+      for (let left = all.length; left > 0; left--) {
+        for (const copy of copies) {
+          const next = all.find((one) => !copy.applied.covers(one.dot) && copy.canApply(one));
+          if (next !== undefined) copy.apply(next);
+        }
+      }
+      for (const copy of copies) {
+        expect(copy.state).toEqual(copies[0]?.state);
+        const writer = new ByteWriter(64);
+        encodeItemState(writer, copy.state);
+        expect(decodeItemState(new ByteReader(writer.finish()))).toEqual(copy.state);
+      }
+    }),
+    { numRuns: 1500 },
+  );
+});
