@@ -14,6 +14,7 @@ import { measureIndexes } from './parts/indexes.mjs';
 import { measureMillion } from './parts/million.mjs';
 import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
 import { measureStart } from './parts/start-time.mjs';
+import { measureVectors } from './parts/vectors.mjs';
 import { measureVisibility } from './parts/visibility.mjs';
 
 /** In order: later ones use what earlier ones found. */
@@ -36,6 +37,7 @@ const PARTS = {
   start: (settings) => measureStart(settings),
   indexes10000: (settings) => measureIndexes(10_000, settings),
   indexesMillion: (settings) => measureIndexes(1_000_000, settings),
+  vectors: (settings) => measureVectors(settings),
   million: (settings) => measureMillion(settings),
 };
 
@@ -158,7 +160,7 @@ function printLoads(results) {
 }
 
 function printRest(results) {
-  const { disk, bookkeeping, visibility, containers, start, million } = results;
+  const { disk, bookkeeping, visibility, containers, start, million, vectors } = results;
   const rows = [];
   const add = (name, value, unit) => rows.push([name, `${value} ${unit}`]);
   if (disk !== undefined) {
@@ -215,6 +217,12 @@ function printRest(results) {
       .map((one) => number(one))
       .join(' / ');
     add('first answer: bare / 1 region / 3 regions / peer', times, 's');
+  }
+  if (vectors !== undefined) {
+    const { recall, fewerComparisons, exactMs, graphMs, buildSeconds, megabytes } = vectors;
+    add('vectors: recall / fewer comparisons', `${number(recall)} / ${number(fewerComparisons, 0)}`, 'x');
+    add('vectors: a search by graph / of all', `${number(graphMs)} / ${number(exactMs)}`, 'ms');
+    add('vectors: building / memory', `${number(buildSeconds, 0)} s / ${number(megabytes, 0)}`, 'MB');
   }
   if (million !== undefined) {
     const times = `${number(million.restartSeconds)} / ${number(million.restartAfterKillSeconds)}`;

@@ -1,7 +1,7 @@
 /** How JSON values become ordered keys, which paths of an item have them, and how postings are packed. */
 export { type CompositeIndex, type CompositePart, hasOrder } from './composite.ts';
 export { type Coverage, compileIndexingPolicy, compileIndexRules, type Indexer } from './indexer.ts';
-export { ARRAY_ELEMENT, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
+export { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';
 export { PostingMerge, type TermPart } from './postings/posting-merge.ts';
@@ -17,6 +17,7 @@ export {
   sumOf,
 } from './postings/posting-run.ts';
 export { type PostingRange, RunCursor } from './postings/run-cursor.ts';
+export { searchCells } from './spatial/cells.ts';
 export { EARTH } from './spatial/earth.ts';
 export { PLANE } from './spatial/plane.ts';
 export { isShapeWithin, shapeArea, shapeDistance, shapesIntersect } from './spatial/relations.ts';

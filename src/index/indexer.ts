@@ -3,7 +3,7 @@
  * down an item learns a node for every other path it meets, so that in the steady state a property costs one
  * map look-up.
  */
-import type { Json, JsonObject } from '../base/index.ts';
+import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import {
   type IndexingPolicy,
   type SearchPolicies,
@@ -14,14 +14,25 @@ import { type CompositeIndex, compileComposites } from './composite.ts';
 import {
   ARRAY_ELEMENT,
   childPathId,
+  GEOMETRY_CELLS,
   PATH_ID_BYTES,
   type PathSegment,
   type PathStep,
   ROOT_PATH_ID,
   TEXT_WORDS,
 } from './path-id.ts';
-import { compileRules, type PathRules, type TextRule } from './path-rules.ts';
+import {
+  compileRules,
+  type GeometryRule,
+  type PathRules,
+  parseIndexPath,
+  type TextRule,
+} from './path-rules.ts';
 import type { TermText } from './postings/posting-block.ts';
+import { type CellGrid, cellsOf, EARTH_GRID } from './spatial/cells.ts';
+import { EARTH } from './spatial/earth.ts';
+import { PLANE } from './spatial/plane.ts';
+import { parseShape } from './spatial/shape.ts';
 import { analyzerFor, type TextAnalyzer } from './text/text-analyzer.ts';
 import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encoding.ts';
 
@@ -34,6 +45,8 @@ export interface Coverage {
   readonly explicit: boolean;
   /** It is not indexed yet, but will be: the policy was changed. */
   readonly isComing?: boolean;
+  /** Of geometries: how their space is cut into cells. */
+  readonly grid?: CellGrid;
 }
 
 export interface Indexer {
@@ -57,19 +70,41 @@ export interface Indexer {
  * items that should stay out of the index are not given to it.
  */
 export function compileIndexingPolicy(policy: IndexingPolicy, search: Partial<SearchPolicies> = {}): Indexer {
-  return compileIndexer(policy, textRules(policy, search), search);
+  return compileIndexer(
+    policy,
+    { texts: textRules(policy, search), geometries: geometryRules(policy) },
+    search,
+  );
 }
 
 function compileIndexer(
   policy: IndexingPolicy,
-  texts: readonly TextRule[],
+  special: SpecialRules,
   { embeddings = [] }: Partial<SearchPolicies>,
 ): Indexer {
-  const rules = compileRules(policy, texts);
+  const rules = compileRules(policy, special.texts, special.geometries);
   if (rules === undefined) return NO_INDEX;
-  const text = rulesText(policy, texts);
+  const text = rulesText(policy, special);
   const vectors = embeddings.filter((each) => each.indexType !== undefined);
   return new PathIndexer({ rules, text, vectors, composites: compileComposites(policy) });
+}
+
+/** Of indexes that make something of their own of a value. */
+interface SpecialRules {
+  readonly texts: readonly TextRule[];
+  readonly geometries: readonly GeometryRule[];
+}
+
+/** The spatial indexes of a policy; those of geometries inside arrays would answer no condition. */
+function geometryRules({ spatialIndexes = [] }: IndexingPolicy): GeometryRule[] {
+  return spatialIndexes.flatMap(({ path, boundingBox }) => {
+    const { segments } = parseIndexPath(String(path));
+    const names = segments.filter((segment) => typeof segment === 'string');
+    if (names.length === 0 || names.length < segments.length) return [];
+    const box = isJsonObject(boundingBox) ? boundingBox : undefined;
+    const bounds = [box?.xmin, box?.ymin, box?.xmax, box?.ymax].map(Number);
+    return [[names, box === undefined ? 'Earth' : (bounds as [number, number, number, number])] as const];
+  });
 }
 
 /** The full-text indexes of a policy, in the languages of their properties. */
@@ -85,32 +120,35 @@ function textRules(
 const NO_RULES = 'none';
 
 /** What of a policy decides about terms, always in the same order. */
-function rulesText({ includedPaths, excludedPaths }: IndexingPolicy, texts: readonly TextRule[]): string {
+function rulesText(
+  { includedPaths, excludedPaths }: IndexingPolicy,
+  { texts, geometries }: SpecialRules,
+): string {
   const pathsOf = (paths: readonly { readonly path: string }[]) =>
     [...new Set(paths.map(({ path }) => (path === '/' ? '/*' : path)))].sort();
-  const words = texts.map((rule) => JSON.stringify(rule)).sort();
-  return JSON.stringify([
-    pathsOf(includedPaths),
-    pathsOf(excludedPaths),
-    ...(words.length === 0 ? [] : [words]),
-  ]);
+  const lines = (rules: readonly unknown[]) => rules.map((rule) => JSON.stringify(rule)).sort();
+  const special = texts.length + geometries.length === 0 ? [] : [lines(texts), lines(geometries)];
+  return JSON.stringify([pathsOf(includedPaths), pathsOf(excludedPaths), ...special]);
 }
 
 /** An indexer that gives the terms that one with these `rules` gave; knows nothing else of its policy. */
 export function compileIndexRules(rules: string): Indexer {
   if (rules === NO_RULES) return NO_INDEX;
-  const [included, excluded, words = []] = JSON.parse(rules) as [string[], string[], string[]?];
+  const [included, excluded, words = [], places = []] = JSON.parse(rules) as [
+    string[],
+    string[],
+    string[]?,
+    string[]?,
+  ];
   const policy: IndexingPolicy = {
     indexingMode: 'consistent',
     automatic: true,
     includedPaths: included.map((path) => ({ path })),
     excludedPaths: excluded.map((path) => ({ path })),
   };
-  return compileIndexer(
-    policy,
-    words.map((word) => JSON.parse(word) as TextRule),
-    {},
-  );
+  const texts = words.map((word) => JSON.parse(word) as TextRule);
+  const geometries = places.map((place) => JSON.parse(place) as GeometryRule);
+  return compileIndexer(policy, { texts, geometries }, {});
 }
 
 const NO_INDEX: Indexer = {
@@ -136,6 +174,8 @@ interface PathNode {
   readonly isExplicit: boolean;
   /** How the words of a text at this path are indexed; undefined when they are not. */
   readonly words: { readonly id: Buffer; readonly analyzer: TextAnalyzer } | undefined;
+  /** The same of a geometry. */
+  readonly cells: { readonly id: Buffer; readonly grid: CellGrid } | undefined;
   readonly children: Map<string, PathNode>;
   element: PathNode | undefined;
   /** Number of the last item that had a value here; kept for explicit paths. */
@@ -187,12 +227,17 @@ class PathIndexer implements Indexer {
 
   coverage(segments: readonly PathSegment[]): Coverage {
     let node = this.#root;
-    const isOfWords = segments[segments.length - 1] === TEXT_WORDS;
+    const last = segments[segments.length - 1];
+    const isSpecial = last === TEXT_WORDS || last === GEOMETRY_CELLS;
     for (const segment of segments) {
       if (segment === TEXT_WORDS) return { indexed: node.words !== undefined, explicit: false };
+      if (segment === GEOMETRY_CELLS) {
+        const { cells } = node;
+        return { indexed: cells !== undefined, explicit: false, ...(cells && { grid: cells.grid }) };
+      }
       const next = segment === ARRAY_ELEMENT ? node.element : node.children.get(segment);
-      // Of the words of a text nothing is inherited: their index is on one path.
-      if (next === undefined) return { indexed: node.inherits && !isOfWords, explicit: false };
+      // Words and cells inherit nothing: their index is on one path.
+      if (next === undefined) return { indexed: node.inherits && !isSpecial, explicit: false };
       node = next;
     }
     return { indexed: node.isIndexed, explicit: node.isExplicit };
@@ -211,10 +256,10 @@ class PathIndexer implements Indexer {
       id,
       isIndexed: !isRoot && (rules.value ?? inherits),
       inherits,
-      leadsOn:
-        inherits || below.some((child) => child.isIndexed || child.leadsOn || child.words !== undefined),
+      leadsOn: inherits || below.some(isEntered),
       isExplicit: !isRoot && rules.isExplicit,
       words: rules.language && { id: childPathId(id, TEXT_WORDS), analyzer: analyzerFor(rules.language) },
+      cells: rules.geometry && { id: childPathId(id, GEOMETRY_CELLS), grid: gridOf(rules.geometry) },
       children,
       element,
       seenIn: 0,
@@ -232,6 +277,7 @@ class PathIndexer implements Indexer {
   #enter(node: PathNode, value: Json, isBelowArray: boolean): void {
     if (node.isIndexed) this.#add(node.id, value, isBelowArray);
     if (node.words !== undefined && typeof value === 'string') this.#addWords(node.words, value);
+    if (node.cells !== undefined) this.#addCells(node.cells, value);
     if (node.isExplicit) node.seenIn = this.#items;
     if (!node.leadsOn || typeof value !== 'object' || value === null) return;
     if (Array.isArray(value)) this.#enterArray(node, value);
@@ -261,6 +307,7 @@ class PathIndexer implements Indexer {
       leadsOn: true,
       isExplicit: false,
       words: undefined,
+      cells: undefined,
       children: new Map(),
       element: undefined,
       seenIn: 0,
@@ -275,6 +322,11 @@ class PathIndexer implements Indexer {
 
   #addWords({ id, analyzer }: NonNullable<PathNode['words']>, text: string): void {
     for (const word of new Set(analyzer.analyze(text))) if (word !== undefined) this.#add(id, word, false);
+  }
+
+  #addCells({ id, grid }: NonNullable<PathNode['cells']>, value: Json): void {
+    const parsed = parseShape(value, grid === EARTH_GRID ? EARTH : PLANE);
+    if (parsed.kind === 'shape') for (const cell of cellsOf(parsed.shape, grid)) this.#add(id, cell, false);
   }
 
   #add(id: Buffer, value: Json | undefined, isBelowArray: boolean): void {
@@ -305,6 +357,17 @@ class PathIndexer implements Indexer {
       return term;
     });
   }
+}
+
+/** Whether something there, or below, has terms. */
+function isEntered({ isIndexed, leadsOn, words, cells }: PathNode): boolean {
+  return isIndexed || leadsOn || words !== undefined || cells !== undefined;
+}
+
+function gridOf(bounds: GeometryRule[1]): CellGrid {
+  if (bounds === 'Earth') return EARTH_GRID;
+  const [xmin, ymin, xmax, ymax] = bounds;
+  return { low: [xmin, ymin], high: [xmax, ymax] };
 }
 
 function grown(bytes: Buffer): Buffer {

@@ -6,8 +6,11 @@ export const ARRAY_ELEMENT: unique symbol = Symbol('[]');
 /** Ends a path: the words of the text that stands there, each for itself. */
 export const TEXT_WORDS: unique symbol = Symbol('words');
 
-/** A property name, any element of an array, or any word of a text. */
-export type PathSegment = PathStep | typeof TEXT_WORDS;
+/** Ends a path: the cells in which the geometry that stands there is. */
+export const GEOMETRY_CELLS: unique symbol = Symbol('cells');
+
+/** A property name, any element of an array, or what an index makes of the value at a path. */
+export type PathSegment = PathStep | typeof TEXT_WORDS | typeof GEOMETRY_CELLS;
 
 /** What leads from one value to those inside it. */
 export type PathStep = string | typeof ARRAY_ELEMENT;
@@ -20,6 +23,7 @@ export const ROOT_PATH_ID: Buffer = Buffer.alloc(PATH_ID_BYTES);
 const KIND_NAME = 0x6e;
 const KIND_ELEMENT = 0x65;
 const KIND_WORDS = 0x77;
+const KIND_CELLS = 0x63;
 
 /** A path's name in index keys: 8 bytes, the same for ever. */
 export function pathId(segments: readonly PathSegment[]): Buffer {
@@ -28,13 +32,18 @@ export function pathId(segments: readonly PathSegment[]): Buffer {
   return id;
 }
 
+function kindOf(segment: PathSegment): number {
+  if (segment === ARRAY_ELEMENT) return KIND_ELEMENT;
+  if (segment === TEXT_WORDS) return KIND_WORDS;
+  return segment === GEOMETRY_CELLS ? KIND_CELLS : KIND_NAME;
+}
+
 /** Id of the path one segment longer. Ids are chained, so a walk down an item hashes only the new name. */
 export function childPathId(parent: Buffer, segment: PathSegment): Buffer {
   const name = typeof segment === 'string' ? segment : '';
   const text = Buffer.alloc(PATH_ID_BYTES + 1 + 2 * name.length);
   parent.copy(text);
-  text[PATH_ID_BYTES] =
-    segment === ARRAY_ELEMENT ? KIND_ELEMENT : segment === TEXT_WORDS ? KIND_WORDS : KIND_NAME;
+  text[PATH_ID_BYTES] = kindOf(segment);
   // UTF-16, since UTF-8 would give all lone surrogates the same bytes.
   text.write(name, PATH_ID_BYTES + 1, 'utf16le');
   const [high, low] = murmur3x64Hash128(text);

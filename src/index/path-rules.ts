@@ -15,6 +15,8 @@ export interface PathRules {
   isExplicit: boolean;
   /** Of the text at the path, when its words are indexed. */
   language: FullTextLanguage | undefined;
+  /** Of the geometry at the path, when it is indexed: bounds of its plane, none on the Earth. */
+  geometry: GeometryRule[1] | undefined;
   readonly children: Map<string, PathRules>;
   element: PathRules | undefined;
 }
@@ -27,8 +29,18 @@ const SELDOM_NAMED = ['id', '_ts'];
 /** A property whose words are indexed. */
 export type TextRule = readonly [path: readonly string[], language: FullTextLanguage];
 
+/** A property whose geometry is indexed: on the Earth, or in a plane with these bounds. */
+export type GeometryRule = readonly [
+  path: readonly string[],
+  bounds: readonly [number, number, number, number] | 'Earth',
+];
+
 /** The policy's rules from the item's root down; undefined when nothing is indexed. */
-export function compileRules(policy: IndexingPolicy, texts: readonly TextRule[]): PathRules | undefined {
+export function compileRules(
+  policy: IndexingPolicy,
+  texts: readonly TextRule[],
+  geometries: readonly GeometryRule[],
+): PathRules | undefined {
   if (policy.indexingMode === 'none') return undefined;
   const root = noRules();
   for (const { path } of policy.includedPaths) apply(root, path, true);
@@ -40,6 +52,11 @@ export function compileRules(policy: IndexingPolicy, texts: readonly TextRule[])
     for (const name of path) rules = childRules(rules, name);
     rules.language = language;
   }
+  for (const [path, bounds] of geometries) {
+    let rules = root;
+    for (const name of path) rules = childRules(rules, name);
+    rules.geometry = bounds;
+  }
   return root;
 }
 
@@ -49,6 +66,7 @@ function noRules(): PathRules {
     subtree: undefined,
     isExplicit: false,
     language: undefined,
+    geometry: undefined,
     children: new Map(),
     element: undefined,
   };

@@ -1,4 +1,11 @@
-import { ARRAY_ELEMENT, type IndexedType, type PathSegment, pathId, TEXT_WORDS } from '../index/index.ts';
+import {
+  ARRAY_ELEMENT,
+  GEOMETRY_CELLS,
+  type IndexedType,
+  type PathSegment,
+  pathId,
+  TEXT_WORDS,
+} from '../index/index.ts';
 import type { Binder, Evaluator } from './binder.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import { compileExpression, isLiteral } from './evaluate.ts';
@@ -22,6 +29,7 @@ export type Condition =
   | { readonly kind: 'prefix'; readonly path: IndexedPath; readonly value: Evaluator }
   | { readonly kind: 'type'; readonly path: IndexedPath; readonly type: TypeCheck }
   | WordsCondition
+  | CellsCondition
   /** Holds for all rows or for none. */
   | { readonly kind: 'fixed'; readonly value: Evaluator }
   /** Nothing beyond `narrowed` is known: rows must satisfy it and still be looked at. */
@@ -35,6 +43,15 @@ export interface WordsCondition {
   readonly property: DocumentPath;
   readonly phrases: readonly Evaluator[];
   readonly isAny: boolean;
+}
+
+/** A geometry meets another, or comes as near: where it may be. Never the whole truth. */
+export interface CellsCondition {
+  readonly kind: 'cells';
+  readonly path: IndexedPath;
+  readonly shape: Evaluator;
+  /** Metres, or units of the plane; undefined when they have a place in common. */
+  readonly reach: Evaluator | undefined;
 }
 
 export type Comparison = '=' | '<' | '<=' | '>' | '>=';
@@ -136,6 +153,8 @@ function findComparison(
   binder: Binder,
 ): Condition {
   if (!isComparison(operator)) return OPAQUE;
+  const near = findNear(operator, left, right, aliases, binder);
+  if (near !== undefined) return near;
   const leftPath = propertyPath(left, aliases);
   if (leftPath !== undefined && isLiteral(right, 'execution')) {
     return { kind: 'compare', path: leftPath, operator, value: compileExpression(right, binder) };
@@ -162,6 +181,8 @@ function findLike(node: LikeNode, aliases: ReadonlySet<string>): Condition {
 }
 
 function findCall(call: CallNode, aliases: ReadonlySet<string>, binder: Binder): Condition {
+  const meeting = findMeeting(call, aliases, binder);
+  if (meeting !== undefined) return meeting;
   const [first, second] = call.operands;
   const path = first === undefined || call.isUserDefined ? undefined : propertyPath(first, aliases);
   if (path === undefined) return OPAQUE;
@@ -186,5 +207,47 @@ function findWords(call: CallNode, aliases: ReadonlySet<string>, binder: Binder)
     property,
     phrases: phrases.map((phrase) => compileExpression(phrase, binder)),
     isAny: call.name.toUpperCase() === 'FULLTEXTCONTAINSANY',
+  };
+}
+
+/** `ST_DISTANCE(path, shape) < reach`, in any order. */
+function findNear(
+  operator: Comparison,
+  left: Expression,
+  right: Expression,
+  aliases: ReadonlySet<string>,
+  binder: Binder,
+): Condition | undefined {
+  const isTurned = operator === '>' || operator === '>=';
+  const [distance, limit] = isTurned ? [right, left] : [left, right];
+  if (operator === '=' || distance.kind !== 'call' || distance.name.toUpperCase() !== 'ST_DISTANCE')
+    return undefined;
+  if (!isLiteral(limit, 'execution')) return undefined;
+  return cellsOf(distance, compileExpression(limit, binder), aliases, binder);
+}
+
+/** Geometries within each other, or that cross, have a place in common. */
+function findMeeting(call: CallNode, aliases: ReadonlySet<string>, binder: Binder): Condition | undefined {
+  const name = call.name.toUpperCase();
+  if (name !== 'ST_WITHIN' && name !== 'ST_INTERSECTS') return undefined;
+  return cellsOf(call, undefined, aliases, binder);
+}
+
+function cellsOf(
+  { operands, isUserDefined }: CallNode,
+  reach: Evaluator | undefined,
+  aliases: ReadonlySet<string>,
+  binder: Binder,
+): Condition | undefined {
+  const [first, second] = operands;
+  if (isUserDefined || first === undefined || second === undefined || operands.length !== 2) return undefined;
+  const [property, shape] = pathOf(first, aliases) === undefined ? [second, first] : [first, second];
+  const path = pathOf(property, aliases);
+  if (path === undefined || !isLiteral(shape, 'execution')) return undefined;
+  return {
+    kind: 'cells',
+    path: indexedPath([...path, GEOMETRY_CELLS]),
+    shape: compileExpression(shape, binder),
+    reach,
   };
 }

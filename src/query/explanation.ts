@@ -2,7 +2,14 @@
  * What a query did, for people: the steps by which it read, under the way the planner saw its condition.
  * Nothing here decides anything; it tells what was decided, and measured while it was done.
  */
-import { ARRAY_ELEMENT, decodeIndexValue, isExact, type PathSegment, TEXT_WORDS } from '../index/index.ts';
+import {
+  ARRAY_ELEMENT,
+  decodeIndexValue,
+  GEOMETRY_CELLS,
+  isExact,
+  type PathSegment,
+  TEXT_WORDS,
+} from '../index/index.ts';
 import type { Access } from './access.ts';
 import { estimateAccess } from './candidates.ts';
 import { type CompiledQuery, frameFor } from './compiled-query.ts';
@@ -148,6 +155,7 @@ function pathText(segments: readonly PathSegment[]): string {
   const parts = segments.map((segment) => {
     if (segment === ARRAY_ELEMENT) return '[]';
     if (segment === TEXT_WORDS) return '(words)';
+    if (segment === GEOMETRY_CELLS) return '(cells)';
     return PLAIN_NAME.test(segment) ? segment : `"${segment.replaceAll(/["\\]/g, '\\$&')}"`;
   });
   return `/${[...parts, '?'].join('/')}`;

@@ -6,21 +6,26 @@ import {
   analyzePhrase,
   analyzerFor,
   definedRange,
+  EARTH,
   equalRange,
   hasOrder,
   type Indexer,
   type IndexRange,
   intersectRanges,
   isEmptyRange,
+  PLANE,
+  parseShape,
   prefixRange,
   rangeAbove,
   rangeBelow,
+  searchCells,
   typeRange,
 } from '../index/index.ts';
 import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOWN, union } from './access.ts';
 import type { Frame } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import {
+  type CellsCondition,
   type Comparison,
   type Condition,
   type IndexedPath,
@@ -78,9 +83,34 @@ function bind(condition: Condition, indexes: IndexCoverage, frame: Frame): Acces
       );
     case 'words':
       return wordsAccess(condition, indexes, frame);
+    case 'cells':
+      return cellsAccess(condition, indexes, frame);
     default:
       return unreachable(condition);
   }
+}
+
+/** On the Earth a path of so many metres turns the direction from the centre by one radian at the most. */
+const EARTH_RADIUS_LEAST = 6_356_752;
+
+/** Cells where geometries may be that are near; their items tell. */
+function cellsAccess({ path, shape, reach }: CellsCondition, indexes: IndexCoverage, frame: Frame): Access {
+  const { indexed, grid } = indexes.coverage(path.segments);
+  if (!indexed || grid === undefined) return UNKNOWN;
+  const isEarth = frame.environment.geospatialType === 'Geography';
+  const value = shape(frame);
+  const parsed = value === undefined ? undefined : parseShape(value, isEarth ? EARTH : PLANE);
+  const limit = reach === undefined ? 0 : reach(frame);
+  if (parsed?.kind !== 'shape' || typeof limit !== 'number' || limit < 0) return NOTHING;
+  const found = searchCells(parsed.shape, isEarth ? limit / EARTH_RADIUS_LEAST : limit, grid);
+  if (found === undefined) return UNKNOWN;
+  const scanOf = (range: IndexRange, isPoint: boolean): Access => {
+    return { kind: 'scan', pathId: path.id, range, isPoint, isBelowArray: true, isExact: false };
+  };
+  return union([
+    ...found.inside.map((cell) => scanOf(prefixRange(cell), false)),
+    ...found.around.map((cell) => scanOf(equalRange(cell), true)),
+  ]);
 }
 
 /** Phrases by their words: where those are found, the text tells whether they stand as they should. */
