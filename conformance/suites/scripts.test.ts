@@ -81,6 +81,18 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     expect((await container.scripts.userDefinedFunction('f').delete()).statusCode).toBe(204);
   });
 
+  test('queries call functions', async () => {
+    const body = 'function (x) { return x === undefined ? undefined : x * 2; }';
+    await container.scripts.userDefinedFunctions.create({ id: 'twice', body });
+    await container.items.create({ id: 'u1', pk: 'u', n: 1 });
+    await container.items.create({ id: 'u2', pk: 'u', n: 2 });
+    const query = 'SELECT VALUE udf.twice(c.n) FROM c WHERE udf.twice(c.n) > 2';
+    const { resources } = await container.items.query(query, { partitionKey: 'u' }).fetchAll();
+    expect(resources).toEqual([4]);
+    const unknown = container.items.query('SELECT VALUE udf.none(c.n) FROM c', { partitionKey: 'u' });
+    expect(await refusal(unknown.fetchAll())).toMatchObject({ code: 400 });
+  });
+
   test('a procedure takes arguments and answers', async () => {
     const add = await procedure('add', (a: number, b: { n: number }) => {
       getContext()

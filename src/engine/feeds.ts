@@ -22,6 +22,7 @@ import {
 } from '../query/index.ts';
 import { type EpkRange, partitionKeyRange } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import type { ScriptRunner } from '../script/index.ts';
 import { AnswerError } from './answer-error.ts';
 import { LOOKUP_CHARGE } from './charge.ts';
 import { type ContainerHandle, partitionById, partitionsOverlapping } from './container-handle.ts';
@@ -37,6 +38,7 @@ import {
   stepsAfter,
 } from './feed-token.ts';
 import type { ForwardedCall } from './forwarding.ts';
+import { functionCaller } from './function-caller.ts';
 import type { ItemOperations } from './item-operations.ts';
 import { checkConsistency, checkIntendedContainer, headOf, sessionDemand } from './request-gate.ts';
 
@@ -48,6 +50,8 @@ export interface FeedsOptions {
   readonly openSource: (partition: Partition) => Promise<QuerySource>;
   /** Upper bound of every operation, in milliseconds. */
   readonly operationTimeoutMs: number;
+  /** What runs user-defined functions. */
+  readonly runner: ScriptRunner;
 }
 
 const EVERYTHING: EpkRange = { min: '', max: 'FF' };
@@ -210,6 +214,7 @@ export class Feeds {
         pause: () => new Promise((resolve) => this.#options.runtime.soon(resolve)),
         isOverdue,
         carryOvers: this.#carryOvers,
+        ...(compiled.callsFunctions ? { callFunctions: functionCaller(this.#options, handle.record) } : {}),
         ...(epkRange === undefined ? {} : { epkRange }),
         ...(inner === undefined ? {} : { continuation: inner }),
       });

@@ -40,6 +40,7 @@ import type {
 } from './engine.ts';
 import type { ItemOperations } from './item-operations.ts';
 import { headOf } from './request-gate.ts';
+import { scriptFailure } from './script-failure.ts';
 import { findScript } from './script-resources.ts';
 import { type ScriptScope, ScriptTransaction, type ScriptTransactionOptions } from './script-transaction.ts';
 
@@ -177,7 +178,7 @@ export class ScriptOperations {
       (requests) => transaction.answer(requests),
     );
     if (outcome.kind === 'done') return outcome;
-    throw failureOf(outcome);
+    throw scriptFailure(outcome);
   }
 
   #triggersOf(
@@ -307,24 +308,4 @@ function bodyText(
     text = text.replaceAll(ridOf(seen), ridOf(put));
   }
   return Buffer.from(text);
-}
-
-function failureOf({ reason, message, number }: Extract<ScriptOutcome, { kind: 'failed' }>): DatabaseError {
-  switch (reason) {
-    case 'time':
-      return new DatabaseError(
-        'ScriptTimeout',
-        'The script took too long and was ended; nothing was written.',
-      );
-    case 'memory':
-      return new DatabaseError('BadRequest', 'The script used up its memory; nothing was written.');
-    case 'crash':
-      return new DatabaseError('BadRequest', `The script could not be run to its end: ${message}`);
-    case 'exception':
-      return new DatabaseError(
-        'BadRequest',
-        `Encountered exception while executing Javascript. Exception = ${message}`,
-        { substatus: number },
-      );
-  }
 }

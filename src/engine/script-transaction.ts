@@ -29,6 +29,7 @@ import type { Runtime } from '../runtime/index.ts';
 import type { HostAnswer, HostRequest } from '../script/index.ts';
 import { LOOKUP_CHARGE, readCharge } from './charge.ts';
 import type { ContainerHandle } from './container-handle.ts';
+import { type FunctionCallerOptions, functionCaller } from './function-caller.ts';
 import {
   decideCreate,
   decideDelete,
@@ -50,7 +51,7 @@ export interface ScriptScope {
   readonly epkRange: EpkRange;
 }
 
-export interface ScriptTransactionOptions {
+export interface ScriptTransactionOptions extends FunctionCallerOptions {
   readonly runtime: Runtime;
   readonly openSource: (
     partition: Partition,
@@ -211,7 +212,8 @@ export class ScriptTransaction {
       const page = await executePage(compiled, {
         parameters: spec.parameters,
         source,
-        indexer: handle.indexer,
+        indexer: source.indexer,
+        ...(compiled.callsFunctions ? { callFunctions: functionCaller(this.#options, handle.record) } : {}),
         environment: beginEnvironment(runtime, { geospatialType: handle.geospatialType }),
         itemCountMax: pageSizeOf(pageSize),
         bytesMax: PAGE_BYTES_MAX,
