@@ -5,6 +5,8 @@ import type * as Merge from '../../src/merge/index.ts';
 import type { ItemOperation, ItemState } from '../../src/merge/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { ProductPlanetOptions } from './product-planet.ts';
+import type { PlanetContext } from './simulation.ts';
+import type { Swarm } from './swarm.ts';
 import type { Violation } from './violations.ts';
 
 /*
@@ -20,26 +22,34 @@ afterEach(() => {
   vi.doUnmock('../../src/merge/index.ts');
   vi.doUnmock('../../src/causality/index.ts');
   vi.doUnmock('../../src/replication/pull-session.ts');
+  vi.doUnmock('../../src/replication/causal-buffer.ts');
+  vi.doUnmock('../../src/replication/lease-holder.ts');
+  vi.doUnmock('../../src/partition/partition.ts');
 });
 
 /** Runs seeds until one fails; its first violation. */
 async function firstViolation(
   options: ProductPlanetOptions = {},
   seedsMax = SEEDS_MAX,
+  adjust: (swarm: Swarm) => Swarm = (swarm) => swarm,
 ): Promise<Violation | undefined> {
   vi.resetModules();
   const { simulate } = await import('./simulation.ts');
   const { makeProductPlanet } = await import('./product-planet.ts');
   for (let seed = 0; seed < seedsMax; seed++) {
-    const result = await simulate({ seed, makePlanet: (context) => makeProductPlanet(context, options) });
+    const makePlanet = (context: PlanetContext) => makeProductPlanet(context, options);
+    const result = await simulate({ seed, makePlanet, adjust });
     const [violation] = result.violations;
     if (violation !== undefined) return violation;
   }
   return undefined;
 }
 
-async function expectFound(options?: ProductPlanetOptions): Promise<void> {
-  expect(await firstViolation(options), `${SEEDS_MAX} seeds did not find it`).toBeDefined();
+async function expectFound(options?: ProductPlanetOptions, adjust?: (swarm: Swarm) => Swarm): Promise<void> {
+  expect(
+    await firstViolation(options, SEEDS_MAX, adjust),
+    `${SEEDS_MAX} seeds did not find it`,
+  ).toBeDefined();
 }
 
 test('nothing planted, nothing found', async () => {
@@ -177,6 +187,87 @@ describe('in replication', () => {
         },
       };
     });
+    await expectFound();
+  });
+});
+
+describe('in delivery and membership', () => {
+  test('entries are delivered without what they saw', async () => {
+    type Offer = (bytes: Uint8Array, head: { context: unknown }, owner: unknown, nowMs: number) => boolean;
+    vi.doMock('../../src/replication/causal-buffer.ts', async (original) => {
+      const { CausalBuffer, ...others } = await original<{
+        CausalBuffer: new (applied: unknown) => { offer: Offer };
+      }>();
+      const { VersionVector } = await import('../../src/causality/index.ts');
+      return {
+        ...others,
+        CausalBuffer: class extends CausalBuffer {
+          override offer: Offer = (bytes, head, owner, nowMs) =>
+            CausalBuffer.prototype.offer.call(
+              this,
+              bytes,
+              { ...head, context: new VersionVector() },
+              owner,
+              nowMs,
+            );
+        },
+      };
+    });
+    await expectFound();
+  });
+
+  test('who reads is not kept waiting for what is not durable yet', async () => {
+    vi.doMock('../../src/partition/partition.ts', async (original) => {
+      const { Partition, ...others } = await original<{ Partition: new (options: unknown) => object }>();
+      return {
+        ...others,
+        Partition: class extends Partition {
+          settled(): undefined {}
+        },
+      };
+    });
+    await expectFound();
+  });
+
+  test('read leases never end', async () => {
+    vi.doMock('../../src/replication/lease-holder.ts', async (original) => {
+      const { LeaseHolder, ...others } = await original<{ LeaseHolder: new () => object }>();
+      return {
+        ...others,
+        LeaseHolder: class extends LeaseHolder {
+          get untilMs(): number {
+            return Number.POSITIVE_INFINITY;
+          }
+        },
+      };
+    });
+    const strong = (swarm: Swarm): Swarm => ({
+      ...swarm,
+      account: 'strong',
+      leavesLinksCut: false,
+      mix: { ...swarm.mix, delete: 0 },
+    });
+    await expectFound({}, strong);
+  });
+
+  test('a region with an empty disk answers before it has caught up', async () => {
+    await expectFound({ admitsAtOnce: true });
+  });
+
+  test('a region with an empty disk goes on under its old origin', async () => {
+    await expectFound({ keepsOrigins: true });
+  });
+
+  test('increments are overwritten', async () => {
+    plantInMerge(({ applyOperation }) => ({
+      applyOperation: (state, operation) =>
+        applyOperation(
+          state,
+          operation.kind === 'put' && operation.patch !== undefined
+            ? { ...operation, patch: undefined }
+            : operation,
+        ),
+    }));
     await expectFound();
   });
 });

@@ -59,12 +59,16 @@ const PATH = { database: 'd', container: 'c' };
 export interface ProductPlanetOptions {
   readonly wrapLog?: (log: Log) => Log;
   readonly wrapStore?: (store: Store) => Store;
+  /** A region with an empty disk answers before it knows what the others know. */
+  readonly admitsAtOnce?: boolean;
+  /** A region with an empty disk goes on under its old origin. */
+  readonly keepsOrigins?: boolean;
 }
 
 /** The product itself: real regions over simulated machines, links and media. */
 export async function makeProductPlanet(
   { runtime, network, random, swarm }: PlanetContext,
-  { wrapLog = (log) => log, wrapStore = (store) => store }: ProductPlanetOptions = {},
+  { wrapLog = (log) => log, wrapStore = (store) => store, ...planted }: ProductPlanetOptions = {},
 ): Promise<PlanetUnderTest> {
   // The directory lives on a machine of its own that never fails: its engines have their own tests.
   const machine = runtime.forRegion('directory');
@@ -101,7 +105,9 @@ export async function makeProductPlanet(
     regions: swarm.regions,
     async open(name, opening, onFailed) {
       const { log, store } = await mediumOf(name).mount(opening);
-      const isKnowing = directory.state.regions.some((one) => one.name === name && knowing.has(one.origin));
+      const isKnowing =
+        planted.admitsAtOnce === true ||
+        directory.state.regions.some((one) => one.name === name && knowing.has(one.origin));
       const region = await openRegion({
         runtime: opening,
         network: network.forRegion(opening),
@@ -145,7 +151,7 @@ export async function makeProductPlanet(
     disk: (name) => mediumOf(name).disk,
     async wipe(name) {
       media.delete(name);
-      await directory.execute({ kind: 'renewOrigin', region: name });
+      if (planted.keepsOrigins !== true) await directory.execute({ kind: 'renewOrigin', region: name });
     },
   };
 }

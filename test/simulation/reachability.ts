@@ -12,6 +12,13 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
     'fault fullDisk': 20,
     'fault bitFlip': 20,
     'disks found damaged': 5,
+    'account single': 50,
+    'account strong': 50,
+    'account bounded': 50,
+    'topology star': 100,
+    'topology chain': 100,
+    'topology tree': 100,
+    'patch ok': 10_000,
     'create Conflict': 1_000,
     'delete NotFound': 1_000,
     'replace PreconditionFailed': 1_000,
@@ -26,6 +33,9 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
   small: {},
 };
 
+/** Fewer say nothing about what is rare. */
+const SEEDS_MIN = 200;
+
 export interface Shortfall {
   readonly name: string;
   readonly count: number;
@@ -38,6 +48,7 @@ export function reachedTooSeldom(
   { seeds, scale }: { readonly seeds: number; readonly scale: ScaleName },
 ): Shortfall[] {
   const missing: Shortfall[] = [];
+  if (seeds < SEEDS_MIN) return missing;
   for (const [name, perThousand] of Object.entries(PER_THOUSAND[scale])) {
     const least = Math.floor((perThousand * seeds) / 1000);
     const count = totals.get(name) ?? 0;

@@ -10,6 +10,8 @@ import { SCALES } from './swarm.ts';
 
 const SEEDS = 100;
 const REGRESSIONS: readonly number[] = [3855];
+/** The same for worlds of full size. */
+const FULL_REGRESSIONS: readonly number[] = [119, 140, 314, 705];
 
 describe('every promise holds under faults', () => {
   const seeds = [...new Set([...Array.from({ length: SEEDS }, (_, seed) => seed), ...REGRESSIONS])];
@@ -17,6 +19,11 @@ describe('every promise holds under faults', () => {
     const { violations } = await simulate({ seed, makePlanet: makeProductPlanet });
     expect(violations).toEqual([]);
   });
+});
+
+test.each(FULL_REGRESSIONS)('full seed %i', async (seed) => {
+  const { violations } = await simulate({ seed, scale: SCALES.full, makePlanet: makeProductPlanet });
+  expect(violations).toEqual([]);
 });
 
 test.each([1_000, 1_001, 1_002, 1_003, 1_004])('one seed, one story: %i', async (seed) => {
