@@ -204,6 +204,7 @@ test.each([
   ['SELECT DISTINCT TOP 1 c.a FROM c ORDER BY VectorDistance(c.v, [1])', 'DISTINCT'],
   ['SELECT TOP 1 * FROM x IN c.list ORDER BY VectorDistance(x.v, [1])', 'whole items'],
   ['SELECT TOP 1 * FROM c ORDER BY VectorDistance(c.v)', 'argument'],
+  ['SELECT TOP 1 * FROM c ORDER BY VectorDistance(c.v, udf.f(c))', 'user-defined function'],
   ['SELECT TOP 1 * FROM c ORDER BY VectorDistance(c.v, [1], false, c.options)', 'no constants'],
 ])('%s is refused', async (query, reason) => {
   const source = new ArraySource([], DEFAULT_POLICY);

@@ -8,7 +8,7 @@ import { itemAliases } from './block.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import { compileExpression, isLiteral } from './evaluate.ts';
 import { embeddingAt, type VectorOptions, vectorOptions } from './functions/search-functions.ts';
-import type { CallNode, Expression, OrderItem, Query } from './syntax.ts';
+import { type CallNode, type Expression, forEachPart, type OrderItem, type Query } from './syntax.ts';
 import { queryError, unsupported } from './syntax-error.ts';
 
 export interface Ranking {
@@ -52,6 +52,10 @@ export function compileRanking(tree: Query, binder: Binder): Ranking | undefined
     source?.collection.kind === 'path' && source.collection.path.length === 0 && !source.iterates;
   if (!isPlain || joined !== undefined) throw unsupported('ORDER BY a score over anything but whole items');
   const call = item.expression;
+  forEachPart(call, (part) => {
+    // Its values are asked for by rows before they are scored, and the score is no part of a row.
+    if (part.kind === 'call' && part.isUserDefined) throw unsupported('a user-defined function in a score');
+  });
   const score = compileExpression(call, binder);
   if (call.name.toUpperCase() === 'VECTORDISTANCE') return compileVector(tree, item, call, score, binder);
   return { score, isDescending: () => item.isDescending, vector: undefined };
