@@ -100,7 +100,10 @@ describe('three concurrent writes', () => {
     const [before] = await feeds();
     for (const region of planet.regions) {
       await region.host.drain();
-      await region.host.collect((partition) => partition.vector);
+      await region.host.collect(
+        (partition) => partition.vector,
+        () => true,
+      );
       await region.host.drain();
     }
     for (const feed of await feeds()) expect(feed).toEqual(before);

@@ -1,10 +1,9 @@
 import type { ContainerRecord, DatabaseRecord, Directory, PartitionRecord } from '../account/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { Indexer } from '../index/index.ts';
 import type { Partition } from '../partition/index.ts';
 import { type ContainerHandle, prepareContainer } from './container-handle.ts';
 import type { ContainerPath } from './engine.ts';
-import { ownerNotFound, type RegionPartitions } from './region-partitions.ts';
+import { ownerNotFound, type PartitionPolicies, type RegionPartitions } from './region-partitions.ts';
 
 /** From the paths that callers name to prepared containers and their partitions. */
 export class Containers {
@@ -55,9 +54,10 @@ export class Containers {
     return handle;
   }
 
-  /** What the container's policy, as it is now, makes of items. */
-  indexerNow(record: ContainerRecord): Indexer {
-    return this.handle(this.#directory.state.containers[record.rid] ?? record).indexer;
+  /** The container's policies as they are now. */
+  policiesNow(record: ContainerRecord): PartitionPolicies {
+    const now = this.#directory.state.containers[record.rid] ?? record;
+    return { indexer: this.handle(now).indexer, defaultTtl: now.definition.defaultTtl };
   }
 
   forget(record: ContainerRecord): void {

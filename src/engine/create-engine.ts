@@ -88,7 +88,7 @@ export function createEngine(options: EngineOptions): EngineParts {
     meter,
     stop: () => deadlines.stop(),
     open: async (record) => {
-      if (isWanted(record)) await partitions.openAll(record, () => containers.indexerNow(record));
+      if (isWanted(record)) await partitions.openAll(record, () => containers.policiesNow(record));
     },
     async drop(record) {
       containers.forget(record);

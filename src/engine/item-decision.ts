@@ -12,6 +12,7 @@ import {
   childSelfLink,
   documentRid,
   formatEtag,
+  itemTtl,
   matchPartitionKey,
   ownTtl,
   type PartitionKey,
@@ -115,7 +116,8 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
     kind: 'put',
     priority: priorityOf(handle, object),
     keeps: handle.keepsConflicts,
-    ttl: ownTtl(object),
+    // Without the rule it is a property like any other; but the container may get the rule later.
+    ttl: handle.record.definition.defaultTtl === undefined ? ownTtl(object) : itemTtl(object),
     render: (stamp: Stamp) => {
       const itemRid = documentRid(rid, stamp.incarnation, stamp.partition);
       const ts = Math.floor(unixMs(stamp.time) / 1000);

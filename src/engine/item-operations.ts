@@ -152,7 +152,7 @@ export class ItemOperations {
 
   #readAnswer(place: Place, target: ItemTarget, item: HeldItem | undefined): ItemAnswer {
     const { state } = this.#options.directory;
-    const visible = item?.visible;
+    const visible = place.partition.shown(item);
     if (visible === undefined) {
       throw new AnswerError(
         'NotFound',

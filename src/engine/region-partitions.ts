@@ -5,6 +5,12 @@ import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { Partition, PartitionHost } from '../partition/index.ts';
 
+/** What a partition follows of its container's policies. */
+export interface PartitionPolicies {
+  readonly indexer: Indexer;
+  readonly defaultTtl: number | undefined;
+}
+
 /**
  * Keeps the partitions that a region's node has open in step with the containers that the account has.
  * A request may come before the region has heard of its container's birth, so whoever needs a partition
@@ -46,7 +52,7 @@ export class RegionPartitions {
     const opening = this.#opening.get(record.number);
     if (opening !== undefined) return opening;
     const opened = this.#host
-      .open(record.number, this.#origin, indexer)
+      .open(record.number, this.#origin, indexer, container.definition.defaultTtl)
       .finally(() => this.#opening.delete(record.number));
     this.#opening.set(record.number, opened);
     return opened;
@@ -56,11 +62,13 @@ export class RegionPartitions {
    * Opens all partitions of a container, and lets them follow its policy as it is by then; stops quietly when
    * it is deleted meanwhile.
    */
-  async openAll(container: ContainerRecord, indexerNow: () => Indexer): Promise<void> {
+  async openAll(container: ContainerRecord, policiesNow: () => PartitionPolicies): Promise<void> {
     for (const record of container.partitions) {
       if (!this.#isWanted(container)) return;
-      const partition = await this.get(container, record, indexerNow());
-      if (this.#isWanted(container)) this.#host.setIndexer(partition, indexerNow());
+      const partition = await this.get(container, record, policiesNow().indexer);
+      if (!this.#isWanted(container)) return;
+      this.#host.setIndexer(partition, policiesNow().indexer);
+      await this.#host.setDefaultTtl(partition, policiesNow().defaultTtl);
     }
   }
 

@@ -132,7 +132,7 @@ class AccountResources implements Resources {
       timeMs,
     });
     // Whoever is told that the container exists may use it here at once.
-    await this.#partitions.openAll(record, () => this.#containers.indexerNow(record));
+    await this.#partitions.openAll(record, () => this.#containers.policiesNow(record));
     return containerResource(record);
   }
 
@@ -151,7 +151,7 @@ class AccountResources implements Resources {
       timeMs,
     });
     // Whoever is told of a new policy sees its indexes grow from here on.
-    await this.#partitions.openAll(record, () => this.#containers.indexerNow(record));
+    await this.#partitions.openAll(record, () => this.#containers.policiesNow(record));
     return containerResource(record);
   }
 

@@ -11,7 +11,6 @@ export function refuseUnsupported(definition: ContainerDefinition): void {
   const { others } = definition;
   const uniqueKeys = isJsonObject(others.uniqueKeyPolicy) ? others.uniqueKeyPolicy.uniqueKeys : undefined;
   if (Array.isArray(uniqueKeys) && uniqueKeys.length > 0) refuse('unique keys');
-  if (definition.defaultTtl !== undefined) refuse('time to live');
   if (others.clientEncryptionPolicy !== undefined) refuse('client encryption policies');
   // Without a procedure, conflicts wait in their feed for whoever reads it.
   if (definition.conflictResolutionPolicy.conflictResolutionProcedure !== '') refuse('merge procedures');

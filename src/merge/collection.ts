@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Dot, sameDot } from '../causality/index.ts';
 import { valueAt } from '../resource/index.ts';
 import { collectConflicts } from './conflict.ts';
@@ -14,6 +15,7 @@ import {
   withPending,
 } from './item-state.ts';
 import {
+  compareEdits,
   dotsOf,
   type ExactCount,
   isSeenBy,
@@ -69,16 +71,10 @@ function collectMerged(state: ItemState, dead: readonly DeadIncarnation[], isSta
     const visible = visiblePut(state);
     if (visible?.patch !== undefined) {
       const only = { ...visible, patch: { ...visible.patch, context: undefined } };
-      return withPending({ siblings: [only], dead }, inexactCounts(pending, only));
+      return withPending({ siblings: [only], dead }, inexactCounts(pending, [only]));
     }
   }
-  const left = withoutDone(
-    pending,
-    (edit) => isDone(edit) && siblings.every((one) => isSeenBy(edit, shownOf(one)) && isExactIn(edit, one)),
-  );
-  return left.length === pending.length
-    ? { siblings, dead, pending: state.pending }
-    : withPending({ siblings, dead }, left);
+  return collectEdits(state, dead, isStable);
 }
 
 function collectOthers(
@@ -104,18 +100,29 @@ function collectOthers(
 }
 
 function collectSingle(best: StoredPut, state: ItemState, isStable: IsStable): ItemState {
-  const { siblings, dead, pending } = state;
+  const { dead, pending } = state;
   if (best.patch?.context === undefined) return state;
   if (isStable(best.dot)) {
     const only = { ...best, patch: { ...best.patch, context: undefined } };
-    return withPending({ siblings: [only], dead }, inexactCounts(pending ?? [], only));
+    return withPending({ siblings: [only], dead }, inexactCounts(pending ?? [], [only]));
   }
-  if (pending === undefined) return state;
+  return collectEdits(state, dead, isStable);
+}
+
+/** Drops the edits that are stable and part of every sibling's body. */
+function collectEdits(state: ItemState, dead: readonly DeadIncarnation[], isStable: IsStable): ItemState {
+  const { siblings, pending } = state;
+  if (pending === undefined) return dead === state.dead ? state : { siblings, dead };
   const left = withoutDone(
     pending,
-    (edit) => isStableEdit(edit, isStable) && isSeenBy(edit, shownOf(best)) && isExactIn(edit, best),
+    (edit) => isStableEdit(edit, isStable) && siblings.every((one) => isSeenBy(edit, shownOf(one))),
   );
-  return left === pending ? state : withPending({ siblings, dead }, left);
+  if (left === pending) return dead === state.dead ? state : { siblings, dead, pending };
+  const gone = pending.filter((edit) => !left.includes(edit));
+  const kept = [...left, ...inexactCounts(gone, siblings)].sort(compareEdits);
+  return isDeepStrictEqual(kept, pending)
+    ? { siblings, dead, pending }
+    : withPending({ siblings, dead }, kept);
 }
 
 function isStableEdit(edit: PendingEdit, isStable: IsStable): boolean {
@@ -130,19 +137,15 @@ function shownOf({ dot, patch }: StoredPut) {
  * Counters whose sum the body cannot say to the last bit: what is left out would be missing from the sum of
  * later increments in this region, and not in one that collects later.
  */
-function inexactCounts(pending: readonly PendingEdit[], put: StoredPut): PendingEdit[] {
-  const base = put.patch?.base;
+function inexactCounts(pending: readonly PendingEdit[], siblings: readonly StoredPut[]): PendingEdit[] {
+  const base = siblings[0]?.patch?.base;
   if (base === undefined || pending.length === 0) return [];
   const own = pending.filter((edit) => sameDot(edit.base, base));
   return shownCounts(own, compareWinners)
-    .filter((count) => !isExact(count, put))
+    .filter((count) => !siblings.every((one) => isExact(count, one)))
     .map(({ path, terms }) => ({ kind: 'count', base, path, terms, increments: [] }));
 }
 
 function isExact({ path, terms }: ExactCount, { body }: StoredPut): boolean {
   return terms.length === 1 && valueAt(parseItem(body), path) === terms[0];
-}
-
-function isExactIn(edit: PendingEdit, put: StoredPut): boolean {
-  return (edit.kind === 'count' ? [edit] : edit.sums).every((count) => isExact(count, put));
 }

@@ -37,6 +37,8 @@ type Step =
   | { kind: 'put'; at: number; priority: number | undefined; skew: number }
   | { kind: 'patch'; at: number; priority: number | undefined; skew: number; edits: readonly PathEdit[] }
   | { kind: 'delete'; at: number; skew: number }
+  /** What is visible has expired, if all regions have it. */
+  | { kind: 'expire'; at: number }
   | { kind: 'deliver'; at: number; which: number }
   | { kind: 'gossip'; at: number; to: number }
   | { kind: 'collect'; at: number };
@@ -84,6 +86,7 @@ class World {
     const region = this.#region(step.at);
     this.#clock += 1;
     if (step.kind === 'put' || step.kind === 'patch' || step.kind === 'delete') this.#write(region, step);
+    else if (step.kind === 'expire') this.#expire(region);
     else if (step.kind === 'deliver') this.deliver(step.at, step.which);
     else if (step.kind === 'gossip') {
       for (const report of region.tracker.reports(region.applied))
@@ -179,6 +182,17 @@ class World {
     }
   }
 
+  #expire(region: Region): void {
+    const stable = this.#rules.stable(region.tracker, region.applied);
+    const { siblings } = region.state;
+    if (siblings.length === 0 || !siblings.every(({ dot }) => stable.covers(dot))) return;
+    const dot = { origin: region.origin, n: region.applied.get(region.origin) + 1 };
+    const head = { dot, context: region.applied.clone(), time: 100 + this.#clock };
+    const operation = { kind: 'expire' as const, ...head };
+    this.#written.push(operation);
+    this.#apply(region, operation);
+  }
+
   #apply(region: Region, operation: ItemOperation): void {
     region.state = this.#rules.apply(region.state, operation);
     region.uncollected = this.#rules.apply(region.uncollected, operation);
@@ -268,6 +282,7 @@ function histories(priority: fc.Arbitrary<number | undefined>, patches: number):
   const remove = fc.record({ kind: fc.constant('delete' as const), at: place, skew });
   const deliver = fc.record({ kind: fc.constant('deliver' as const), at: place, which: fc.nat({ max: 9 }) });
   const gossip = fc.record({ kind: fc.constant('gossip' as const), at: place, to: place });
+  const expiry = fc.record({ kind: fc.constant('expire' as const), at: place });
   const collection = fc.record({ kind: fc.constant('collect' as const), at: place });
   const step = fc.oneof(
     { weight: 4 - patches, arbitrary: put },
@@ -276,6 +291,7 @@ function histories(priority: fc.Arbitrary<number | undefined>, patches: number):
     { weight: 8, arbitrary: deliver },
     { weight: 4, arbitrary: gossip },
     { weight: 4, arbitrary: collection },
+    { weight: 2, arbitrary: expiry },
   );
   return fc.record({
     regions: fc.integer({ min: 3, max: 5 }),
@@ -302,7 +318,7 @@ describe('any history of writes, deliveries, gossip and collections', () => {
     (_, __, patches, priority) => {
       fc.assert(
         fc.property(histories(priority, patches), (history) => simulate(history, SOUND)),
-        { numRuns: patches === 0 ? 1500 : 400 },
+        { numRuns: patches === 0 ? 1000 : 300 },
       );
     },
     120_000,

@@ -24,4 +24,4 @@ export {
   type StoredPut,
   visiblePut,
 } from './item-state.ts';
-export type { Delete, Incarnation, ItemOperation, Loser, Patch, Put, Settle } from './operation.ts';
+export type { Delete, Expiry, Incarnation, ItemOperation, Loser, Patch, Put, Settle } from './operation.ts';

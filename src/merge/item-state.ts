@@ -1,7 +1,7 @@
 import { assert, type JsonObject } from '../base/index.ts';
 import { type Dot, sameDot, unixMs, type VersionVector } from '../causality/index.ts';
 import { formatEtag, ownTtl, SYSTEM_PROPERTIES, withSystemProperties } from '../resource/index.ts';
-import type { Delete, Incarnation, Loser, Put } from './operation.ts';
+import type { Delete, Expiry, Incarnation, Loser, Put } from './operation.ts';
 import { applyPending, type PendingEdit, withPatch } from './pending-edit.ts';
 
 /**
@@ -173,8 +173,10 @@ export function isCollectible({ siblings, dead, pending, conflicts, settled }: I
 }
 
 /** The state after one more write, but for its conflicts: see `applyOperation`. */
-export function applyWrite(state: ItemState, operation: Put | Delete): ItemState {
-  return operation.kind === 'put' ? applyPut(state, operation) : applyDelete(state, operation);
+export function applyWrite(state: ItemState, operation: Put | Delete | Expiry): ItemState {
+  if (operation.kind === 'put') return applyPut(state, operation);
+  if (operation.kind === 'delete') return applyDelete(state, operation);
+  return left(state, withoutSuperseded(state.siblings, operation), state.dead, operation);
 }
 
 function applyPut(state: ItemState, put: Put): ItemState {
@@ -236,7 +238,7 @@ function left(
   { pending }: ItemState,
   rivals: readonly StoredPut[],
   dead: readonly DeadIncarnation[],
-  operation: Put | Delete,
+  operation: Put | Delete | Expiry,
 ): ItemState {
   if (pending === undefined && !rivals.some(({ patch }) => patch !== undefined)) {
     return { siblings: rivals, dead };
@@ -280,7 +282,10 @@ function applyDelete(state: ItemState, deletion: Delete): ItemState {
 }
 
 /** The siblings that the origin of `operation` had not seen. */
-function withoutSuperseded(siblings: readonly StoredPut[], operation: Put | Delete): readonly StoredPut[] {
+function withoutSuperseded(
+  siblings: readonly StoredPut[],
+  operation: Put | Delete | Expiry,
+): readonly StoredPut[] {
   return siblings.filter((sibling) => {
     const isSeen = operation.context.covers(sibling.dot);
     assert(

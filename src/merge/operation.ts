@@ -70,4 +70,14 @@ export interface Settle extends Operation {
   readonly conflicts: readonly Dot[];
 }
 
-export type ItemOperation = Put | Delete | Settle;
+/**
+ * Takes away what its origin had seen, once that had expired: it ends no incarnation, so a write that is
+ * concurrent with it stays, whatever it is.
+ */
+export interface Expiry extends Operation {
+  readonly kind: 'expire';
+  /** As a put's. */
+  readonly losers?: readonly Loser[] | undefined;
+}
+
+export type ItemOperation = Put | Delete | Expiry | Settle;

@@ -73,7 +73,8 @@ export function withPatch(
   return next.length < 2 ? next : [...next].sort(compareEdits);
 }
 
-function compareEdits(a: PendingEdit, b: PendingEdit): number {
+/** By base and place, then by write: pending edits stand in this order everywhere. */
+export function compareEdits(a: PendingEdit, b: PendingEdit): number {
   const byPlace = a.base.origin - b.base.origin || a.base.n - b.base.n || comparePlaces(a, b);
   if (byPlace !== 0 || a.kind === 'count' || b.kind === 'count') return byPlace;
   return a.dot.origin - b.dot.origin || a.dot.n - b.dot.n || a.index - b.index;

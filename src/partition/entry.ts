@@ -10,14 +10,15 @@ import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
  * way, and a transaction is whole wherever it is.
  *
  * Layout: format, kind, origin, n, context, time, then
- *   put, delete, settle:  item key, fields
+ *   put, delete, settle, expiry:  item key, fields
  *   transaction:  count, then for each change: kind, item key, length of the fields, fields
  * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live, 8 = keeps, 16 = losers),
  * [priority],
  * [time to live + 1], [patch: origin and n of its base, edits], [losers], body to the end;
- * of a delete: count, incarnations, [losers]; of a settle: count, (origin, n) of each conflict.
+ * of a delete: count, incarnations, [losers]; of an expiry: [losers]; of a settle: count, (origin, n) of
+ * each conflict.
  *
- * Format 1 had puts without patches or time to live and no transactions; it reads like format 2.
+ * Format 1 had puts without patches or time to live, no transactions and no expiries; it reads like format 2.
  */
 export interface Entry {
   /** One at least. All have the same dot, context and time; an item may be deleted and then put. */
@@ -42,13 +43,14 @@ const KIND_PUT = 1;
 const KIND_DELETE = 2;
 const KIND_TRANSACTION = 3;
 const KIND_SETTLE = 4;
+const KIND_EXPIRY = 5;
 const FLAG_PRIORITY = 1;
 const FLAG_PATCH = 2;
 const FLAG_TTL = 4;
 const FLAG_KEEPS = 8;
 const FLAG_LOSERS = 16;
 
-const KINDS = { put: KIND_PUT, delete: KIND_DELETE, settle: KIND_SETTLE } as const;
+const KINDS = { put: KIND_PUT, delete: KIND_DELETE, settle: KIND_SETTLE, expire: KIND_EXPIRY } as const;
 
 export function encodeEntry({ changes }: Entry): Buffer {
   const [first] = changes;
@@ -81,10 +83,15 @@ function kindOf(operation: ItemOperation): number {
 
 function sizeOf(operation: ItemOperation): number {
   if (operation.kind === 'put') return operation.body.length;
+  if (operation.kind === 'expire') return 0;
   return 16 * (operation.kind === 'delete' ? operation.incarnations : operation.conflicts).length;
 }
 
 function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
+  if (operation.kind === 'expire') {
+    if (operation.losers !== undefined) encodeLosers(writer, operation.losers);
+    return;
+  }
   if (operation.kind === 'delete') {
     writer.uint(operation.incarnations.length);
     for (const incarnation of operation.incarnations) writer.uint(incarnation);
@@ -153,6 +160,11 @@ function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOp
       conflicts.push({ origin: reader.uint(), n: reader.uint() });
     return { kind: 'settle', ...head, conflicts };
   }
+  if (kind === KIND_EXPIRY) {
+    const rest = reader.rest();
+    if (rest.length === 0) return { kind: 'expire', ...head };
+    return { kind: 'expire', ...head, losers: decodeLosers(new ByteReader(rest)) };
+  }
   if (kind !== KIND_PUT) throw new LogDamagedError(`a change in a log entry has unknown kind ${kind}`);
   const incarnation = reader.uint();
   const flags = reader.u8();
@@ -173,7 +185,7 @@ function decodePatch(reader: ByteReader) {
 function readHead(reader: ByteReader): { kind: number; head: EntryHead } {
   const format = reader.u8();
   const kind = reader.u8();
-  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_SETTLE) {
+  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_EXPIRY) {
     throw new LogDamagedError(`log entry has unknown format ${format} or kind ${kind}`);
   }
   const dot = { origin: reader.uint(), n: reader.uint() };

@@ -133,6 +133,9 @@ function weigh(item: HeldItem): number {
   let bytes = OVERHEAD_BYTES + item.key.length;
   for (const sibling of item.state.siblings) bytes += sibling.body.length;
   for (const loser of item.state.conflicts ?? []) bytes += loser.body.length;
+  // What several patches make together is none of their own bodies.
+  const { visible, state } = item;
+  if (visible !== undefined && visible !== state.siblings[0]) bytes += visible.body.length;
   return bytes;
 }
 

@@ -6,15 +6,18 @@ import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts
 import type { QuerySource } from '../query/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
+import { dueNumbers } from './expiry.ts';
+import { buildExpiryIndex, hasExpiryIndex } from './expiry-index.ts';
 import { IndexCompactor } from './index-compactor.ts';
 import { needsConversion } from './index-conversion.ts';
 import type { BlockCache } from './index-reader.ts';
 import { ItemCache } from './item-cache.ts';
+import type { ItemKey } from './item-key.ts';
 import { Partition } from './partition.ts';
 import { openSource } from './partition-source.ts';
-import { decodePosition } from './record.ts';
+import { decodeDocument, decodePosition } from './record.ts';
 import type { PartitionTable } from './replicated-partition.ts';
-import { partitionBounds, positionKey } from './store-key.ts';
+import { documentKey, expiryMarkKey, partitionBounds, positionKey } from './store-key.ts';
 import type { TransactionOverlay } from './transaction.ts';
 import { VectorMemory } from './vector-views.ts';
 import { ViewFeeder } from './view-feeder.ts';
@@ -40,6 +43,10 @@ export interface PartitionHostOptions {
   /** The store failed: this node must be opened anew. */
   readonly onFailed: (reason: unknown) => void;
 }
+
+/** Expired items looked at in one round of collection, and taken away together. */
+const EXPIRIES_MAX = 5000;
+const EXPIRIES_IN_ENTRY = 100;
 
 /** Few enough that queries can go through all dirty items, enough that a batch is worth its sync. */
 const BATCH_ITEMS = 1024;
@@ -88,7 +95,12 @@ export class PartitionHost implements PartitionTable {
    * Opens a partition and catches it up with its log. `origin`: under which this region writes.
    * @throws LogDamagedError when the log no longer has what the store lacks.
    */
-  async open(number: PartitionNumber, origin: Origin, indexer: Indexer): Promise<Partition> {
+  async open(
+    number: PartitionNumber,
+    origin: Origin,
+    indexer: Indexer,
+    defaultTtl?: number,
+  ): Promise<Partition> {
     assert(!this.#partitions.has(number), 'a partition is opened once');
     const { log, store, clock, runtime } = this.#options;
     await this.#discardFalsePosition(number);
@@ -104,8 +116,11 @@ export class PartitionHost implements PartitionTable {
       onDirty: (...change) => this.#feeder.markDirty(...change),
       room: () => this.#feeder.room(),
       admitWrite: this.#options.admitWrite,
+      nowMs: () => runtime.nowMs(),
       onBroken: this.#options.onFailed,
     });
+    // Whatever recovery feeds has to be in the order of deadlines too.
+    partition.expiry.isIndexed = hasExpiryIndex(store, number);
     if (log.head(number) > partition.fed.lsn + 1) {
       throw new LogDamagedError(
         `partition ${number}: the log starts at ${log.head(number)}, the store ends at ${partition.fed.lsn}`,
@@ -114,6 +129,7 @@ export class PartitionHost implements PartitionTable {
     await partition.recover(async () => this.#feeder.room());
     this.#partitions.set(number, partition);
     if (needsConversion(partition)) this.#feeder.markConverting(partition);
+    await this.setDefaultTtl(partition, defaultTtl);
     for (const listener of this.#openedListeners) listener(number);
     return partition;
   }
@@ -160,6 +176,29 @@ export class PartitionHost implements PartitionTable {
     if (needsConversion(partition)) this.#feeder.markConverting(partition);
   }
 
+  /**
+   * The container's time to live may have changed: readers follow it from here on. Resolves when queries can
+   * tell, which takes a while when items are already there and the container had none.
+   */
+  async setDefaultTtl(partition: Partition, defaultTtl: number | undefined): Promise<void> {
+    if (partition.isEnded) return;
+    const { expiry } = partition;
+    const { store, onFailed } = this.#options;
+    expiry.defaultTtl = defaultTtl;
+    if (defaultTtl === undefined && expiry.isIndexed) {
+      expiry.isIndexed = false;
+      await store.write([{ key: expiryMarkKey(partition.number), value: undefined }]);
+    } else if (defaultTtl !== undefined && !expiry.isIndexed) {
+      const build = { partition, store, batchEnd: () => this.#feeder.batchEnd() };
+      expiry.building = buildExpiryIndex(build)
+        .catch(onFailed)
+        .finally(() => {
+          expiry.building = undefined;
+        });
+    }
+    await expiry.building;
+  }
+
   get(number: PartitionNumber): Partition | undefined {
     return this.#partitions.get(number);
   }
@@ -179,18 +218,53 @@ export class PartitionHost implements PartitionTable {
   }
 
   /**
-   * Drops the merge state that nobody can need any more. `stableIn`: what every member is known to have
-   * applied.
+   * Drops the merge state that nobody can need any more, and takes expired items away. `stableIn`: what every
+   * member is known to have applied. `isOurs`: whether it is on this region to take away what an origin wrote
+   * last.
    */
-  async collect(stableIn: (partition: Partition) => VersionVector): Promise<void> {
+  async collect(
+    stableIn: (partition: Partition) => VersionVector,
+    isOurs: (origin: Origin) => boolean,
+  ): Promise<void> {
     for (const partition of [...this.#partitions.values()]) {
       let visited = 0;
-      if (partition.applied.unsettled === 0) continue;
+      const { expiry } = partition;
+      const hasTtl = expiry.defaultTtl !== undefined && expiry.building === undefined;
+      if (partition.applied.unsettled === 0 && !hasTtl) continue;
       const stable = stableIn(partition);
+      if (hasTtl) await this.#expire(partition, stable, isOurs);
       for (const key of partition.unsettledKeys()) {
         partition.collectItem(key, stable);
         if (++visited % 256 === 0) await new Promise<void>((resolve) => this.#options.runtime.soon(resolve));
       }
+    }
+  }
+
+  async #expire(
+    partition: Partition,
+    stable: VersionVector,
+    isOurs: (origin: Origin) => boolean,
+  ): Promise<void> {
+    const { store } = this.#options;
+    const { number, expiry } = partition;
+    const { defaultTtl } = expiry;
+    if (defaultTtl === undefined) return;
+    const snapshot = store.snapshot();
+    const keys: ItemKey[] = [];
+    try {
+      const request = { defaultTtl, nowMs: expiry.nowMs(), limit: EXPIRIES_MAX };
+      for (const due of await dueNumbers(snapshot, number, request)) {
+        const document = snapshot.get(documentKey(number, due));
+        if (document !== undefined) keys.push(decodeDocument(document, due).key);
+      }
+    } finally {
+      await snapshot.close();
+    }
+    for (let place = 0; place < keys.length; place += EXPIRIES_IN_ENTRY) {
+      if (partition.isEnded) return;
+      const some = keys.slice(place, place + EXPIRIES_IN_ENTRY);
+      const due = some.filter((key) => isDue(partition, key, stable, isOurs));
+      if (due.length > 0) await partition.expire(due);
     }
   }
 
@@ -244,4 +318,16 @@ export class PartitionHost implements PartitionTable {
     await this.#feeder.stop();
     await this.#compactor.stop();
   }
+}
+
+/** Whether an item has expired, and no region can lack its last writes. */
+function isDue(
+  partition: Partition,
+  key: ItemKey,
+  stable: VersionVector,
+  isOurs: (origin: Origin) => boolean,
+): boolean {
+  const item = partition.lookup(key);
+  if (item?.visible === undefined || partition.shown(item) !== undefined) return false;
+  return isOurs(item.visible.dot.origin) && item.state.siblings.every(({ dot }) => stable.covers(dot));
 }

@@ -15,6 +15,8 @@ export interface PartitionOptions {
   readonly cache: PartitionCache;
   readonly clock: HybridClock;
   readonly indexer: Indexer;
+  /** The region's wall clock, in Unix milliseconds. */
+  readonly nowMs: () => number;
   readonly vectorViews: Pick<VectorViewsOptions, 'runtime' | 'memory'>;
   /** Called for each change of an item: the bytes of its body, and whether it was not waiting already. */
   readonly onDirty: (partition: Partition, bytes: number, isNew: boolean) => void;

@@ -20,6 +20,7 @@ import type {
 import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
 import { parseBody, termsOfDirty } from './dirty-item.ts';
+import { dueNumbers } from './expiry.ts';
 import { commonCoverage } from './index-conversion.ts';
 import { type BlockCache, IndexReader } from './index-reader.ts';
 import { ALL_TERM, decodeManifest, keyBound, type Manifest } from './index-runs.ts';
@@ -58,10 +59,13 @@ export async function openSource(
   blocks: BlockCache,
   overlay?: TransactionOverlay,
 ): Promise<QuerySource> {
+  if (partition.expiry.building !== undefined) await partition.expiry.building;
   const source = new PartitionSource(partition, store, blocks);
   if (overlay !== undefined) source.lay(overlay, partition.indexer);
+  const { lsn } = partition.applied;
   try {
-    await partition.settled(partition.applied.lsn);
+    if (partition.expiry.defaultTtl !== undefined) await source.hideDue(partition.expiry.defaultTtl);
+    await partition.settled(lsn);
     return source;
   } catch (error) {
     await source.close();
@@ -74,6 +78,7 @@ class PartitionSource implements QuerySource {
   readonly #snapshot: StoreSnapshot;
   readonly #cache: PartitionCache;
   readonly lsn: Lsn;
+  readonly #openedAtMs: number;
   readonly #blocks: BlockCache;
   /** Manifests that the snapshot may have; one, unless a batch was being written when it was taken. */
   readonly #manifests: readonly [Manifest, ...Manifest[]];
@@ -96,6 +101,7 @@ class PartitionSource implements QuerySource {
     this.#snapshot = store.snapshot();
     this.#cache = partition.cache;
     this.lsn = partition.applied.lsn;
+    this.#openedAtMs = partition.expiry.nowMs();
     this.#vectors = partition.vectors;
     const { indexer } = partition;
     this.indexer = commonCoverage(this.#manifests, indexer);
@@ -107,7 +113,7 @@ class PartitionSource implements QuerySource {
       // both.
       if (stored?.visible !== undefined) this.#hidden.add(stored.visible.incarnation);
       if (feeding?.visible !== undefined) this.#hidden.add(feeding.visible.incarnation);
-      if (visible === undefined) continue;
+      if (visible === undefined || partition.shown(item) === undefined) continue;
       // The item may be written again while this source is open, and must not change in it.
       const frozen = { ...dirty };
       this.#dirty.set(visible.incarnation, {
@@ -132,6 +138,12 @@ class PartitionSource implements QuerySource {
         terms: () => indexer.terms(parsed ?? parseBody(put.body)),
       });
     }
+  }
+
+  /** Expired items of the store are gone for readers, though they are still there. */
+  async hideDue(defaultTtl: number): Promise<void> {
+    const request = { defaultTtl, nowMs: this.#openedAtMs };
+    for (const number of await dueNumbers(this.#snapshot, this.#number, request)) this.#hidden.add(number);
   }
 
   get #reader(): IndexReader {

@@ -335,6 +335,8 @@ describe('queries read what writers wrote', () => {
   });
 });
 
+const everything = () => true;
+
 describe('two regions', () => {
   test('concurrent writes end alike, and what was lost is collected once both have it', async () => {
     const [one, two] = [await Node.open(1), await Node.open(2)];
@@ -344,13 +346,14 @@ describe('two regions', () => {
     await two.pull(one);
     expect(one.read('a')).toEqual(two.read('a'));
     expect(one.partition.countUnsettled()).toEqual({ siblings: 1, tombstones: 0 });
-    await one.host.collect(() => new VersionVector([[1, 1]]));
+    await one.host.collect(() => new VersionVector([[1, 1]]), everything);
     await one.host.collect(
       () =>
         new VersionVector([
           [1, 1],
           [2, 1],
         ]),
+      everything,
     );
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 0 });
     expect(one.read('a')).toEqual(two.read('a'));
@@ -372,6 +375,7 @@ describe('two regions', () => {
           [1, 1],
           [2, 1],
         ]),
+      everything,
     );
     await one.host.drain();
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 0 });

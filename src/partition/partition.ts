@@ -26,6 +26,7 @@ import type { EffectivePartitionKey } from '../resource/index.ts';
 import { deliverable } from './delivery.ts';
 import type { DirtyItem } from './dirty-item.ts';
 import { type Change, decodeEntry, encodeEntry } from './entry.ts';
+import { ExpiryRule } from './expiry.ts';
 import { decodeManifest, IndexRuns, NO_RUNS } from './index-runs.ts';
 import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
@@ -34,7 +35,7 @@ import { loadItem } from './item-loader.ts';
 import { KeyWatches } from './key-watches.ts';
 import type { PartitionOptions } from './partition-options.ts';
 import { Positions } from './positions.ts';
-import { deleteOperation, patchOf, putOperation } from './put-operation.ts';
+import { draftedOperations, type EntryStamp, expiryOperation, intendedOperation } from './put-operation.ts';
 import { decodeDocument, decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
 import { documentKey, manifestKey, positionKey } from './store-key.ts';
@@ -66,6 +67,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   readonly #unsettled = new UnsettledItems();
   readonly #waiters = new Waiters();
   readonly watches = new KeyWatches();
+  readonly expiry: ExpiryRule;
   #ended: DatabaseError | undefined;
   #indexer: Indexer;
   #vectors: VectorViews | undefined;
@@ -74,6 +76,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     this.number = options.number;
     this.#options = options;
     this.#indexer = options.indexer;
+    this.expiry = new ExpiryRule(options.nowMs);
     const stored = options.store.get(positionKey(options.number));
     this.#fed = stored === undefined ? START : decodePosition(stored);
     const manifest = stored && options.store.get(manifestKey(options.number));
@@ -146,7 +149,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   /** What readers see of an item that `lookup` gave. */
   shown(item: HeldItem | undefined): StoredPut | undefined {
-    return item?.visible;
+    return this.expiry.shown(item?.visible);
   }
 
   /** The key of the visible item with this number; undefined when there is none. Not for hot paths. */
@@ -218,24 +221,16 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   commitDrafts(drafts: readonly ItemDraft[], { stamp }: Standpoint): Promise<Lsn> {
     this.#admit();
-    const { origin, n, time } = stamp;
-    const head = { dot: { origin, n }, context: this.#applied.vector.clone(), time };
+    const head = this.#head(stamp);
     const expectedTail = this.#applied.lsn;
     const changes: Change[] = [];
     this.#advance(head);
-    for (const { key, before, endsOld, put, edits, parsed, settles } of drafts) {
-      const change = (operation: ItemOperation, text: JsonObject | undefined) => {
-        changes.push({ itemKey: key, operation });
-        this.#apply(key, this.lookup(key), operation, text);
-      };
-      if (endsOld) {
-        assert(before !== undefined, 'only what was there ends');
-        change(deleteOperation(head, this.lookup(key) ?? before), undefined);
+    for (const draft of drafts) {
+      const { key: itemKey } = draft;
+      for (const { operation, parsed } of draftedOperations(head, draft, () => this.lookup(itemKey))) {
+        changes.push({ itemKey, operation });
+        this.#apply(itemKey, this.lookup(itemKey), operation, parsed);
       }
-      if (put !== undefined) {
-        change(putOperation(head, put, put, patchOf(before, edits), this.lookup(key)), parsed);
-      }
-      if (settles.length > 0) change({ kind: 'settle', ...head, conflicts: settles }, undefined);
     }
     return this.#append(expectedTail, [encodeEntry({ changes })]);
   }
@@ -249,18 +244,22 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     before: HeldItem | undefined,
     intent: Intent,
   ): { operation: ItemOperation; parsed: JsonObject | undefined } {
-    const { origin, clock } = this.#options;
-    const dot = { origin, n: this.#applied.vector.get(origin) + 1 };
-    const head = { dot, context: this.#applied.vector.clone(), time: clock.now() };
-    if (intent.kind === 'delete') {
-      assert(before !== undefined, 'a delete is decided only on an item that is there');
-      return { operation: deleteOperation(head, before), parsed: undefined };
-    }
-    const incarnation = this.shown(before)?.incarnation ?? (this.#applied.sequence + 1) * ORIGINS + origin;
-    const stamp = { origin, n: dot.n, time: head.time, incarnation, partition: this.number };
-    const { body, parsed } = intent.render(stamp);
-    const patch = patchOf(before, intent.edits);
-    return { operation: putOperation(head, intent, { incarnation, body }, patch, before), parsed };
+    const { stamp, incarnation: freshNumber } = this.standpoint();
+    const incarnation = this.shown(before)?.incarnation ?? freshNumber(0);
+    return intendedOperation(this.#head(stamp), { before, intent }, { ...stamp, incarnation });
+  }
+
+  #head({ origin, n, time }: Standpoint['stamp']): EntryStamp {
+    return { dot: { origin, n }, context: this.#applied.vector.clone(), time };
+  }
+
+  /** Takes items away for good, as one entry; see merge's Expiry. */
+  async expire(keys: readonly ItemKey[]): Promise<void> {
+    const { lsn, stamp } = this.standpoint();
+    const head = this.#head(stamp);
+    const changes = keys.map((key) => ({ itemKey: key, operation: expiryOperation(head, this.lookup(key)) }));
+    this.#applyEntry(changes, false);
+    await this.#append(lsn, [encodeEntry({ changes })]);
   }
 
   /** Entries of other regions; see ReplicatedPartition. */

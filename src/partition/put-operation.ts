@@ -1,7 +1,10 @@
+import { assert, type JsonObject } from '../base/index.ts';
 import type { ItemOperation, Loser, Patch, Put } from '../merge/index.ts';
 import { liveIncarnations, losersOf, patchBase } from '../merge/index.ts';
 import type { PathEdit } from '../resource/index.ts';
+import type { Intent, Stamp } from './intent.ts';
 import type { HeldItem } from './item-cache.ts';
+import type { ItemDraft } from './transaction.ts';
 
 /** What the operations of one entry share. */
 export type EntryStamp = Pick<ItemOperation, 'dot' | 'context' | 'time'>;
@@ -47,4 +50,47 @@ export function patchOf(
   if (edits === undefined || before === undefined) return undefined;
   const base = patchBase(before.state);
   return base && { base, edits };
+}
+
+/** Takes away what is there; see merge's Expiry. */
+export function expiryOperation(head: EntryStamp, covered: HeldItem | undefined): ItemOperation {
+  const losers = keptLosers(covered);
+  const expiry = { kind: 'expire' as const, ...head };
+  return losers === undefined ? expiry : { ...expiry, losers };
+}
+
+/** What somebody decided on an item, as the operation that it becomes, and the item as parsed if at hand. */
+export function intendedOperation(
+  head: EntryStamp,
+  { before, intent }: { readonly before: HeldItem | undefined; readonly intent: Intent },
+  stamp: Stamp,
+): { operation: ItemOperation; parsed: JsonObject | undefined } {
+  if (intent.kind === 'delete') {
+    assert(before !== undefined, 'a delete is decided only on an item that is there');
+    return { operation: deleteOperation(head, before), parsed: undefined };
+  }
+  const { incarnation } = stamp;
+  const { body, parsed } = intent.render(stamp);
+  const patch = patchOf(before, intent.edits);
+  return { operation: putOperation(head, intent, { incarnation, body }, patch, before), parsed };
+}
+
+/**
+ * The operations that a transaction's effect on one item amounts to. Each is to be applied before the next is
+ * asked for: `covered` is the item as it is by then.
+ */
+export function* draftedOperations(
+  head: EntryStamp,
+  { before, endsOld, put, edits, parsed, settles }: ItemDraft,
+  covered: () => HeldItem | undefined,
+): Generator<{ readonly operation: ItemOperation; readonly parsed?: JsonObject | undefined }> {
+  if (endsOld) {
+    const ended = covered() ?? before;
+    assert(ended !== undefined, 'only what was there ends');
+    yield { operation: deleteOperation(head, ended) };
+  }
+  if (put !== undefined) {
+    yield { operation: putOperation(head, put, put, patchOf(before, edits), covered()), parsed };
+  }
+  if (settles.length > 0) yield { operation: { kind: 'settle', ...head, conflicts: settles } };
 }

@@ -9,13 +9,15 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *   d <number>                  the visible item: its key, the write that it is, its JSON text
  *   k <item key>                the item's number, or its merge state without the visible body
  *   u <item key>                the item's merge state is unsettled: collection has work here
+ *   e <own> <ms> <number>       items by their deadlines: see expiry.ts
+ *   e 2                         all of them are there
  *   r                           the runs that make up the index, oldest first: see index-runs.ts
  *   f <run>                     what a run of several blocks knows of them
  *   x <run> <place>             a block of postings
  *
  * Numbers and LSNs are 8 bytes, runs and places 4, all big-endian, so that keys sort as they count.
  */
-export type KeyKind = 'm' | 'c' | 'd' | 'k' | 'u' | 'r' | 'f' | 'x';
+export type KeyKind = 'm' | 'c' | 'd' | 'e' | 'k' | 'u' | 'r' | 'f' | 'x';
 
 const PREFIX_BYTES = 5;
 
@@ -47,6 +49,32 @@ function numberKey(partition: PartitionNumber, kind: KeyKind, value: number): Bu
   const key = begin(partition, kind, 8);
   writeNumber(key, value, PREFIX_BYTES);
   return key;
+}
+
+/** `isOwn`: whether the deadline is the item's own; Unix milliseconds. */
+export function expiryKey(
+  partition: PartitionNumber,
+  place: { readonly isOwn: boolean; readonly ms: number },
+  number: number,
+): Buffer {
+  const key = begin(partition, 'e', 17);
+  key[PREFIX_BYTES] = place.isOwn ? 1 : 0;
+  writeNumber(key, place.ms, PREFIX_BYTES + 1);
+  writeNumber(key, number, PREFIX_BYTES + 9);
+  return key;
+}
+
+/** The first key of this kind from `ms` on. */
+export function expiryBound(partition: PartitionNumber, isOwn: boolean, ms: number): Buffer {
+  return expiryKey(partition, { isOwn, ms }, 0);
+}
+
+export function expiryMarkKey(partition: PartitionNumber): Buffer {
+  return boundKey(partition, 'e', Uint8Array.of(2));
+}
+
+export function expiryBounds(partition: PartitionNumber): { from: Buffer; to: Buffer } {
+  return { from: boundKey(partition, 'e'), to: kindEnd(partition, 'e') };
 }
 
 export function stateKey(partition: PartitionNumber, itemKey: string): Buffer {

@@ -210,11 +210,12 @@ export class ViewFeeder {
     const added: IndexRun[] = [];
     const rules = await this.#convert(partition, indexer, added, batch);
     const indexerOf = indexersByNumber(rules, indexer);
+    const { isIndexed: keepsExpiry } = partition.expiry;
     let postings = new PostingGatherer();
     for (let place = 0; place < changes.length; place++) {
       const change = changes[place] as Feed['changes'][number];
       const terms = (by: Indexer) => (by === indexer ? termsOfDirty(change, by) : freshTerms(change, by));
-      const indexing = { indexerOf, recent: this.#recentTerms, postings };
+      const indexing = { indexerOf, recent: this.#recentTerms, keepsExpiry, postings };
       writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
       if (postings.size >= RUN_POSTINGS) {
         added.push(writeRun(partition, postings, batch));

@@ -4,6 +4,7 @@ import type { PartitionNumber } from '../log/index.ts';
 import { etagOf, type Incarnation, isCollectible, isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
+import { writeExpiry } from './expiry.ts';
 import { ALL_TERM, keyTerm } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
@@ -29,6 +30,8 @@ export interface Indexing {
    * for each version, not twice.
    */
   readonly recent: WeightedCache<string, readonly TermText[]>;
+  /** Whether items are put in the order of their deadlines. */
+  readonly keepsExpiry: boolean;
   /** Where postings go. */
   readonly postings: PostingGatherer;
 }
@@ -45,6 +48,7 @@ export function writeViews(
   const old = before?.visible;
   const now = after.visible;
   if (old === now) return;
+  if (indexing.keepsExpiry) writeExpiry(partition, old, now, batch);
   const { postings } = indexing;
   const moved = old !== undefined && now !== undefined && old.incarnation !== now.incarnation;
   if (old !== undefined && (now === undefined || moved)) {

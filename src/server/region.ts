@@ -334,7 +334,12 @@ class RegionNode implements Region {
   }
 
   collect(): Promise<void> {
-    return this.#host.collect((partition) => this.#book.stable(partition.number, partition.vector));
+    const { regions } = this.#options.directory.state;
+    const origins = regions.map((region) => region.origin);
+    // What a region wrote that is no member any more falls to the first of those that are.
+    const isFirst = this.origin === Math.min(...origins);
+    const isOurs = (origin: Origin) => (origins.includes(origin) ? origin === this.origin : isFirst);
+    return this.#host.collect((partition) => this.#book.stable(partition.number, partition.vector), isOurs);
   }
 
   status(): NodeStatus {

@@ -25,12 +25,16 @@ export interface EnginePlanetOptions {
 
 /** Engines over memory in one account, without replication: entries go over only when a test says so. */
 export class EnginePlanet {
-  readonly runtime: Runtime = createNodeRuntime({ timersHoldProcess: true });
+  readonly runtime: Runtime;
+  /** How far the wall clocks of all regions are ahead of the machine's, in milliseconds. */
+  skewMs = 0;
   readonly directory: Directory;
   readonly regions: readonly EngineRegion[];
   readonly #accountLog: Log;
 
   private constructor(directory: Directory, accountLog: Log, options: EnginePlanetOptions) {
+    const real = createNodeRuntime({ timersHoldProcess: true });
+    this.runtime = { ...real, nowMs: () => real.nowMs() + this.skewMs };
     this.directory = directory;
     this.#accountLog = accountLog;
     const network = createLocalNetwork(this.runtime);
@@ -92,6 +96,7 @@ export class EngineRegion {
   readonly log: Log;
   /** What the node said when it could not go on. */
   readonly failures: unknown[] = [];
+  readonly origin: number;
   readonly #given: RegionParts;
   #stopListening: () => Promise<void> = async () => undefined;
   readonly #forget: () => void;
@@ -100,6 +105,7 @@ export class EngineRegion {
   constructor(given: RegionParts) {
     const { name, origin, runtime, directory, network, sessionPatienceMs, syncMs } = given;
     this.#given = given;
+    this.origin = origin;
     this.log = createMemoryLog({ runtime, syncMs });
     this.host = new PartitionHost({
       runtime,

@@ -233,6 +233,7 @@ function problemOf(
   visible: ModelPut | undefined,
   log: RegionLog,
 ): string | undefined {
+  if (operation.kind === 'expire') return visible === undefined ? 'expires what was not there' : undefined;
   const was = `visible was ${visible?.incarnation ?? 'none'}`;
   if (operation.kind === 'delete') {
     if (visible !== undefined && operation.incarnations.includes(visible.incarnation)) return undefined;
