@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -301,6 +301,46 @@ test('no dead file: each is reached from the command line, or from tests other t
     for (const { target } of file.imports) if (target !== undefined) visit(target, own);
   }
   expect(product.map((file) => file.path).filter((path) => !reached.has(path))).toEqual([]);
+});
+
+describe('pages', () => {
+  const pages = listFiles('.', /\.md$/).map((path) => ({
+    path,
+    text: readFileSync(join(ROOT, path), 'utf8'),
+  }));
+
+  test('every link leads to a file', () => {
+    const broken = pages.flatMap(({ path, text }) =>
+      [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !existsSync(join(ROOT, dirname(path), target)))
+        .map((target) => `${path} -> ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test('docs/decisions/README.md lists every decision', async () => {
+    const titles = pages.flatMap(({ path, text }) => {
+      const [, name, number] = /^docs\/decisions\/((\d{3})-[a-z0-9-]+\.md)$/.exec(path) ?? [];
+      if (name === undefined) return [];
+      const title = /^# (\d{3}) (.+)\n/.exec(text);
+      expect(title?.[1], `the title of ${path} begins with its number`).toBe(number);
+      return [`* ${number} [${title?.[2]}](${name})`];
+    });
+    const page = [
+      '# Decisions',
+      '',
+      'One page each: the context, the choice, what was refused and why. Numbers never change, tens belong to one area; a',
+      'decision that is given up keeps its page and names its successor. This list is made from the pages:',
+      '`npx vitest run --project tidy -u` writes it anew.',
+      '',
+      ...titles.sort(),
+      '',
+    ].join('\n');
+    await expect(page).toMatchFileSnapshot(
+      relative(dirname(fileURLToPath(import.meta.url)), join(ROOT, 'docs/decisions/README.md')),
+    );
+  });
 });
 
 describe('errors', () => {

@@ -151,7 +151,7 @@ describe('the account document', () => {
       queryEngineConfiguration: expect.any(String),
     });
     expect(JSON.parse(String(json.queryEngineConfiguration))).toMatchObject({
-      maxSqlQueryInputLength: 262_144,
+      maxSqlQueryInputLength: 524_288,
     });
   });
 

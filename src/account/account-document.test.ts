@@ -64,6 +64,6 @@ test('all published fields are there, the query limits as a text', () => {
     maxIntervalInSeconds: 300,
   });
   expect(JSON.parse(String(document.queryEngineConfiguration))).toMatchObject({
-    maxSqlQueryInputLength: 262_144,
+    maxSqlQueryInputLength: 524_288,
   });
 });

@@ -8,9 +8,13 @@ export interface RegionEndpoint {
   readonly endpoint: string;
 }
 
-/** Limits that clients may read before they send a query; they expect them as a text inside the document. */
+/**
+ * Limits that clients may read before they send a query; they expect them as a text inside the document. Length,
+ * joins, calls of functions and points of geometries are what is checked here; the other figures are the
+ * published ones, and at least so much is taken.
+ */
 const QUERY_ENGINE_CONFIGURATION = JSON.stringify({
-  maxSqlQueryInputLength: 262_144,
+  maxSqlQueryInputLength: 524_288,
   maxJoinsPerSqlQuery: 10,
   maxLogicalAndPerSqlQuery: 500,
   maxLogicalOrPerSqlQuery: 500,
@@ -27,10 +31,13 @@ const QUERY_ENGINE_CONFIGURATION = JSON.stringify({
   sqlAllowGroupByClause: true,
   sqlAllowTop: true,
   maxSpatialQueryCells: 12,
-  spatialMaxGeometryPointCount: 256,
+  spatialMaxGeometryPointCount: 4_096,
   sqlDisableOptimizationFlags: 0,
   enableSpatialIndexing: true,
 });
+
+/** Inside a region there is one copy; how durable it is, is the log's affair. */
+const ONE_REPLICA = { asyncReplication: false, minReplicaSetSize: 1, maxReplicasetSize: 1 };
 
 /**
  * What clients choose their endpoints by. Regions without an endpoint are left out: they cannot be reached.
@@ -56,8 +63,8 @@ export function accountDocument(state: AccountState, endpoints: readonly RegionE
     continuousBackupEnabled: false,
     enableNRegionSynchronousCommit: false,
     enablePerPartitionFailoverBehavior: false,
-    userReplicationPolicy: { asyncReplication: false, minReplicaSetSize: 3, maxReplicasetSize: 4 },
-    systemReplicationPolicy: { asyncReplication: false, minReplicaSetSize: 3, maxReplicasetSize: 4 },
+    userReplicationPolicy: ONE_REPLICA,
+    systemReplicationPolicy: ONE_REPLICA,
     readPolicy: { primaryReadCoefficient: 1, secondaryReadCoefficient: 1 },
     userConsistencyPolicy: {
       defaultConsistencyLevel: level,

@@ -186,6 +186,7 @@ describe('orrery explain', () => {
           ...{ operator: 'index', path: '/a/?', values: '1', isExact: true },
           estimate: { atLeast: 4, atMost: 4 },
         },
+        { operator: 'union', isExact: true, estimate: { atLeast: 5, atMost: 5 }, terms: [] },
       ],
       further: 3,
     },
@@ -223,7 +224,8 @@ describe('orrery explain', () => {
       '├─ index scan /a/?  4 entries in 1 read  0.50 ms',
       '└─ condition',
       '   └─ intersection  (0 to 9 entries, items have to be looked at)',
-      '      └─ index /a/? 1  (4 entries)',
+      '      ├─ index /a/? 1  (4 entries)',
+      '      ├─ union  (5 entries)',
       '      └─ 3 more',
       'no index on /b/?',
     ]);

@@ -133,21 +133,24 @@ function describe(explanation: Explanation): string[] {
         ` in ${calls} ${calls === 1 ? 'read' : 'reads'}  ${ms.toFixed(2)} ms`,
     ),
     '└─ condition',
-    ...describePlan(plan, '   '),
+    ...describePlan(plan, { indent: '   ', isLast: true }),
   ];
   if (missingIndexes.length > 0) lines.push(`no index on ${missingIndexes.join(', ')}`);
   return lines;
 }
 
-function describePlan(node: PlanNode, indent: string): string[] {
+function describePlan(node: PlanNode, place: { indent: string; isLast: boolean }): string[] {
   const { operator, path, values, isExact, estimate, terms = [], further } = node;
+  const indent = `${place.indent}${place.isLast ? '   ' : '│  '}`;
   const what = [operator, path, values].filter((part) => part !== undefined).join(' ');
   const size =
     estimate.atLeast === estimate.atMost ? `${estimate.atMost}` : `${estimate.atLeast} to ${estimate.atMost}`;
   const check = isExact ? '' : ', items have to be looked at';
   return [
-    `${indent}└─ ${what}  (${size} entries${check})`,
-    ...terms.flatMap((term) => describePlan(term, `${indent}   `)),
-    ...(further === undefined ? [] : [`${indent}   └─ ${further} more`]),
+    `${place.indent}${place.isLast ? '└─' : '├─'} ${what}  (${size} entries${check})`,
+    ...terms.flatMap((term, index) =>
+      describePlan(term, { indent, isLast: index === terms.length - 1 && further === undefined }),
+    ),
+    ...(further === undefined ? [] : [`${indent}└─ ${further} more`]),
   ];
 }

@@ -49,9 +49,9 @@ export const OPTIONS = {
   },
   topology: {
     type: 'text',
-    placeholder: 'auto|mesh|star[:HUB]|chain|tree',
+    placeholder: 'auto|mesh|star[:REGION]|chain|tree',
     default: 'auto',
-    help: 'Which regions replicate with which directly; the rest is relayed.',
+    help: 'Which regions replicate with which directly, for an account that is made anew.',
   },
   port: {
     type: 'integer',
@@ -91,13 +91,13 @@ export const OPTIONS = {
     type: 'text',
     placeholder: 'file|postgres://…',
     default: 'file',
-    help: 'Where the partition logs live.',
+    help: 'Where the partition logs live; postgres://… is refused in this version.',
   },
   directory: {
     type: 'text',
     placeholder: 'embedded|etcd://…',
     default: 'embedded',
-    help: 'Where account state lives.',
+    help: 'Where account state lives; etcd://… is refused in this version.',
   },
   allowFaults: {
     type: 'switch',
@@ -123,7 +123,7 @@ export const CLIENT_OPTIONS = {
 /** What `orrery explain` takes: it speaks to the SQL API. */
 export const EXPLAIN_OPTIONS = {
   host: CLIENT_OPTIONS.host,
-  port: CLIENT_OPTIONS.port,
+  port: { ...CLIENT_OPTIONS.port, help: "The server's --port." },
   endpoint: {
     type: 'text',
     placeholder: 'URL',

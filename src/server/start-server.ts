@@ -261,8 +261,8 @@ function latencyOf(latency: StartOptions['latency']): (from: string, to: string)
 }
 
 /**
- * @throws DataDirectoryError when the directory's account was made with other regions or another write
- * mode.
+ * @throws DataDirectoryError when the directory's account has other regions, another write mode or another
+ * consistency level.
  */
 function checkSameAccount(state: AccountState, options: StartOptions): void {
   const made = state.regions.map((region) => region.name).join(',');
@@ -279,7 +279,7 @@ function checkSameAccount(state: AccountState, options: StartOptions): void {
   ) {
     const mode = state.multipleWriteRegions ? 'multi' : 'single';
     throw new DataDirectoryError(
-      `the data directory holds an account made with --write ${mode} ` +
+      `the data directory holds an account with --write ${mode} ` +
         `--consistency ${state.consistency.level}; start it with those, or use another --data`,
     );
   }
