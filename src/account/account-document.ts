@@ -9,9 +9,9 @@ export interface RegionEndpoint {
 }
 
 /**
- * Limits that clients may read before they send a query; they expect them as a text inside the document. Length,
- * joins, calls of functions and points of geometries are what is checked here; the other figures are the
- * published ones, and at least so much is taken.
+ * Limits that clients may read before they send a query; they expect them as a text inside the document.
+ * Length, joins, calls of functions and points of geometries are what is checked here; the other figures are
+ * the published ones, and at least so much is taken.
  */
 const QUERY_ENGINE_CONFIGURATION = JSON.stringify({
   maxSqlQueryInputLength: 524_288,
