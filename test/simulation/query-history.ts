@@ -22,6 +22,8 @@ export interface QueryJudgement {
   readonly ledger: Ledger;
   readonly violations: Violations;
   readonly wipes: (region: string) => number;
+  /** Whether pages may come from other regions: those without a read lease ask others. */
+  readonly needsLeases: boolean;
 }
 
 /**
@@ -31,10 +33,19 @@ export interface QueryJudgement {
  */
 export function judgeQueries(
   records: readonly QueryRecord[],
-  { ledger, violations, wipes }: QueryJudgement,
+  { ledger, violations, wipes, needsLeases }: QueryJudgement,
 ): void {
+  const everShown = needsLeases ? shownAnywhere(ledger) : undefined;
   for (const record of records) {
     if (record.wipes !== wipes(record.region)) continue;
+    if (everShown !== undefined) {
+      const strange = record.values.filter((value) => !everShown.has(value));
+      if (strange.length === 0) continue;
+      const where = `query #${record.number} in ${record.region}`;
+      const message = `${where} found what nobody showed: ${strange.join(' ')}`;
+      violations.report('a read shows what the region had', message);
+      continue;
+    }
     const left = [...record.values];
     for (const [partition, from] of record.tailsBefore) {
       const log = ledger.log(record.region, partition);
@@ -54,6 +65,13 @@ export function judgeQueries(
       );
     }
   }
+}
+
+/** All values that any region ever showed. */
+function shownAnywhere(ledger: Ledger): Set<string | undefined> {
+  const logs = ledger.partitions().flatMap((partition) => ledger.everyLog(partition));
+  const items = logs.flatMap((log) => [...log.items.values()]);
+  return new Set(items.flatMap(({ timeline }) => timeline.map(({ put }) => valueIn(put))));
 }
 
 interface Window {

@@ -139,6 +139,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
     await becomesSettled(world, observer);
     await observer.judgeEnd();
     const wipes = (region: string) => driver.wipes(region);
+    const needsLeases = swarm.account === 'strong' || swarm.account === 'bounded';
     const regions = driver.names;
     judgeHistory(workload.records, {
       ledger,
@@ -147,9 +148,9 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       wipes,
       forwardedAfterMs: FORWARDED_AFTER_MS,
       lostWrites: swarm.account !== 'multi' && wipes(swarm.regions[0] ?? '') > 0,
-      needsLeases: swarm.account === 'strong' || swarm.account === 'bounded',
+      needsLeases,
     });
-    judgeQueries(workload.queries, { ledger, violations, wipes });
+    judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases });
     judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
   }
   for (const { region } of driver.open()) await region.close();
