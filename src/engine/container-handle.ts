@@ -28,6 +28,8 @@ export interface ContainerHandle {
   /** Set when concurrent writes that lose are conflicts for somebody to decide. */
   readonly keepsConflicts: true | undefined;
   readonly indexer: Indexer;
+  /** Which items go into indexes: those whose write says so, all but those whose write says no, or none. */
+  readonly indexing: 'chosen' | 'automatic' | 'none';
   /** What the spatial functions take coordinates for. */
   readonly geospatialType: 'Geography' | 'Geometry';
   /** Languages of its texts, and what its vectors are. */
@@ -63,10 +65,16 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
     keepsConflicts: definition.conflictResolutionPolicy.mode === 'Custom' ? true : undefined,
     indexer: indexerFor(record),
+    indexing: indexingOf(definition),
     search: searchPolicies(definition),
     computed: computedPropertiesOf(definition),
     geospatialType: definition.geospatialConfig.type === 'Geometry' ? 'Geometry' : 'Geography',
   };
+}
+
+function indexingOf({ indexingPolicy }: ContainerDefinition): ContainerHandle['indexing'] {
+  if (indexingPolicy.indexingMode === 'none') return 'none';
+  return indexingPolicy.automatic ? 'automatic' : 'chosen';
 }
 
 /**

@@ -107,7 +107,7 @@ function createScriptOperations(
     ...options,
     containers,
     items: new ItemOperations({ ...options, containers, forwarder, room: () => host.room() }),
-    openSource: (partition, overlay) => host.openSource(partition, overlay),
+    openSource: (partition, view) => host.openSource(partition, view),
   });
 }
 
@@ -123,7 +123,7 @@ function createItems(
     ...options,
     containers,
     items,
-    openSource: (partition) => host.openSource(partition),
+    openSource: (partition, view) => host.openSource(partition, view),
   });
   const inner: Items = {
     create: (write) =>

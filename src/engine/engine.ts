@@ -33,6 +33,11 @@ export interface Preconditions {
   readonly ifNoneMatch?: string;
 }
 
+/** Of a write: whether the item goes into indexes, whatever the container's policy says of new items. */
+export interface IndexingChoice {
+  readonly indexing?: 'Include' | 'Exclude';
+}
+
 /** What every data answer carries, errors included (see `AnswerError`). */
 export interface AnswerHead {
   readonly containerRid: string;
@@ -82,7 +87,7 @@ export interface TriggerNames {
   readonly post: readonly string[];
 }
 
-export interface ItemTarget extends RequestContext, Preconditions {
+export interface ItemTarget extends RequestContext, Preconditions, IndexingChoice {
   readonly path: ContainerPath;
   /** Item id, or the item's rid when the container was addressed by rid. */
   readonly id: string;
@@ -91,7 +96,7 @@ export interface ItemTarget extends RequestContext, Preconditions {
   readonly triggers?: TriggerNames;
 }
 
-export interface ItemWrite extends RequestContext, Preconditions {
+export interface ItemWrite extends RequestContext, Preconditions, IndexingChoice {
   readonly path: ContainerPath;
   /** As the client sent it; checked against the key in the body. */
   readonly partitionKey: PartitionKey | undefined;

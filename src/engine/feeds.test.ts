@@ -284,3 +284,24 @@ describe('deleting a logical partition', () => {
     expect(await refusal(del(other))).toEqual(['IntendedContainerMismatch', 400, 1024]);
   });
 });
+
+describe('items that stay out of the index', () => {
+  test('are listed and not found, in every region, until a write puts them in', async () => {
+    const body = (id: string) => Buffer.from(JSON.stringify({ id, pk: 'p', n: 1 }));
+    const target = { path: PATH, partitionKey: ['p'] };
+    await a.items.create({ ...target, body: body('in') });
+    await a.items.create({ ...target, body: body('out'), indexing: 'Exclude' });
+    const query = 'SELECT * FROM c WHERE c.n = 1';
+    const scope = { partitionKey: ['p'] };
+    const seen = async (region: EngineRegion) => ({
+      listed: (await pages(listing(region, scope))).flatMap(idsOf),
+      found: (await pages(querying(region, query, scope))).flatMap(idsOf),
+    });
+    expect(await seen(a)).toEqual({ listed: ['in', 'out'], found: ['in'] });
+    await b.pull(a);
+    expect(await seen(b)).toEqual({ listed: ['in', 'out'], found: ['in'] });
+    const set = Buffer.from(JSON.stringify({ operations: [{ op: 'set', path: '/m', value: 1 }] }));
+    await a.items.patch({ ...target, id: 'out' }, set);
+    expect((await seen(a)).found).toEqual(['in', 'out']);
+  });
+});

@@ -2,7 +2,7 @@
 import type { Directory, PartitionRecord } from '../account/index.ts';
 import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { Partition } from '../partition/index.ts';
+import type { Partition, SourceView } from '../partition/index.ts';
 import {
   beginEnvironment,
   CarryOvers,
@@ -47,7 +47,7 @@ export interface FeedsOptions {
   readonly directory: Directory;
   readonly containers: Containers;
   readonly items: ItemOperations;
-  readonly openSource: (partition: Partition) => Promise<QuerySource>;
+  readonly openSource: (partition: Partition, view: SourceView) => Promise<QuerySource>;
   /** Upper bound of every operation, in milliseconds. */
   readonly operationTimeoutMs: number;
   /** What runs user-defined functions. */
@@ -132,7 +132,8 @@ export class Feeds {
         return answer;
       }
       containers.requireOpen(record, partition);
-      const range = { handle, step, partition, compiled, request, environment, confine, isOverdue };
+      const view = { withUnindexed: call.kind === 'list' };
+      const range = { handle, step, partition, view, compiled, request, environment, confine, isOverdue };
       const { continuation: next } = await this.#readRange(range, wanted, page);
       const left = steps.slice(place + 1);
       if (next !== undefined) left.unshift({ ...step, inner: next });
@@ -186,6 +187,7 @@ export class Feeds {
       readonly handle: ContainerHandle;
       readonly step: FeedStep<PartitionRecord>;
       readonly partition: Partition;
+      readonly view: SourceView;
       readonly compiled: CompiledQuery;
       readonly request: QueryRequest;
       readonly environment: QueryEnvironment;
@@ -196,10 +198,10 @@ export class Feeds {
     page: Page,
   ): Promise<QueryPage> {
     const { directory, openSource } = this.#options;
-    const { handle, step, partition, compiled, request, environment, confine, isOverdue } = range;
+    const { handle, step, partition, view, compiled, request, environment, confine, isOverdue } = range;
     const { record, inner } = step;
     const epkRange = narrower(step, confine);
-    const opened = await openSource(partition);
+    const opened = await openSource(partition, view);
     const metered = request.wantMetrics === true ? this.#meter(opened) : undefined;
     const source = metered ?? opened;
     try {

@@ -11,6 +11,7 @@ export type {
   Engine,
   FeedAnswer,
   FeedScope,
+  IndexingChoice,
   ItemAnswer,
   Items,
   ItemTarget,

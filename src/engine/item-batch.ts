@@ -115,7 +115,7 @@ function prepareOne({ handle, partitionKey, items }: Scope, operation: BatchOper
     case 'upsert': {
       const item = readOwn(handle, partitionKey, operation.body);
       const decide =
-        operation.kind === 'create' ? decideCreate(handle, item) : decideUpsert(handle, item, operation);
+        operation.kind === 'create' ? decideCreate(handle, item, {}) : decideUpsert(handle, item, operation);
       return { kind: 'write', id: idOf(item.object), decide };
     }
     case 'replace': {

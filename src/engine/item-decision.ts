@@ -23,7 +23,7 @@ import {
 } from '../resource/index.ts';
 import { createCharge, replaceCharge } from './charge.ts';
 import { type ContainerHandle, priorityOf } from './container-handle.ts';
-import type { ItemAnswer, Preconditions } from './engine.ts';
+import type { IndexingChoice, ItemAnswer, Preconditions } from './engine.ts';
 
 export interface ItemDecision {
   readonly status: 200 | 201 | 204;
@@ -33,26 +33,35 @@ export interface ItemDecision {
 /** Takes a decision on the visible item. */
 export type Decide = (visible: StoredPut | undefined) => ItemDecision;
 
-export function decideCreate(handle: ContainerHandle, item: ReadItem): Decide {
+export function decideCreate(handle: ContainerHandle, item: ReadItem, choice: IndexingChoice): Decide {
   return (visible) => {
     if (visible !== undefined) {
       throw new DatabaseError('Conflict', 'Entity with the specified id already exists in the system.');
     }
-    return { status: 201, intent: putIntent(handle, item) };
+    return { status: 201, intent: putIntent(handle, item, choice) };
   };
 }
 
-export function decideUpsert(handle: ContainerHandle, item: ReadItem, conditions: Preconditions): Decide {
+export function decideUpsert(
+  handle: ContainerHandle,
+  item: ReadItem,
+  conditions: Preconditions & IndexingChoice,
+): Decide {
   return (visible) => {
     if (visible !== undefined) checkMatch(visible, conditions);
-    return { status: visible === undefined ? 201 : 200, intent: putIntent(handle, item) };
+    const intent = putIntent(handle, item, conditions);
+    return { status: visible === undefined ? 201 : 200, intent };
   };
 }
 
-export function decideReplace(handle: ContainerHandle, item: ReadItem, conditions: Preconditions): Decide {
+export function decideReplace(
+  handle: ContainerHandle,
+  item: ReadItem,
+  conditions: Preconditions & IndexingChoice,
+): Decide {
   return (visible) => {
     checkMatch(requireVisible(visible), conditions);
-    return { status: 200, intent: putIntent(handle, item) };
+    return { status: 200, intent: putIntent(handle, item, conditions) };
   };
 }
 
@@ -60,7 +69,7 @@ export function decideReplace(handle: ContainerHandle, item: ReadItem, condition
 export function decidePatch(
   handle: ContainerHandle,
   patch: Patch,
-  conditions: Preconditions,
+  conditions: Preconditions & IndexingChoice,
   requireCondition: (condition: string, item: JsonObject) => void,
 ): Decide {
   return (visible) => {
@@ -70,7 +79,7 @@ export function decidePatch(
     if (patch.condition !== undefined) requireCondition(patch.condition, item);
     const { item: changed, edits } = applyPatch(item, patch.operations);
     const read = readItem(Buffer.from(JSON.stringify(changed)));
-    return { status: 200, intent: { ...putIntent(handle, read), edits } };
+    return { status: 200, intent: { ...putIntent(handle, read, conditions), edits } };
   };
 }
 
@@ -110,7 +119,7 @@ export function requireVisible(visible: StoredPut | undefined): StoredPut {
   return visible;
 }
 
-function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent {
+function putIntent(handle: ContainerHandle, { object, text }: ReadItem, choice: IndexingChoice): Intent {
   const { rid } = handle.record;
   return {
     kind: 'put',
@@ -118,6 +127,7 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
     keeps: handle.keepsConflicts,
     // Without the rule it is a property like any other; but the container may get the rule later.
     ttl: handle.record.definition.defaultTtl === undefined ? ownTtl(object) : itemTtl(object),
+    isUnindexed: isLeftOut(handle, choice) ? true : undefined,
     render: (stamp: Stamp) => {
       const itemRid = documentRid(rid, stamp.incarnation, stamp.partition);
       const ts = Math.floor(unixMs(stamp.time) / 1000);
@@ -128,6 +138,12 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem): Intent 
       return { body, parsed: object };
     },
   };
+}
+
+/** Where the policy keeps no entries of any item there is nothing to choose. */
+function isLeftOut({ indexing: mode }: ContainerHandle, { indexing }: IndexingChoice): boolean {
+  if (mode === 'none' || indexing === 'Include') return false;
+  return indexing === 'Exclude' || mode === 'chosen';
 }
 
 /** @throws DatabaseError `PreconditionFailed` when the caller wants another version replaced. */

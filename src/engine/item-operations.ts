@@ -173,7 +173,7 @@ export class ItemOperations {
   // --- writes ------------------------------------------------------------------------------------------
 
   create(write: ItemWrite): Promise<ItemAnswer> {
-    return this.#writeBody(write, (handle, item) => decideCreate(handle, item));
+    return this.#writeBody(write, (handle, item) => decideCreate(handle, item, write));
   }
 
   upsert(write: ItemWrite): Promise<ItemAnswer> {

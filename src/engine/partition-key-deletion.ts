@@ -49,7 +49,7 @@ async function keysOf(
   key: Parameters<typeof partitionKeyRange>[1],
 ): Promise<ItemKey[]> {
   const keys: ItemKey[] = [];
-  const source = await host.openSource(partition);
+  const source = await host.openSource(partition, { withUnindexed: true });
   const epkRange = partitionKeyRange(handle.record.definition.partitionKey, key);
   try {
     const cursor = source.scanNumbers({ epkRange });

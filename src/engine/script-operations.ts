@@ -30,9 +30,11 @@ import { LOOKUP_CHARGE } from './charge.ts';
 import { type ContainerHandle, partitionFor } from './container-handle.ts';
 import type { Containers } from './containers.ts';
 import type {
+  IndexingChoice,
   ItemAnswer,
   ItemTarget,
   ItemWrite,
+  Preconditions,
   RequestContext,
   ScriptAnswer,
   ScriptExecution,
@@ -265,20 +267,24 @@ function perform(
     const id = String((body as JsonObject | undefined)?.id);
     const key = itemKey(epk, id);
     const status = transaction.get(key) === undefined ? 201 : 200;
-    const options = { disableAutomaticIdGeneration: true, ...etagOption(write) };
+    const options = { disableAutomaticIdGeneration: true, ...writeOptions(write) };
     return { status, key, resource: transaction.write(op, body, options) };
   }
   const { op, target } = triggered;
   const key = itemKey(epk, target.id);
   if (op === 'replace') {
-    return { status: 200, key, resource: transaction.replace(key, body, etagOption(target)) };
+    return { status: 200, key, resource: transaction.replace(key, body, writeOptions(target)) };
   }
-  transaction.delete(key, etagOption(target));
+  transaction.delete(key, writeOptions(target));
   return { status: 204, key, resource: undefined };
 }
 
-function etagOption({ ifMatch }: { readonly ifMatch?: string }): JsonObject {
-  return ifMatch === undefined || ifMatch === '*' ? {} : { etag: ifMatch };
+/** What the request says of its write, as a script would. */
+function writeOptions({ ifMatch, indexing }: Preconditions & IndexingChoice): JsonObject {
+  return {
+    ...(ifMatch === undefined || ifMatch === '*' ? {} : { etag: ifMatch }),
+    ...(indexing === undefined ? {} : { indexAction: indexing.toLowerCase() }),
+  };
 }
 
 function chargeOf(transaction: ScriptTransaction): number {

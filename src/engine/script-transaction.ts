@@ -10,6 +10,7 @@ import {
   type ItemKey,
   itemKey,
   type Partition,
+  type SourceView,
   type StoredPut,
   type Transaction,
   type TransactionOutcome,
@@ -29,6 +30,7 @@ import type { Runtime } from '../runtime/index.ts';
 import type { HostAnswer, HostRequest } from '../script/index.ts';
 import { LOOKUP_CHARGE, readCharge } from './charge.ts';
 import type { ContainerHandle } from './container-handle.ts';
+import type { IndexingChoice, Preconditions } from './engine.ts';
 import { type FunctionCallerOptions, functionCaller } from './function-caller.ts';
 import {
   decideCreate,
@@ -53,10 +55,7 @@ export interface ScriptScope {
 
 export interface ScriptTransactionOptions extends FunctionCallerOptions {
   readonly runtime: Runtime;
-  readonly openSource: (
-    partition: Partition,
-    overlay: ReturnType<Transaction['overlay']>,
-  ) => Promise<QuerySource>;
+  readonly openSource: (partition: Partition, view: SourceView) => Promise<QuerySource>;
 }
 
 /** The bodies that one run may write, in bytes: they become one log entry. */
@@ -157,8 +156,8 @@ export class ScriptTransaction {
     const given = isJsonObject(body) ? body : {};
     const makesId = options.disableAutomaticIdGeneration !== true && given.id === undefined;
     const { item, key } = this.#item(makesId ? { id: this.#options.runtime.uuid(), ...given } : given);
-    const decide =
-      op === 'create' ? decideCreate(handle, item) : decideUpsert(handle, item, conditionsIn(options));
+    const terms = conditionsIn(options);
+    const decide = op === 'create' ? decideCreate(handle, item, terms) : decideUpsert(handle, item, terms);
     return this.#apply(key, decide(this.get(key)));
   }
 
@@ -207,7 +206,10 @@ export class ScriptTransaction {
     const spec = request.op === 'list' ? { text: 'SELECT * FROM c', parameters: [] } : specOf(request.query);
     const compiled = compileQuery(spec.text);
     const { pageSize, continuation } = request.options;
-    const source = await openSource(partition, this.#transaction.overlay());
+    const source = await openSource(partition, {
+      overlay: this.#transaction.overlay(),
+      withUnindexed: request.op === 'list',
+    });
     try {
       const page = await executePage(compiled, {
         parameters: spec.parameters,
@@ -264,8 +266,12 @@ export class ScriptTransaction {
   }
 }
 
-function conditionsIn({ etag }: JsonObject): { readonly ifMatch?: string } {
-  return typeof etag === 'string' && etag !== '' ? { ifMatch: etag } : {};
+function conditionsIn({ etag, indexAction }: JsonObject): Preconditions & IndexingChoice {
+  return {
+    ...(typeof etag === 'string' && etag !== '' ? { ifMatch: etag } : {}),
+    ...(indexAction === 'include' ? { indexing: 'Include' } : {}),
+    ...(indexAction === 'exclude' ? { indexing: 'Exclude' } : {}),
+  };
 }
 
 function jsonOf({ body }: StoredPut): JsonObject {

@@ -133,6 +133,7 @@ const PUT_PATCH = 4;
 const PUT_CONTEXT = 8;
 const PUT_MERGED = 16;
 const PUT_KEEPS = 32;
+const PUT_UNINDEXED = 64;
 
 /** Flags, origin, n, time, then by flags: priority, time to live + 1, base, context, merged dots. */
 export function encodePutHead(writer: ByteWriter, put: PutHead): void {
@@ -143,7 +144,8 @@ export function encodePutHead(writer: ByteWriter, put: PutHead): void {
       (patch === undefined ? 0 : PUT_PATCH) |
       (patch?.context === undefined ? 0 : PUT_CONTEXT) |
       (patch?.merged === undefined ? 0 : PUT_MERGED) |
-      (put.keeps === true ? PUT_KEEPS : 0),
+      (put.keeps === true ? PUT_KEEPS : 0) |
+      (put.isUnindexed === true ? PUT_UNINDEXED : 0),
   );
   encodeDot(writer, dot);
   writer.f64(time);
@@ -164,7 +166,12 @@ export function decodePutHead(reader: ByteReader): PutHead {
   const ttl = (flags & PUT_TTL) !== 0 ? reader.uint() - 1 : undefined;
   const patch = (flags & PUT_PATCH) !== 0 ? decodePatch(reader, flags) : undefined;
   const head = { dot, time, priority, ttl, patch };
-  return (flags & PUT_KEEPS) === 0 ? head : { ...head, keeps: true };
+  if ((flags & (PUT_KEEPS | PUT_UNINDEXED)) === 0) return head;
+  return {
+    ...head,
+    ...((flags & PUT_KEEPS) === 0 ? {} : { keeps: true }),
+    ...((flags & PUT_UNINDEXED) === 0 ? {} : { isUnindexed: true }),
+  };
 }
 
 function decodePatch(reader: ByteReader, flags: number): StoredPatch {

@@ -115,7 +115,8 @@ function mergePatches({ siblings, pending }: ItemState): StoredPut {
   };
   const body = withSystemProperties(Buffer.from(JSON.stringify(item)), system);
   const ttl = ownTtl(item);
-  return { dot, time, incarnation, priority, ttl, body, patch: { ...patch, merged } };
+  const put = { dot, time, incarnation, priority, ttl, body, patch: { ...patch, merged } };
+  return best.isUnindexed === true ? { ...put, isUnindexed: true } : put;
 }
 
 /** @internal Bodies were checked to be JSON objects before they became part of any operation. */
@@ -194,10 +195,11 @@ function applyPut(state: ItemState, put: Put): ItemState {
       rivals.length === state.siblings.length && !rivals.some(({ patch }) => patch !== undefined);
     return isSame ? state : left(state, rivals, state.dead, put);
   }
-  const { dot, time, incarnation, priority, ttl, body, patch, keeps } = put;
+  const { dot, time, incarnation, priority, ttl, body, patch, keeps, isUnindexed } = put;
   if (patch !== undefined) return applyPatch(state, { ...put, patch }, rivals);
   const plain: StoredPut = { dot, time, incarnation, priority, ttl, body };
-  const stored = keeps === true ? { ...plain, keeps } : plain;
+  const isPlain = keeps !== true && isUnindexed !== true;
+  const stored = isPlain ? plain : { ...plain, ...marksOf(put) };
   if (rivals.length === 0) return { siblings: [stored], dead: state.dead };
   const rest = left(state, rivals, state.dead, put);
   return { ...rest, siblings: sorted([...rest.siblings, stored]) };
@@ -208,7 +210,7 @@ function applyPatch(
   put: Put & { readonly patch: NonNullable<Put['patch']> },
   rivals: readonly StoredPut[],
 ): ItemState {
-  const { dot, context, time, incarnation, priority, ttl, body, patch, keeps } = put;
+  const { dot, context, time, incarnation, priority, ttl, body, patch } = put;
   // Where nothing of the base is left, a whole write that had seen it has come between.
   const present = state.siblings.find(
     (one) => sameDot(one.dot, patch.base) || (one.patch !== undefined && sameDot(one.patch.base, patch.base)),
@@ -216,7 +218,7 @@ function applyPatch(
   const base = present === undefined ? dot : patch.base;
   const stored: StoredPut = {
     ...{ dot, time, incarnation, priority, ttl, body },
-    ...(keeps === true ? { keeps } : {}),
+    ...marksOf(put),
     patch: { base, context, merged: undefined },
   };
   const rest = left(state, rivals, state.dead, put);
@@ -224,6 +226,14 @@ function applyPatch(
   if (present === undefined) return withPending({ siblings, dead: rest.dead }, rest.pending);
   const pending = withPatch(rest.pending ?? [], put, () => parseItem(present.body));
   return withPending({ siblings, dead: rest.dead }, pending);
+}
+
+/** What few writes have. */
+function marksOf({ keeps, isUnindexed }: Put): Pick<StoredPut, 'keeps' | 'isUnindexed'> {
+  return {
+    ...(keeps === true ? { keeps } : {}),
+    ...(isUnindexed === true ? { isUnindexed } : {}),
+  };
 }
 
 function sorted(siblings: StoredPut[]): StoredPut[] {

@@ -31,6 +31,8 @@ export interface Put extends Operation {
   readonly patch?: Patch | undefined;
   /** Whether this write is kept as a conflict where it loses: its container has no rule to decide. */
   readonly keeps?: true | undefined;
+  /** Whether the item stays out of indexes with this write; queries pass it by. */
+  readonly isUnindexed?: true | undefined;
   /** What its origin saw lose, and covers with this write; see conflict.ts. */
   readonly losers?: readonly Loser[] | undefined;
   /** The complete item as JSON text, as its origin showed it after the write. */

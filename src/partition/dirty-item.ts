@@ -30,7 +30,8 @@ export function freshTerms(
   indexer: Indexer,
 ): TermText[] {
   const { visible } = item;
-  return visible === undefined ? [] : indexer.terms(parsed ?? parseBody(visible.body));
+  if (visible === undefined || visible.isUnindexed === true) return [];
+  return indexer.terms(parsed ?? parseBody(visible.body));
 }
 
 /** Bodies were checked to be JSON objects before they entered any log. */

@@ -12,7 +12,8 @@ import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
  * Layout: format, kind, origin, n, context, time, then
  *   put, delete, settle, expiry:  item key, fields
  *   transaction:  count, then for each change: kind, item key, length of the fields, fields
- * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live, 8 = keeps, 16 = losers),
+ * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live, 8 = keeps, 16 = losers,
+ * 32 = unindexed),
  * [priority],
  * [time to live + 1], [patch: origin and n of its base, edits], [losers], body to the end;
  * of a delete: count, incarnations, [losers]; of an expiry: [losers]; of a settle: count, (origin, n) of
@@ -49,6 +50,7 @@ const FLAG_PATCH = 2;
 const FLAG_TTL = 4;
 const FLAG_KEEPS = 8;
 const FLAG_LOSERS = 16;
+const FLAG_UNINDEXED = 32;
 
 const KINDS = { put: KIND_PUT, delete: KIND_DELETE, settle: KIND_SETTLE, expire: KIND_EXPIRY } as const;
 
@@ -104,13 +106,14 @@ function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
     for (const { origin, n } of operation.conflicts) writer.uint(origin).uint(n);
     return;
   }
-  const { incarnation, priority, ttl, patch, keeps, losers, body } = operation;
+  const { incarnation, priority, ttl, patch, keeps, losers, isUnindexed, body } = operation;
   const flags =
     (priority === undefined ? 0 : FLAG_PRIORITY) |
     (patch === undefined ? 0 : FLAG_PATCH) |
     (ttl === undefined ? 0 : FLAG_TTL) |
     (keeps === true ? FLAG_KEEPS : 0) |
-    (losers === undefined ? 0 : FLAG_LOSERS);
+    (losers === undefined ? 0 : FLAG_LOSERS) |
+    (isUnindexed === true ? FLAG_UNINDEXED : 0);
   writer.uint(incarnation).u8(flags);
   if (priority !== undefined) writer.f64(priority);
   if (ttl !== undefined) writer.uint(ttl + 1);
@@ -173,8 +176,10 @@ function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOp
   const patch = (flags & FLAG_PATCH) !== 0 ? decodePatch(reader) : undefined;
   const losers = (flags & FLAG_LOSERS) !== 0 ? decodeLosers(reader) : undefined;
   const put = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body: reader.rest() };
-  if ((flags & (FLAG_KEEPS | FLAG_LOSERS)) === 0) return put;
-  return { ...put, keeps: (flags & FLAG_KEEPS) === 0 ? undefined : true, losers };
+  if ((flags & (FLAG_KEEPS | FLAG_LOSERS | FLAG_UNINDEXED)) === 0) return put;
+  const keeps = (flags & FLAG_KEEPS) === 0 ? undefined : (true as const);
+  const isUnindexed = (flags & FLAG_UNINDEXED) === 0 ? undefined : (true as const);
+  return { ...put, keeps, losers, isUnindexed };
 }
 
 function decodePatch(reader: ByteReader) {

@@ -74,7 +74,9 @@ export async function convertSome(
       const pairs = await cursor.next(SLICE_ITEMS);
       for (const [key, value] of pairs) {
         upTo = trailingNumber(key);
-        const item = parseBody(decodeDocument(value, upTo).put.body);
+        const { put } = decodeDocument(value, upTo);
+        if (put.isUnindexed === true) continue;
+        const item = parseBody(put.body);
         const [gone, fresh] = differingTerms(from.terms(item), to.terms(item));
         for (const term of gone) postings.remove(term, upTo);
         for (const term of fresh) postings.add(term, upTo);

@@ -187,7 +187,20 @@ export function keyBound(epk: EffectivePartitionKey): TermText {
   return KEY_PATH + epk;
 }
 
-/** The key of a term that `keyTerm` made. */
+/** Under it stand the keys of the items that stay out of the index: only lists of all items look there. */
+const UNINDEXED_PATH: TermText = `${'\0'.repeat(7)}\x02`;
+
+/** The only term of an item that stays out of the index. */
+export function unindexedTerm(epk: EffectivePartitionKey): TermText {
+  return `${UNINDEXED_PATH}${epk}\0`;
+}
+
+/** As `keyBound`, of those items. */
+export function unindexedBound(epk: EffectivePartitionKey): TermText {
+  return UNINDEXED_PATH + epk;
+}
+
+/** The key of a term that `keyTerm` or `unindexedTerm` made. */
 export function keyOfTerm(term: TermText): EffectivePartitionKey {
   return term.slice(KEY_PATH.length, -1);
 }

@@ -10,5 +10,6 @@ export { epkOf, type ItemKey, idIn, itemKey } from './item-key.ts';
 export { type OpenConflict, openConflicts } from './open-conflicts.ts';
 export { Partition } from './partition.ts';
 export { PartitionHost, type PartitionHostOptions } from './partition-host.ts';
+export type { SourceView } from './partition-source.ts';
 export type { PartitionTable, ReplicatedPartition } from './replicated-partition.ts';
 export { Transaction, type TransactionOutcome } from './transaction.ts';

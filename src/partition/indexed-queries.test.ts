@@ -6,7 +6,7 @@ import { HybridClock } from '../causality/index.ts';
 import { compileIndexingPolicy } from '../index/index.ts';
 import { createMemoryLog, type Log } from '../log/index.ts';
 import { beginEnvironment, compileQuery, evaluateOverResources, executePage } from '../query/index.ts';
-import type { IndexingPolicy } from '../resource/index.ts';
+import type { EpkRange, IndexingPolicy } from '../resource/index.ts';
 import { createNodeRuntime } from '../runtime/index.ts';
 import { createMemoryStore, MemoryStoreState } from '../store/index.ts';
 import { itemKey } from './item-key.ts';
@@ -34,6 +34,8 @@ class World {
   readonly log: Log = createMemoryLog({ runtime });
   readonly state = new MemoryStoreState();
   readonly items = new Map<string, JsonObject>();
+  /** Items that were written to stay out of the index. */
+  readonly leftOut = new Set<string>();
   indexer = INDEXERS[0] as (typeof INDEXERS)[number];
   host!: PartitionHost;
   partition!: Partition;
@@ -72,6 +74,7 @@ class World {
     } else if (choice < 6 && items.size > 0) {
       const id = [...items.keys()][random(items.size)] as string;
       items.delete(id);
+      this.leftOut.delete(id);
       await this.partition.write(keyOf(id), () => ({ kind: 'delete' }));
     } else {
       await Promise.all(randomItems(random, 1 + random(6)).map((item) => this.put(item)));
@@ -82,10 +85,14 @@ class World {
     const id = `i${this.random(80)}`;
     const body = { ...item, id };
     this.items.set(id, body);
+    const isUnindexed = this.random(6) === 0 ? true : undefined;
+    if (isUnindexed) this.leftOut.add(id);
+    else this.leftOut.delete(id);
     const bytes = Buffer.from(JSON.stringify(body));
     await this.partition.write(keyOf(id), () => ({
       kind: 'put',
       priority: undefined,
+      isUnindexed,
       render: () => ({ body: bytes }),
     }));
   }
@@ -114,10 +121,24 @@ class World {
     return found.map((row) => JSON.parse(row));
   }
 
+  /** Ids of a list of all items, or of those with a partition key, in order. */
+  async listed(epkRange: EpkRange | undefined): Promise<string[]> {
+    const source = await this.host.openSource(this.partition, { withUnindexed: true });
+    try {
+      const cursor = source.scanNumbers(epkRange === undefined ? {} : { epkRange });
+      const items = await source.load(await cursor.next(1_000));
+      await cursor.close();
+      return items.map((item) => (JSON.parse(String(item?.text)) as { id: string }).id);
+    } finally {
+      await source.close();
+    }
+  }
+
   /** Equal ones stand in the order of insertion, or in its reverse. */
   expected(query: string, isReversed = false): unknown[] {
     // Bodies as they are stored: JSON has no negative zero.
-    const list = [...this.items.values()].map((item) => JSON.parse(JSON.stringify(item)) as JsonObject);
+    const shown = [...this.items].filter(([id]) => !this.leftOut.has(id));
+    const list = shown.map(([, item]) => JSON.parse(JSON.stringify(item)) as JsonObject);
     if (isReversed) list.reverse();
     const spec = { query, parameters: [] };
     return evaluateOverResources(spec, list, environment).map((row) => JSON.parse(row.toString()));
@@ -148,6 +169,9 @@ describe('queries over a partition give what a scan of its items gives', () => {
           const query = `SELECT ${select} FROM c WHERE ${condition}`;
           expect(await world.rows(query), query).toEqual(world.expected(query));
         }
+        expect(await world.listed(undefined)).toEqual([...world.items.keys()]);
+        const inRange = [...world.items.keys()].filter((id) => keyOf(id).startsWith('BB'));
+        expect(await world.listed({ min: 'BB', max: 'BC' })).toEqual(inRange);
         const limit = JSON.stringify(SCALARS[world.random(SCALARS.length)]);
         const path = ['c.a', 'c.o.x', 'c.none', 'c.id'][world.random(4)] as string;
         for (const where of ['', ` WHERE c.a > ${limit}`, ` WHERE ${path} <= ${limit}`, ' WHERE c.b = 1']) {

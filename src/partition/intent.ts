@@ -24,6 +24,8 @@ export interface PutIntent {
   readonly ttl?: number | undefined;
   /** See merge's Put. */
   readonly keeps?: true | undefined;
+  /** See merge's Put. */
+  readonly isUnindexed?: true | undefined;
   /** For a patch: what it does to the item that the decision was shown. Left out for whole items. */
   readonly edits?: readonly PathEdit[] | undefined;
 }

@@ -14,11 +14,10 @@ import type { BlockCache } from './index-reader.ts';
 import { ItemCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { Partition } from './partition.ts';
-import { openSource } from './partition-source.ts';
+import { openSource, type SourceView } from './partition-source.ts';
 import { decodeDocument, decodePosition } from './record.ts';
 import type { PartitionTable } from './replicated-partition.ts';
 import { documentKey, expiryMarkKey, partitionBounds, positionKey } from './store-key.ts';
-import type { TransactionOverlay } from './transaction.ts';
 import { VectorMemory } from './vector-views.ts';
 import { ViewFeeder } from './view-feeder.ts';
 
@@ -212,9 +211,9 @@ export class PartitionHost implements PartitionTable {
     return this.#feeder.room();
   }
 
-  /** `overlay`: for a query inside a transaction. */
-  openSource(partition: Partition, overlay?: TransactionOverlay): Promise<QuerySource> {
-    return openSource(partition, this.#options.store, this.#blocks, overlay);
+  /** Not to be written to; see `SourceView`. */
+  openSource(partition: Partition, view: SourceView = {}): Promise<QuerySource> {
+    return openSource(partition, this.#options.store, this.#blocks, view);
   }
 
   /**

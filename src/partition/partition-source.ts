@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Indexer, TermText } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
+import type { StoredPut } from '../merge/index.ts';
 import type {
   Estimate,
   IndexScope,
@@ -23,7 +24,7 @@ import { parseBody, termsOfDirty } from './dirty-item.ts';
 import { dueNumbers } from './expiry.ts';
 import { commonCoverage } from './index-conversion.ts';
 import { type BlockCache, IndexReader } from './index-reader.ts';
-import { ALL_TERM, decodeManifest, keyBound, type Manifest } from './index-runs.ts';
+import { ALL_TERM, decodeManifest, keyBound, type Manifest, unindexedBound } from './index-runs.ts';
 import type { PartitionCache } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import type { Partition } from './partition.ts';
@@ -49,18 +50,23 @@ const MET_MAX = 1024;
 
 type DirtyVisible = SourceItem & { readonly terms: () => readonly TermText[] };
 
-/**
- * Opens a source on the newest state, as changed by a transaction's own writes if it is for one; it is given
- * out once all of the state is durable.
- */
+/** What a source shows beside what is committed and indexed. */
+export interface SourceView {
+  /** A transaction's own writes, for a query inside it. */
+  readonly overlay?: TransactionOverlay;
+  /** Also the items that stay out of the index: for lists of all items. Only scans of numbers give them. */
+  readonly withUnindexed?: boolean;
+}
+
+/** Opens a source on the newest state; it is given out once all of the state is durable. */
 export async function openSource(
   partition: Partition,
   store: Store,
   blocks: BlockCache,
-  overlay?: TransactionOverlay,
+  { overlay, withUnindexed = false }: SourceView,
 ): Promise<QuerySource> {
   if (partition.expiry.building !== undefined) await partition.expiry.building;
-  const source = new PartitionSource(partition, store, blocks);
+  const source = new PartitionSource(partition, store, blocks, withUnindexed);
   if (overlay !== undefined) source.lay(overlay, partition.indexer);
   const { lsn } = partition.applied;
   try {
@@ -92,8 +98,10 @@ class PartitionSource implements QuerySource {
   readonly #hidden = new Set<ItemNumber>();
   /** Items that a scan of numbers met on its way, for the `load` that will follow. */
   readonly #met = new Map<ItemNumber, SourceItem>();
+  readonly #withUnindexed: boolean;
 
-  constructor(partition: Partition, store: Store, blocks: BlockCache) {
+  constructor(partition: Partition, store: Store, blocks: BlockCache, withUnindexed: boolean) {
+    this.#withUnindexed = withUnindexed;
     this.#number = partition.number;
     this.#blocks = blocks;
     const { committed, pending } = partition.index;
@@ -114,6 +122,7 @@ class PartitionSource implements QuerySource {
       if (stored?.visible !== undefined) this.#hidden.add(stored.visible.incarnation);
       if (feeding?.visible !== undefined) this.#hidden.add(feeding.visible.incarnation);
       if (visible === undefined || partition.shown(item) === undefined) continue;
+      if (this.#isLeftOut(visible)) continue;
       // The item may be written again while this source is open, and must not change in it.
       const frozen = { ...dirty };
       this.#dirty.set(visible.incarnation, {
@@ -131,11 +140,12 @@ class PartitionSource implements QuerySource {
       this.#dirty.delete(number);
     }
     for (const { key, put, parsed } of shown) {
+      if (this.#isLeftOut(put)) continue;
       this.#dirty.set(put.incarnation, {
         number: put.incarnation,
         text: asBuffer(put.body),
         epk: epkOf(key),
-        terms: () => indexer.terms(parsed ?? parseBody(put.body)),
+        terms: () => (put.isUnindexed === true ? [] : indexer.terms(parsed ?? parseBody(put.body))),
       });
     }
   }
@@ -144,6 +154,10 @@ class PartitionSource implements QuerySource {
   async hideDue(defaultTtl: number): Promise<void> {
     const request = { defaultTtl, nowMs: this.#openedAtMs };
     for (const number of await dueNumbers(this.#snapshot, this.#number, request)) this.#hidden.add(number);
+  }
+
+  #isLeftOut({ isUnindexed }: StoredPut): boolean {
+    return isUnindexed === true && !this.#withUnindexed;
   }
 
   get #reader(): IndexReader {
@@ -160,7 +174,7 @@ class PartitionSource implements QuerySource {
   }
 
   get state(): string {
-    return `${this.#number} ${this.lsn}`;
+    return `${this.#number} ${this.lsn}${this.#withUnindexed ? ' all' : ''}`;
   }
 
   scanIndex(scan: IndexScope & { reverse?: boolean; after?: Posting }): PostingCursor {
@@ -231,8 +245,14 @@ class PartitionSource implements QuerySource {
   }
 
   #storedNumbers({ epkRange, isBare }: { epkRange?: EpkRange; isBare?: boolean }, after: ItemNumber) {
-    if (epkRange !== undefined) return new KeyedNumbers(this.#reader, epkRange, after, this.#hidden);
-    if (isBare !== true) return this.#allNumbers(after);
+    if (epkRange !== undefined) {
+      const bounds = this.#withUnindexed ? [keyBound, unindexedBound] : [keyBound];
+      const scans = bounds.map((bound) =>
+        this.#reader.scan({ from: bound(epkRange.min), to: bound(epkRange.max) }),
+      );
+      return new KeyedNumbers(scans, epkRange, after, this.#hidden);
+    }
+    if (isBare !== true || this.#withUnindexed) return this.#allNumbers(after);
     const parts = this.#reader.scan({ ...ALL_RANGE, after: { term: ALL_TERM, number: after } });
     return new StoredNumbers(parts, this.#hidden);
   }
@@ -248,9 +268,11 @@ class PartitionSource implements QuerySource {
   #meet(key: Buffer, value: Buffer): ItemNumber | undefined {
     const number = trailingNumber(key);
     if (this.#hidden.has(number)) return undefined;
+    const item = this.#sourceItem(number, value);
+    if (item === undefined) return undefined;
     // Whoever scans without loading must not fill the memory with what it passes by.
     if (this.#met.size >= MET_MAX) this.#met.clear();
-    this.#met.set(number, sourceItem(number, value));
+    this.#met.set(number, item);
     return number;
   }
 
@@ -279,7 +301,7 @@ class PartitionSource implements QuerySource {
       for (let i = 0; i < missing.length; i++) {
         const value = values[i];
         const place = missing[i] as number;
-        if (value !== undefined) items[place] = sourceItem(numbers[place] as ItemNumber, value);
+        if (value !== undefined) items[place] = this.#sourceItem(numbers[place] as ItemNumber, value);
       }
     }
     this.#met.clear();
@@ -293,17 +315,18 @@ class PartitionSource implements QuerySource {
     const cached = this.#cache.getByNumber(number);
     // A later state of the item than this source shows must not leak in.
     if (cached?.visible === undefined || cached.lsn > this.lsn) return undefined;
+    if (this.#isLeftOut(cached.visible)) return undefined;
     return { number, text: asBuffer(cached.visible.body), epk: epkOf(cached.key) };
+  }
+
+  #sourceItem(number: ItemNumber, value: Buffer): SourceItem | undefined {
+    const { key, put } = decodeDocument(value, number);
+    return this.#isLeftOut(put) ? undefined : { number, text: asBuffer(put.body), epk: epkOf(key) };
   }
 
   close(): Promise<void> {
     return this.#snapshot.close();
   }
-}
-
-function sourceItem(number: ItemNumber, value: Buffer): SourceItem {
-  const { key, put } = decodeDocument(value, number);
-  return { number, text: asBuffer(put.body), epk: epkOf(key) };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -14,16 +14,18 @@ interface PutFields {
   readonly priority: number | undefined;
   readonly ttl?: number | undefined;
   readonly keeps?: true | undefined;
+  readonly isUnindexed?: true | undefined;
 }
 
 export function putOperation(
   head: EntryStamp,
-  { priority, ttl, keeps }: PutFields,
+  { priority, ttl, keeps, isUnindexed }: PutFields,
   { incarnation, body }: Pick<Put, 'incarnation' | 'body'>,
   patch: Patch | undefined,
   covered: HeldItem | undefined,
 ): ItemOperation {
-  const put = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body };
+  const plain = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body };
+  const put = isUnindexed === true ? { ...plain, isUnindexed } : plain;
   return keeps === true ? { ...put, keeps, losers: keptLosers(covered) } : put;
 }
 

@@ -76,8 +76,10 @@ export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
 export function decodeDocument(bytes: Buffer, incarnation: Incarnation): { key: ItemKey; put: StoredPut } {
   const reader = new ByteReader(bytes);
   const key = reader.string();
-  const { dot, time, priority, ttl, patch } = decodePutHead(reader);
-  return { key, put: { dot, time, incarnation, priority, ttl, patch, body: reader.rest() } };
+  const { dot, time, priority, ttl, patch, keeps, isUnindexed } = decodePutHead(reader);
+  const put = { dot, time, incarnation, priority, ttl, patch, body: reader.rest() };
+  if (keeps !== true && isUnindexed !== true) return { key, put };
+  return { key, put: { ...put, keeps, isUnindexed } };
 }
 
 const STATE_SETTLED = 1;

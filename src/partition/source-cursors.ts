@@ -5,7 +5,7 @@ import type { ItemNumber, Posting, PostingCursor } from '../query/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { StoreCursor } from '../store/index.ts';
 import type { IndexReader, PostingScan } from './index-reader.ts';
-import { keyBound, keyOfTerm } from './index-runs.ts';
+import { keyOfTerm } from './index-runs.ts';
 
 /** A source of sorted values, in the shape of the query module's cursors. */
 export interface Cursor<T> {
@@ -173,15 +173,20 @@ const NOTHING = Buffer.alloc(0);
  * gathered, then sorted.
  */
 export class KeyedNumbers implements Cursor<ItemNumber> {
-  readonly #scan: PostingScan;
+  readonly #scans: readonly PostingScan[];
   readonly #range: EpkRange;
   readonly #after: ItemNumber;
   readonly #hidden: ReadonlySet<ItemNumber>;
   #numbers: ItemNumber[] | undefined;
   #place = 0;
 
-  constructor(reader: IndexReader, range: EpkRange, after: ItemNumber, hidden: ReadonlySet<ItemNumber>) {
-    this.#scan = reader.scan({ from: keyBound(range.min), to: keyBound(range.max) });
+  constructor(
+    scans: readonly PostingScan[],
+    range: EpkRange,
+    after: ItemNumber,
+    hidden: ReadonlySet<ItemNumber>,
+  ) {
+    this.#scans = scans;
     this.#range = range;
     this.#after = after;
     this.#hidden = hidden;
@@ -198,18 +203,20 @@ export class KeyedNumbers implements Cursor<ItemNumber> {
     const found: ItemNumber[] = [];
     let first: TermText | undefined;
     let isSorted = true;
-    for (;;) {
-      const part = this.#scan.next();
-      if (part === undefined) {
-        if (this.#scan.pending === undefined) break;
-        await this.#scan.pending;
-        continue;
-      }
-      if (!inRange(keyOfTerm(part.term), this.#range)) continue;
-      first ??= part.term;
-      isSorted &&= part.term === first;
-      for (const number of part.numbers) {
-        if (number > this.#after && !this.#hidden.has(number)) found.push(number);
+    for (const scan of this.#scans) {
+      for (;;) {
+        const part = scan.next();
+        if (part === undefined) {
+          if (scan.pending === undefined) break;
+          await scan.pending;
+          continue;
+        }
+        if (!inRange(keyOfTerm(part.term), this.#range)) continue;
+        first ??= part.term;
+        isSorted &&= part.term === first;
+        for (const number of part.numbers) {
+          if (number > this.#after && !this.#hidden.has(number)) found.push(number);
+        }
       }
     }
     return isSorted ? found : found.sort(compareNumbers);

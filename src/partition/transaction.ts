@@ -182,11 +182,12 @@ export class Transaction {
       touched.created === undefined ? touched.initial?.incarnation : numberOf(touched.created);
     assert(incarnation !== undefined, 'an item that is not created was there');
     const { body, parsed } = intent.render({ ...stamp, incarnation });
-    const { priority, ttl, keeps } = intent;
+    const { priority, ttl, keeps, isUnindexed } = intent;
     const dot = { origin: stamp.origin, n: stamp.n };
     touched.parsed = parsed;
     const put = { dot, time: stamp.time, incarnation, priority, ttl, body };
-    touched.shown = keeps === true ? { ...put, keeps } : put;
+    const isPlain = keeps !== true && isUnindexed !== true;
+    touched.shown = isPlain ? put : { ...put, keeps, isUnindexed };
   }
 
   /**

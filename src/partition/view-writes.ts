@@ -5,7 +5,7 @@ import { etagOf, type Incarnation, isCollectible, isSettled, type StoredPut } fr
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { writeExpiry } from './expiry.ts';
-import { ALL_TERM, keyTerm } from './index-runs.ts';
+import { ALL_TERM, keyTerm, unindexedTerm } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import { encodeDocument, encodeState } from './record.ts';
@@ -51,19 +51,30 @@ export function writeViews(
   if (indexing.keepsExpiry) writeExpiry(partition, old, now, batch);
   const { postings } = indexing;
   const moved = old !== undefined && now !== undefined && old.incarnation !== now.incarnation;
+  const changesSides = moved || isIndexed(old) !== isIndexed(now);
   if (old !== undefined && (now === undefined || moved)) {
     batch.set(documentKey(partition, old.incarnation), undefined);
-    postings.remove(keyTerm(epkOf(after.key)), old.incarnation);
-    postings.remove(ALL_TERM, old.incarnation);
+  }
+  if (old !== undefined && (now === undefined || changesSides)) {
+    for (const term of standingTerms(old, after.key)) postings.remove(term, old.incarnation);
   }
   if (now !== undefined) {
     batch.set(documentKey(partition, now.incarnation), encodeDocument(after.key, now));
-    if (old === undefined || moved) {
-      postings.add(keyTerm(epkOf(after.key)), now.incarnation);
-      postings.add(ALL_TERM, now.incarnation);
+    if (old === undefined || changesSides) {
+      for (const term of standingTerms(now, after.key)) postings.add(term, now.incarnation);
     }
   }
   writePostings(partition, change, indexing);
+}
+
+function isIndexed(put: StoredPut | undefined): boolean {
+  return put?.isUnindexed !== true;
+}
+
+/** Terms that do not depend on what the item says. */
+function standingTerms(put: StoredPut, key: HeldItem['key']): readonly TermText[] {
+  const epk = epkOf(key);
+  return isIndexed(put) ? [keyTerm(epk), ALL_TERM] : [unindexedTerm(epk)];
 }
 
 function writeState(
@@ -152,6 +163,7 @@ export function differingTerms(
 }
 
 function termsOf(put: StoredPut, indexer: Indexer): TermText[] {
+  if (!isIndexed(put)) return [];
   return indexer.terms(parseBody(put.body));
 }
 

@@ -8,6 +8,7 @@ import { handleItemQuery, handleQueryPlan } from './query-handlers.ts';
 import { isQuery, isQueryPlan } from './query-request.ts';
 import {
   addContext,
+  addIndexing,
   addPreconditions,
   containerPath,
   feedScope,
@@ -83,6 +84,7 @@ function itemTarget({ request, route }: Exchange): ItemTarget {
   };
   addContext(request, target);
   addPreconditions(request, target);
+  addIndexing(request, target);
   return target;
 }
 
@@ -96,6 +98,7 @@ function writeItem(exchange: Exchange): Answer {
   };
   addContext(request, write);
   addPreconditions(request, write);
+  addIndexing(request, write);
   addTriggers(request, write);
   const done = isSet(request, 'x-ms-documentdb-is-upsert') ? items.upsert(write) : items.create(write);
   return done.then((answer) => itemResponse(exchange, answer, isMinimal(request)));

@@ -1,6 +1,12 @@
 import type { ConsistencyLevel } from '../../account/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
-import type { ContainerPath, FeedScope, Preconditions, RequestContext } from '../../engine/index.ts';
+import type {
+  ContainerPath,
+  FeedScope,
+  IndexingChoice,
+  Preconditions,
+  RequestContext,
+} from '../../engine/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import {
   type PartitionKey,
@@ -64,6 +70,16 @@ export function addPreconditions(request: HttpRequest, conditions: Mutable<Preco
   if (typeof ifMatch === 'string' && ifMatch !== '') conditions.ifMatch = ifMatch;
   const ifNoneMatch = headers['if-none-match'];
   if (typeof ifNoneMatch === 'string' && ifNoneMatch !== '') conditions.ifNoneMatch = ifNoneMatch;
+}
+
+/** Adds whether the item goes into indexes, where the request says so. */
+export function addIndexing({ headers }: HttpRequest, choice: Mutable<IndexingChoice>): void {
+  const directive = headers['x-ms-indexing-directive'];
+  if (typeof directive !== 'string' || directive === '') return;
+  const name = directive.toLowerCase();
+  if (name === 'include') choice.indexing = 'Include';
+  else if (name === 'exclude') choice.indexing = 'Exclude';
+  else if (name !== 'default') throw invalidHeader('x-ms-indexing-directive', directive);
 }
 
 export function partitionKeyOf(request: HttpRequest): PartitionKey | undefined {
