@@ -401,6 +401,19 @@ describe('DISTINCT and GROUP BY over pages', () => {
     }
   });
 
+  test('no empty page comes after the last group', async () => {
+    for (const query of [
+      'SELECT c.s, COUNT(1) AS n FROM c GROUP BY c.s',
+      'SELECT DISTINCT c.s FROM c GROUP BY c.s, c.k',
+      'SELECT VALUE g.s FROM (SELECT DISTINCT c.s FROM c) AS g',
+      "SELECT VALUE c.s != 's2' ? c.s : c.none FROM c GROUP BY c.s, c.none",
+    ]) {
+      const count = query.includes('none') ? 2 : 3;
+      expect((await pages(source, query, { itemCountMax: count })).map(({ length }) => length)).toEqual([count]);
+      expect(await pages(source, query, { itemCountMax: 1 })).toHaveLength(count);
+    }
+  });
+
   test('rows that appear or vanish between pages move no others', async () => {
     const changing = new ArraySource(items, DEFAULT_POLICY);
     const query = 'SELECT VALUE c.k FROM c GROUP BY c.k';

@@ -233,6 +233,7 @@ async function giveRows(
   const position = { after: start.after };
   let partial: PartialItem = { number: -1, rows: 0 };
   let made = 0;
+  let isEnd = true;
   for (const row of rows.groups?.all() ?? rows.texts) {
     const group = typeof row === 'string' ? undefined : row;
     // Rows of rows belong to no single item.
@@ -248,15 +249,18 @@ async function giveRows(
     const value = distinct && projection.value(frame);
     const isNew = distinct === undefined || (value !== undefined && distinct.add(value));
     if (!isSeen && isNew) {
-      if (page.isClosed) break;
       const text = typeof row === 'string' ? row : projection.project(frame, undefined);
-      if (text !== undefined && !page.offer(text)) break;
+      if (text !== undefined && (page.isClosed || !page.offer(text))) {
+        isEnd = false;
+        break;
+      }
     }
     partial = { number: origin, rows: partial.rows + 1 };
     if (++made % ROWS_PER_PAUSE === 0) await execution.pause();
   }
-  // All rows that became one are no page that could go on.
-  if (grouping?.keys.length === 0 || !page.isFull) return execution.finish(undefined);
+  // Unlike elsewhere it is known whether rows are left. An empty last page of groups is not just a round trip:
+  // official clients that merge groups of ranges ask `hasMoreResults` for ever after one.
+  if (isEnd || grouping?.keys.length === 0 || !page.isFull) return execution.finish(undefined);
   return execution.finish(execution.continuationAt(position, partial, { gathered: rows }));
 }
 
