@@ -409,7 +409,9 @@ describe('DISTINCT and GROUP BY over pages', () => {
       "SELECT VALUE c.s != 's2' ? c.s : c.none FROM c GROUP BY c.s, c.none",
     ]) {
       const count = query.includes('none') ? 2 : 3;
-      expect((await pages(source, query, { itemCountMax: count })).map(({ length }) => length)).toEqual([count]);
+      expect((await pages(source, query, { itemCountMax: count })).map(({ length }) => length)).toEqual([
+        count,
+      ]);
       expect(await pages(source, query, { itemCountMax: 1 })).toHaveLength(count);
     }
   });
