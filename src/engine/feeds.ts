@@ -109,7 +109,9 @@ export class Feeds {
     const compiledMs = runtime.monotonicMs();
     if ((records.length > 1 || compiled.tree.isRanked) && !isServableAcrossPartitions(compiled))
       throw notServable(handle, request.spec);
-    const token = request.continuation ? decodeFeedToken(compiled.text, request.continuation) : undefined;
+    const token = request.continuation
+      ? decodeFeedToken(compiled.placeText, request.continuation)
+      : undefined;
     const steps = stepsAfter(records, token);
     // A token of another key range, which the client took for this one.
     if (steps.length === 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
@@ -148,7 +150,7 @@ export class Feeds {
         continuation:
           left.length === 0
             ? undefined
-            : encodeFeedToken(compiled.text, {
+            : encodeFeedToken(compiled.placeText, {
                 startedMs: environment.startedMs,
                 segments: segmentsOf(left),
               }),

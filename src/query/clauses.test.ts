@@ -224,6 +224,7 @@ checks('GROUP BY', [
     { t: 'b', n: 1, ids: ['wakefield'] },
   ],
   ['SELECT f["n"] FROM f GROUP BY f.n OFFSET 1 LIMIT 1', { n: 1 }],
+  ['SELECT VALUE [{a: 1}, 1 + 1, COUNT(1)] FROM f GROUP BY 1, 1 + 1', [{ a: 1 }, 2, 4]],
   ['SELECT DISTINCT VALUE COUNT(1) FROM f GROUP BY f.n', 2, 1],
   ['SELECT f.n FROM f WHERE false GROUP BY f.n'],
   ['SELECT VALUE COUNT(1) FROM f WHERE false GROUP BY f.n'],

@@ -8,7 +8,8 @@ import type { QueryEnvironment } from './environment.ts';
 import { compileExpression, type Predicate } from './evaluate.ts';
 import type { OrderKey } from './order-key.ts';
 import { parseQuery } from './parser.ts';
-import type { Projection } from './projection.ts';
+import { printQuery } from './printer.ts';
+import { outputNames, type Projection } from './projection.ts';
 import { compileRanking, type Ranking } from './ranking.ts';
 import type { QuerySpec } from './source.ts';
 import {
@@ -26,6 +27,8 @@ import { isDeeperThan, VALUE_DEPTH_MAX, type Value } from './values.ts';
 /** A query made ready to run against any container with any parameters; immutable, shared by executions. */
 export interface CompiledQuery {
   readonly text: string;
+  /** What continuations are bound to. */
+  readonly placeText: string;
   readonly tree: Query;
   readonly parameterNames: readonly string[];
   readonly slotCount: number;
@@ -73,6 +76,9 @@ export function compileQuery(text: string): CompiledQuery {
   return compiled;
 }
 
+/** Of the rows that clients put in order. */
+const ORDERED_ROW_NAMES = ['_rid', 'orderByItems', 'payload'];
+
 /** The same without the cache. */
 export function compileTree(text: string, tree: Query): CompiledQuery {
   refuseUnsupported(tree);
@@ -89,6 +95,7 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
   const isOneRow = block.grouping !== undefined && keys.length === 0;
   return {
     text,
+    placeText: placeTextOf(text, tree),
     tree,
     parameterNames: binder.parameterNames,
     slotCount: binder.slotCount,
@@ -105,6 +112,17 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
     order: isOneRow ? [] : order,
     ranking: isOneRow ? undefined : ranking,
   };
+}
+
+/**
+ * The text; but of what a client was told to run for an order, all except the condition: a client that goes on
+ * from a token of its own writes there what it knows of the order, and sends the range's token with it.
+ */
+function placeTextOf(text: string, tree: Query): string {
+  const { selection, orderBy } = tree;
+  if (orderBy === undefined || selection.kind !== 'list') return text;
+  const names = outputNames(selection.items);
+  return names.join() === ORDERED_ROW_NAMES.join() ? printQuery({ ...tree, where: undefined }) : text;
 }
 
 /** The service publishes this limit. */

@@ -378,6 +378,25 @@ describe('continuations', () => {
   });
 });
 
+describe('what clients run for an order', () => {
+  const textOf = (filter: string) =>
+    'SELECT c._rid, [{"item": c.n}] AS orderByItems, c AS payload FROM c ' +
+    `WHERE (c.n != 3) AND (${filter}) ORDER BY c.n ASC`;
+
+  test('goes on with another filter from the same place', async () => {
+    const source = new ArraySource(
+      Array.from({ length: 40 }, (_, n) => ({ id: String(n), n: n % 20 })),
+      DEFAULT_POLICY,
+    );
+    const all = await rows(source, textOf('true'));
+    const { continuation = '' } = await page(source, textOf('true'), { itemCountMax: 15 });
+    expect(await rows(source, textOf('c.n >= 7'), { continuation })).toEqual(all.slice(15));
+    await expect(page(source, textOf('true').replace('ASC', 'DESC'), { continuation })).rejects.toThrow(
+      'Invalid Continuation Token',
+    );
+  });
+});
+
 describe('projections, windows and aggregates', () => {
   const source = new ArraySource(
     [

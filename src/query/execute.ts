@@ -29,7 +29,7 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
   const start: Continuation =
     options.continuation === undefined
       ? { after: -1, ...window }
-      : decodeContinuation(compiled.text, options.continuation);
+      : decodeContinuation(compiled.placeText, options.continuation);
   if (compiled.tree.isRanked) throw unsupported('ORDER BY RANK in one request');
   const execution = new Execution(compiled, frame, start, options);
   if (!compiled.readsItems) {

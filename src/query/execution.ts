@@ -370,7 +370,7 @@ export class Execution {
   ): string {
     const { skip, take } = this.page;
     const { after, order } = position;
-    const token = encodeContinuation(this.compiled.text, {
+    const token = encodeContinuation(this.compiled.placeText, {
       ...{ after, skip, take },
       ...(order === undefined ? {} : { order }),
       ...(partial === undefined ? {} : { partial }),

@@ -258,8 +258,8 @@ async function giveRows(
     partial = { number: origin, rows: partial.rows + 1 };
     if (++made % ROWS_PER_PAUSE === 0) await execution.pause();
   }
-  // Unlike elsewhere it is known whether rows are left. An empty last page of groups is not just a round trip:
-  // official clients that merge groups of ranges ask `hasMoreResults` for ever after one.
+  // Unlike elsewhere it is known whether rows are left. An empty last page of groups is not just a round
+  // trip: official clients that merge groups of ranges believe for ever after one that there is more.
   if (isEnd || grouping?.keys.length === 0 || !page.isFull) return execution.finish(undefined);
   return execution.finish(execution.continuationAt(position, partial, { gathered: rows }));
 }
