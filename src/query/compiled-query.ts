@@ -115,8 +115,8 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
 }
 
 /**
- * The text; but of what a client was told to run for an order, all except the condition: a client that goes on
- * from a token of its own writes there what it knows of the order, and sends the range's token with it.
+ * The text; but of what a client was told to run for an order, all except the condition: a client that goes
+ * on from a token of its own writes there what it knows of the order, and sends the range's token with it.
  */
 function placeTextOf(text: string, tree: Query): string {
   const { selection, orderBy } = tree;

@@ -105,7 +105,7 @@ export function isLiteral(expression: Expression, known: Known = 'nothing'): boo
 
 function compileNode(expression: Expression, binder: Binder): Evaluator {
   const key = binder.groupKeySlot(expression);
-  // A key that is a literal may be part of a larger literal, whose value is asked for before there are groups.
+  // A key that is a literal may be part of a larger one, which is evaluated before there are groups.
   if (key !== undefined && !isLiteral(expression)) return (frame) => frame.slots[key];
   switch (expression.kind) {
     case 'constant': {
