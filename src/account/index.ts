@@ -2,15 +2,13 @@
 export type { AccountChange, Edits } from './account-change.ts';
 export { accountDocument, type RegionEndpoint } from './account-document.ts';
 export type { AccountLookups } from './account-view.ts';
-export { applyCommand, offerMinimum } from './apply-command.ts';
-export type { Command, CommandResult, CommandResults } from './command.ts';
+export type { Command, CommandResult } from './command.ts';
 export {
-  CONSISTENCY_LEVELS,
   isStronger,
   STALENESS_MAX,
   STALENESS_MIN,
 } from './consistency-policy.ts';
-export type { ChangeListener, Directory } from './directory.ts';
+export type { Directory } from './directory.ts';
 export { type EmbeddedDirectoryOptions, openEmbeddedDirectory } from './embedded-directory.ts';
 export { type AccountPlan, initialAccountState } from './initial-state.ts';
 export { greatCircleLatency, REGION_NAMES } from './region-map.ts';
@@ -20,7 +18,6 @@ export type {
   ConsistencyLevel,
   ContainerRecord,
   DatabaseRecord,
-  OfferBody,
   OfferRecord,
   PartitionRecord,
   RegionRecord,

@@ -6,7 +6,7 @@ import type { AccountState } from './state.ts';
  * How many of `regionCount` regions must hold a Strong write at the least: 2 of 2, 2 of 3, 3 of 4 and 5,
  * …
  */
-export function quorumMin(regionCount: number): number {
+function quorumMin(regionCount: number): number {
   return Math.floor(regionCount / 2) + 1;
 }
 

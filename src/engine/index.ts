@@ -1,5 +1,4 @@
 /** The one inner face of a region: resource operations as plain data. */
-export { AnswerError } from './answer-error.ts';
 export { createEngine, type EngineOptions, type EngineParts } from './create-engine.ts';
 export type {
   AnswerHead,

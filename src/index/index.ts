@@ -6,7 +6,6 @@ export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';
 export { PostingMerge, type TermPart } from './postings/posting-merge.ts';
 export {
-  type BlockSpan,
   blocksWithin,
   decodeFences,
   encodeFences,
@@ -14,7 +13,6 @@ export {
   type Fences,
   RunBuilder,
   soleFence,
-  sumOf,
 } from './postings/posting-run.ts';
 export { type PostingRange, RunCursor } from './postings/run-cursor.ts';
 export { searchCells } from './spatial/cells.ts';
@@ -32,7 +30,7 @@ export {
   countWords,
   type TextAnalyzer,
 } from './text/text-analyzer.ts';
-export { decodeIndexValue, encodedValueLength, encodeIndexValue, isExact } from './value-encoding.ts';
+export { decodeIndexValue, encodeIndexValue, isExact } from './value-encoding.ts';
 export {
   allRange,
   definedRange,

@@ -1,5 +1,5 @@
 /** The durable ordered log: its interface and its engines. */
-export { type FileLog, type FileLogOptions, type LogRetention, openFileLog } from './file-log.ts';
+export { type FileLog, type FileLogOptions, openFileLog } from './file-log.ts';
 export {
   FencedError,
   type Log,
@@ -12,7 +12,6 @@ export {
 export {
   createMemoryLog,
   type MemoryLog,
-  type MemoryLogOptions,
   type MemoryMedium,
   type UnsyncedFate,
 } from './memory-log.ts';

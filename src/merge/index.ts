@@ -11,8 +11,6 @@ export {
   encodePutHead,
 } from './item-codec.ts';
 export {
-  compareWinners,
-  type DeadIncarnation,
   EMPTY_ITEM,
   etagOf,
   type ItemState,

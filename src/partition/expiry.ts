@@ -20,7 +20,7 @@ const NEVER = -1;
  * Whether readers see the item no more. `defaultTtl`: the container's, in seconds; -1 for a rule that holds
  * only for items with a time to live of their own.
  */
-export function isExpired({ time, ttl }: StoredPut, defaultTtl: number, nowMs: number): boolean {
+function isExpired({ time, ttl }: StoredPut, defaultTtl: number, nowMs: number): boolean {
   const seconds = ttl ?? defaultTtl;
   return seconds !== NEVER && nowMs >= unixMs(time) + seconds * 1000;
 }

@@ -48,7 +48,7 @@ export function rowReader(block: Block): RowReader {
 }
 
 /** Makes a row of what the frame holds, unless it has no value or came before. */
-export function emitter(block: Block, frame: Frame, visit: RowVisitor): () => boolean {
+function emitter(block: Block, frame: Frame, visit: RowVisitor): () => boolean {
   const distinct = block.isDistinct ? new DistinctRows(new QueryMemory()) : undefined;
   const { value } = block.projection;
   return () => {

@@ -15,7 +15,7 @@ export interface Token {
 }
 
 /** In UTF-16 units; the service publishes 512 KB. */
-export const QUERY_LENGTH_MAX = 524_288;
+const QUERY_LENGTH_MAX = 524_288;
 
 /**
  * Words that are never identifiers by themselves; after a dot, and as names of members, they are plain names.

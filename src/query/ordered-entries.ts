@@ -32,7 +32,7 @@ export interface KeyedItem {
 }
 
 /** Sorts by key, then by number, all of it reversed when descending: what the index would give. */
-export function sortKeyed(items: KeyedItem[], isDescending: boolean): KeyedItem[] {
+function sortKeyed(items: KeyedItem[], isDescending: boolean): KeyedItem[] {
   const sign = isDescending ? -1 : 1;
   return items.sort((a, b) => sign * (compareForOrder(a.key, b.key) || a.number - b.number));
 }

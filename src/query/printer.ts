@@ -11,7 +11,7 @@ export function printExpression(expression: Expression): string {
 }
 
 /** `.name` where the grammar allows it, else `["name"]`. */
-export function printMember(name: string): string {
+function printMember(name: string): string {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `.${name}` : `[${quote(name)}]`;
 }
 
@@ -47,7 +47,7 @@ export function printOrderAsWritten(items: readonly OrderItem[]): string {
     .join(', ');
 }
 
-export function printCount(count: CountNode): string {
+function printCount(count: CountNode): string {
   return count.kind === 'parameter' ? count.name : String(count.value);
 }
 

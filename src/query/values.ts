@@ -4,7 +4,7 @@ import { isJsonObject, type Json } from '../base/index.ts';
 export type Value = Json | undefined;
 
 /** Rank of a type in the total order of the language; see `compareForOrder`. */
-export function typeRank(value: Value): number {
+function typeRank(value: Value): number {
   switch (typeof value) {
     case 'undefined':
       return 0;

@@ -25,7 +25,7 @@ const WELCOME_TICKS = 40;
 /** Ticks without any entry frame although the source says it sent more: the last ones were lost. */
 const TAIL_TICKS = 40;
 /** Rows in one frame; keeps frames small when thousands of partitions are told of at once. */
-export const ROWS_PER_FRAME = 1_000;
+const ROWS_PER_FRAME = 1_000;
 
 export interface PullSessionOptions {
   readonly account: string;

@@ -4,29 +4,24 @@
 export {
   checkReplacement,
   containerBody,
-  type NormalizeOptions,
   normalizeContainer,
 } from './container-definition.ts';
 export { effectivePartitionKey, initialRanges, partitionKeyRange } from './effective-key.ts';
-export { type EtagSource, formatEtag } from './etag.ts';
+export { formatEtag } from './etag.ts';
 export type { FullTextLanguage } from './full-text-language.ts';
 export { applyPatch, type Patch, parsePatch } from './item-patch.ts';
 export {
-  ITEM_BYTES_MAX,
   itemTtl,
   NESTING_MAX,
   ownTtl,
   type ReadItem,
   readItem,
   SYSTEM_PROPERTIES,
-  type SystemProperties,
   withSystemProperties,
 } from './item-text.ts';
 export {
   completeKey,
-  completeKeyOrPrefix,
   extractPartitionKey,
-  formatPartitionKey,
   matchPartitionKey,
   parsePartitionKeyHeader,
   samePartitionKey,
@@ -43,9 +38,8 @@ export {
   setAt,
   valueAt,
 } from './path-edit.ts';
-export { checkItemId, checkResourceId } from './resource-id.ts';
+export { checkResourceId } from './resource-id.ts';
 export {
-  type ContainerChild,
   childRid,
   childSelfLink,
   containerRid,
@@ -56,7 +50,6 @@ export {
   RID_NUMBER_MAX,
   type Rid,
   selfLink,
-  userRid,
 } from './rid.ts';
 export {
   normalizeScript,
@@ -64,7 +57,6 @@ export {
   type ScriptDefinition,
   type ScriptResourceKind,
   scriptBody,
-  type TriggerOperation,
   type TriggerType,
 } from './script-definition.ts';
 export {
@@ -88,7 +80,6 @@ export type {
   ContainerDefinition,
   EffectivePartitionKey,
   EpkRange,
-  IncludedPath,
   IndexingPolicy,
   KeyComponent,
   PartitionKey,

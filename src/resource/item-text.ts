@@ -60,7 +60,7 @@ export function readItem(received: Buffer): ReadItem {
 }
 
 /** As `readItem`, but without looking at `id`. */
-export function readObject(received: Buffer): ReadItem {
+function readObject(received: Buffer): ReadItem {
   if (received.length > ITEM_BYTES_MAX) {
     throw new DatabaseError('RequestEntityTooLarge', 'Request size is too large');
   }

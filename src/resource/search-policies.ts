@@ -11,7 +11,7 @@ import type { ContainerDefinition } from './types.ts';
 
 /** Checks of what concerns vectors and full text; all throw DatabaseError `BadRequest`. */
 
-export const VECTOR_DATA_TYPES = ['float32', 'float16', 'uint8', 'int8'] as const;
+const VECTOR_DATA_TYPES = ['float32', 'float16', 'uint8', 'int8'] as const;
 export const VECTOR_DISTANCE_FUNCTIONS = ['cosine', 'dotproduct', 'euclidean'] as const;
 const VECTOR_INDEX_TYPES = ['flat', 'quantizedFlat', 'diskANN'] as const;
 const DIMENSIONS_MAX = 4096;

@@ -19,7 +19,7 @@ const REPLICATED_LENGTH_MAX = 10_000;
  * Lower and upper case character by character, as the service does it: `ß` has no upper case of one character
  * and stays, and a sigma is lowered alike wherever it stands.
  */
-export function lowered(text: string): string {
+function lowered(text: string): string {
   const lower = text.toLowerCase();
   return lower.length === text.length && !text.includes('Σ') ? lower : mapCharacters(text, 'toLowerCase');
 }
