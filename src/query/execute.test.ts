@@ -317,6 +317,10 @@ describe('paging', () => {
     };
     await page(many, 'SELECT VALUE SUM(c.n) FROM c', { pause });
     expect(pauses).toBeGreaterThan(5);
+    pauses = 0;
+    const parameters = { '@list': Array.from({ length: 20_000 }, (_, i) => i) };
+    await page(many, 'SELECT VALUE ARRAY_LENGTH(SetUnion(@list, [c.n])) FROM c', { pause, parameters });
+    expect(pauses, 'each item is compared with all of a parameter').toBeGreaterThan(5);
   });
 });
 

@@ -13,6 +13,7 @@ import { QueryMemory } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
 import type { ItemNumber, QuerySource, QuerySpec, SourceItem } from './source.ts';
 import { type FunctionCaller, PendingCall } from './user-functions.ts';
+import { roughSize } from './values.ts';
 
 export interface ExecuteOptions {
   readonly parameters: QuerySpec['parameters'];
@@ -60,7 +61,7 @@ const CHARGE_PER_POSTING = 0.0005;
 
 /** Items loaded at once when all of them will be rows, and when they still have to be looked at. */
 const CHUNK_EXACT_MAX = 512;
-export const CHUNK_FILTERED_MAX = 128;
+const CHUNK_FILTERED_MAX = 128;
 const CHUNK_FILTERED_FIRST = 32;
 /** About so many bytes are loaded at once. */
 const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
@@ -156,6 +157,8 @@ export class Execution {
   #retrievedBytes = 0;
   #sincePause = 0;
   #chunk = CHUNK_FILTERED_FIRST;
+  /** What an item costs besides its own size, in items: each may be compared with all of a long parameter. */
+  readonly #itemWeight: number;
 
   constructor(compiled: CompiledQuery, frame: Frame, start: Continuation, options: ExecuteOptions) {
     this.compiled = compiled;
@@ -166,6 +169,9 @@ export class Execution {
     this.resumeIn = start.partial;
     this.#partial = start.partial;
     this.#options = options;
+    let operandBytes = compiled.text.length;
+    for (const { value } of options.parameters) operandBytes += roughSize(value);
+    this.#itemWeight = 1 + Math.floor(operandBytes / BYTES_LIKE_AN_ITEM);
     const { reader, block, isGathering } = compiled;
     this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels) : undefined;
     const carried = this.#takeCarryOver();
@@ -192,10 +198,20 @@ export class Execution {
     const meanBytes = this.#retrievedBytes / Math.max(1, this.#retrievedCount);
     const affordable = Math.max(1, Math.floor(CHUNK_BYTES_MAX / Math.max(1, meanBytes)));
     const isCounted = isExact && this.#cursor === undefined && !this.isDistinct;
-    if (isCounted) return Math.max(1, Math.min(CHUNK_EXACT_MAX, this.page.missing, affordable));
+    if (isCounted) {
+      const chunkMax = this.compiled.projection.isWholeItem
+        ? CHUNK_EXACT_MAX
+        : Math.ceil(CHUNK_EXACT_MAX / this.#itemWeight);
+      return Math.max(1, Math.min(chunkMax, this.page.missing, affordable));
+    }
     const chunk = this.#chunk;
     this.#chunk = Math.min(CHUNK_FILTERED_MAX, chunk * 2);
-    return Math.min(chunk, affordable);
+    return Math.min(chunk, affordable, this.chunkMax);
+  }
+
+  /** Items that may be looked at between two pauses, when each has to be. */
+  get chunkMax(): number {
+    return Math.min(CHUNK_FILTERED_MAX, Math.ceil(ITEMS_PER_PAUSE / this.#itemWeight));
   }
 
   async load(numbers: readonly number[]): Promise<(SourceItem | undefined)[]> {
@@ -204,7 +220,7 @@ export class Execution {
     let bytes = 0;
     for (const item of items) bytes += item?.text.length ?? 0;
     this.#retrievedBytes += bytes;
-    await this.worked(numbers.length + bytes / BYTES_LIKE_AN_ITEM);
+    await this.worked(numbers.length * this.#itemWeight + bytes / BYTES_LIKE_AN_ITEM);
     if (this.compiled.callsFunctions) await this.#prepare(items);
     return items;
   }

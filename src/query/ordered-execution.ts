@@ -1,6 +1,6 @@
 import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
 import type { Continuation } from './continuation.ts';
-import { CHUNK_FILTERED_MAX, type Execution, type QueryPage } from './execution.ts';
+import type { Execution, QueryPage } from './execution.ts';
 import {
   consumedIn,
   IndexEntries,
@@ -139,8 +139,8 @@ async function readItems(
   const { frame } = execution;
   const keyed: KeyedItem[] = [];
   let keptBytes = 0;
-  for (let place = 0; place < numbers.length; place += CHUNK_FILTERED_MAX) {
-    const items = await execution.load(numbers.slice(place, place + CHUNK_FILTERED_MAX));
+  for (let place = 0; place < numbers.length; place += execution.chunkMax) {
+    const items = await execution.load(numbers.slice(place, place + execution.chunkMax));
     for (const item of items) {
       if (item === undefined) continue;
       if (!execution.admit(item, { isExact: isKept, isConfined: isKept, isParsed: true })) continue;

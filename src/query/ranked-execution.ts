@@ -8,7 +8,7 @@ import { readVector } from '../index/index.ts';
 import type { Access } from './access.ts';
 import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
 import type { Continuation } from './continuation.ts';
-import { CHUNK_FILTERED_MAX, type Execution, type QueryPage } from './execution.ts';
+import type { Execution, QueryPage } from './execution.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
 import type { Ranking, VectorSearch } from './ranking.ts';
 import type { ItemNumber } from './source.ts';
@@ -185,8 +185,8 @@ class ScoredItems {
   async add(numbers: readonly ItemNumber[], known: Known): Promise<number> {
     const execution = this.#execution;
     let hits = 0;
-    for (let place = 0; place < numbers.length; place += CHUNK_FILTERED_MAX) {
-      for (const item of await execution.load(numbers.slice(place, place + CHUNK_FILTERED_MAX))) {
+    for (let place = 0; place < numbers.length; place += execution.chunkMax) {
+      for (const item of await execution.load(numbers.slice(place, place + execution.chunkMax))) {
         const { isExact, isConfined } = known;
         if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
         hits++;

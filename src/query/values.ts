@@ -110,6 +110,15 @@ export function isDeeperThan(value: Json, depth: number): boolean {
   return depth === 0 || Object.values(value).some((part) => isDeeperThan(part, depth - 1));
 }
 
+/** About how many bytes a value takes as text. */
+export function roughSize(value: Value): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let size = 2;
+  for (const part of Object.values(value)) size += roughSize(part) + 1;
+  return size;
+}
+
 /** An object that takes any member name, `__proto__` too, as plain data. */
 export function emptyObject(): { [name: string]: Json } {
   return Object.create(null) as { [name: string]: Json };
