@@ -374,6 +374,17 @@ describe('errors', () => {
     ].join('\n');
   }
 
+  test('docstrings name errors of the catalogue only', () => {
+    const wrong = sources.flatMap((file) =>
+      [...file.text.matchAll(/@throws DatabaseError(?:[^@*]|\*(?!\/))*/g)].flatMap(({ 0: told, index }) =>
+        [...told.matchAll(/`([A-Z]\w+)`/g)]
+          .filter(([, code = '']) => !Object.hasOwn(CATALOGUE, code))
+          .map(([, code]) => `${file.path}:${file.text.slice(0, index).split('\n').length} ${code}`),
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test('the catalogue and docs/errors.md are equal', async () => {
     await expect(renderCatalogue()).toMatchFileSnapshot(
       relative(dirname(fileURLToPath(import.meta.url)), join(ROOT, 'docs/errors.md')),

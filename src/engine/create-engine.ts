@@ -54,6 +54,7 @@ export interface EngineParts {
   drop(record: ContainerRecord): Promise<void>;
 }
 
+/** The engine of one region over parts that exist; its parts open partitions as they are wanted. */
 export function createEngine(options: EngineOptions): EngineParts {
   const { directory, region, host } = options;
   const isWanted = (record: ContainerRecord) => Object.hasOwn(directory.state.containers, record.rid);

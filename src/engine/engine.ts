@@ -151,6 +151,11 @@ export interface QueryRequest extends FeedScope {
   readonly wantMetrics?: boolean;
 }
 
+/**
+ * Operations on items, as the account's consistency level promises them. Callers' faults and expected states
+ * (a conflict, a missing item, no lease) reject with a DatabaseError, mostly an AnswerError that carries the
+ * answer's head.
+ */
 export interface Items {
   create(write: ItemWrite): Promise<ItemAnswer>;
   upsert(write: ItemWrite): Promise<ItemAnswer>;
@@ -223,14 +228,16 @@ export interface ScriptAnswer extends AnswerHead {
   readonly log: string;
 }
 
+/** Scripts as resources, and the running of stored procedures. */
 export interface Scripts extends ScriptResources {
   /**
    * Runs a stored procedure as one transaction.
-   * @throws DatabaseError `ScriptFailed` when it throws, `ScriptTimeout` when it takes too long.
+   * @throws DatabaseError `BadRequest` when it throws, `ScriptTimeout` when it takes too long.
    */
   execute(execution: ScriptExecution): Promise<ScriptAnswer>;
 }
 
+/** One region's face, for every front door. */
 export interface Engine {
   readonly account: AccountState;
   /** Name of the region that this engine serves. */

@@ -42,6 +42,7 @@ const TERMS_MAX = 8;
 /** A step of reading, with its path's name. */
 export type ExplainedStep = Omit<ReadStep, 'pathId'> & { readonly path?: string };
 
+/** How one page of a query was answered. */
 export interface Explanation {
   readonly plan: PlanNode;
   readonly steps: readonly ExplainedStep[];

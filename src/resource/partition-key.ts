@@ -117,11 +117,6 @@ export function samePartitionKey(a: PartitionKey, b: PartitionKey): boolean {
   return a.length === b.length && a.every((component, index) => Object.is(component, b[index]));
 }
 
-/** The key in its wire form, `[{}]` for undefined. */
-export function formatPartitionKey(key: PartitionKey): string {
-  return JSON.stringify(key.map((component) => (component === undefined ? {} : component)));
-}
-
 /**
  * Demands that the key a client named (if it did) is the one in the item's body; returns the latter.
  * @throws DatabaseError `PartitionKeyMismatch` otherwise.

@@ -22,6 +22,7 @@ const IDLE_MS = 30_000;
 /** How much later than a step's limit, which the sandbox keeps by itself, its whole thread is ended. */
 const GRACE_MS = 1000;
 
+/** Runs scripts in threads, each run in an instance of its own; a thread that does not answer is ended. */
 export function createScriptPool(options: ScriptPoolOptions): ScriptRunner {
   return new ScriptPool(options);
 }

@@ -104,6 +104,7 @@ export interface Region {
   abandon(): Promise<void>;
 }
 
+/** Resolves when its partitions are open and replication has begun, not when it has caught up. */
 export async function openRegion(options: RegionOptions): Promise<Region> {
   const node = new RegionNode(options);
   await node.open();

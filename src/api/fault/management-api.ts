@@ -46,6 +46,7 @@ const ROUTES: readonly Route[] = [
   { method: 'POST', pattern: /^\/faults\/quiesce$/, isFault: true, run: quiesce },
 ];
 
+/** Answers requests of the management listener; never rejects. It asks for no sign-in. */
 export function createManagementApi(options: ManagementOptions): HttpHandler {
   return async (request) => {
     try {

@@ -37,6 +37,7 @@ export interface SqlApi {
   readonly refuse: (status: HttpRefusal) => HttpResponse;
 }
 
+/** The NoSQL protocol over HTTP; a failure of any kind is an answer with the protocol's status and body. */
 export function createSqlApi(options: SqlApiOptions): SqlApi {
   const { engine, runtime, keys, endpoints, onFault } = options;
   const service: Service = { engine, runtime, endpoints };

@@ -101,13 +101,6 @@ export class RunBuilder {
   }
 }
 
-/** Numbers that a run adds, less those it takes away. */
-export function sumOf(fences: Fences): number {
-  let sum = 0;
-  for (const each of fences.sums) sum += each;
-  return sum;
-}
-
 /** Of a run with one block nothing needs to be known: it is always looked into. */
 export function soleFence(sum: number): Fences {
   return { terms: [''], numbers: [0], sums: [sum] };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PostingGatherer } from './posting-gatherer.ts';
 import { PostingMerge } from './posting-merge.ts';
-import { decodeFences, encodeFences, type Fences, RunBuilder, soleFence, sumOf } from './posting-run.ts';
+import { decodeFences, encodeFences, type Fences, RunBuilder, soleFence } from './posting-run.ts';
 import { type PostingRange, RunCursor } from './run-cursor.ts';
 
 /** A run as a store would hold it. */
@@ -14,6 +14,11 @@ interface Stored {
 type Posting = readonly [term: string, number: number];
 
 const ALL: PostingRange = { from: '', to: '\xff'.repeat(9) };
+
+/** Numbers that a run adds, less those it takes away. */
+function sumOf(fences: Fences): number {
+  return fences.sums.reduce((sum, each) => sum + each, 0);
+}
 
 function store(fences: Fences, blocks: readonly Buffer[]): Stored {
   expect(decodeFences(encodeFences(fences))).toEqual(fences);
