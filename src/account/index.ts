@@ -10,6 +10,7 @@ export {
 } from './consistency-policy.ts';
 export type { Directory } from './directory.ts';
 export { type EmbeddedDirectoryOptions, openEmbeddedDirectory } from './embedded-directory.ts';
+export { type Hub, hubOf } from './hub.ts';
 export { type AccountPlan, initialAccountState } from './initial-state.ts';
 export { greatCircleLatency, REGION_NAMES } from './region-map.ts';
 export { type ConnectOptions, connectDirectory, serveDirectory } from './remote-directory.ts';

@@ -117,6 +117,15 @@ export class StabilityTracker {
     return stable;
   }
 
+  /**
+   * Whether every member has reported in this epoch, and `applied` covers what they reported: then it covers
+   * all that is left of origins that retired.
+   */
+  hasHeardAll(applied: VersionVector): boolean {
+    this.#promote(applied);
+    return [...this.#rows.values()].every(({ effective }) => effective !== undefined);
+  }
+
   /** Whether `dot` is stable; see `stable`, which serves many dots better. */
   isStable(dot: Dot, applied: VersionVector): boolean {
     return this.stable(applied).covers(dot);

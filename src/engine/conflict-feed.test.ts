@@ -125,9 +125,3 @@ test('a delete wins over concurrent writes, and leaves no conflict', async () =>
   for (const feed of await feeds()) expect(feed).toEqual([]);
 });
 
-test('merge procedures are refused', async () => {
-  const conflictResolutionPolicy = { mode: 'Custom', conflictResolutionProcedure: 'dbs/d/colls/p/sprocs/s' };
-  const body = { id: 'p', partitionKey: { paths: ['/k'], kind: 'Hash' }, conflictResolutionPolicy };
-  const making = planet.region(0).engine.resources.createContainer('d', body, undefined);
-  await expect(making).rejects.toEqual(refused('BadRequest'));
-});

@@ -47,7 +47,11 @@ export function createConflictFeed(options: {
       containers.requireOpen(record, partition);
       const { conflicts, basedOn } = openConflicts(partition);
       await partition.settled(basedOn);
-      for (const conflict of conflicts) entries.push({ ...conflict, partition });
+      for (const conflict of conflicts) {
+        // What the merge procedure has yet to decide is for nobody else.
+        const isShown = handle.mergeProcedure === undefined || conflict.loser.isReferred === true;
+        if (isShown) entries.push({ ...conflict, partition });
+      }
     }
     return entries.sort((a, b) => a.loser.time - b.loser.time || (idOf(a) < idOf(b) ? -1 : 1));
   };

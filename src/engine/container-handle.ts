@@ -27,6 +27,8 @@ export interface ContainerHandle {
   readonly priorityPath: readonly string[] | undefined;
   /** Set when concurrent writes that lose are conflicts for somebody to decide. */
   readonly keepsConflicts: true | undefined;
+  /** What decides them, as the container's policy names it; undefined where people do. */
+  readonly mergeProcedure: string | undefined;
   readonly indexer: Indexer;
   /** Which items go into indexes: those whose write says so, all but those whose write says no, or none. */
   readonly indexing: 'chosen' | 'automatic' | 'none';
@@ -56,7 +58,8 @@ function indexerFor(record: ContainerRecord): Indexer {
 
 export function prepareContainer(database: DatabaseRecord, record: ContainerRecord): ContainerHandle {
   const { definition } = record;
-  const priority = definition.conflictResolutionPolicy.conflictResolutionPath;
+  const { conflictResolutionPath: priority, conflictResolutionProcedure: procedure } =
+    definition.conflictResolutionPolicy;
   return {
     record,
     path: `dbs/${database.id}/colls/${definition.id}`,
@@ -64,6 +67,7 @@ export function prepareContainer(database: DatabaseRecord, record: ContainerReco
     keyPaths: definition.partitionKey.paths.map(splitPath),
     priorityPath: priority === '' || priority === '/_ts' ? undefined : splitPath(priority),
     keepsConflicts: definition.conflictResolutionPolicy.mode === 'Custom' ? true : undefined,
+    mergeProcedure: procedure === '' ? undefined : procedure,
     indexer: indexerFor(record),
     indexing: indexingOf(definition),
     search: searchPolicies(definition),

@@ -1,9 +1,10 @@
 import type { ContainerRecord, Directory } from '../account/index.ts';
 import type { Origin } from '../causality/index.ts';
-import type { PartitionHost } from '../partition/index.ts';
+import type { Partition, PartitionHost } from '../partition/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
 import { createConflictFeed } from './conflict-feed.ts';
+import { ConflictHub } from './conflict-hub.ts';
 import { Containers } from './containers.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Engine, Items } from './engine.ts';
@@ -19,6 +20,7 @@ import { RegionPartitions } from './region-partitions.ts';
 import { createResources } from './resources.ts';
 import { ScriptOperations } from './script-operations.ts';
 import { createScriptResources } from './script-resources.ts';
+import type { ScriptTransactionOptions } from './script-transaction.ts';
 import { TimedItems } from './timed-items.ts';
 
 export interface EngineOptions {
@@ -32,6 +34,10 @@ export interface EngineOptions {
   readonly gate: LevelGate;
   /** What runs the scripts of users. */
   readonly runner: ScriptRunner;
+  /** Whether this region decides conflicts of the partition that a merge procedure is for, as of now. */
+  readonly decidesConflicts: (partition: Partition) => boolean;
+  /** The region can go on no longer. */
+  readonly onFailed: (reason: unknown) => void;
   /** How long a request waits for its session token before another region is asked, in milliseconds. */
   readonly sessionPatienceMs: number;
   /** How long a write waits while the store lags too far behind, in milliseconds. */
@@ -46,6 +52,8 @@ export interface EngineParts {
   readonly localItems: Items;
   /** What operations of clients came to; those that other regions forwarded are counted there. */
   readonly meter: Meter;
+  /** Looks for conflicts to decide, as it does by itself when something is written. */
+  decideConflicts(): void;
   /** Operations under way are answered no more. */
   stop(): void;
   /** Opens the partitions of a container, unless the account has it no more. */
@@ -65,6 +73,7 @@ export function createEngine(options: EngineOptions): EngineParts {
   const scripts = createScriptOperations(options, containers, options.forwarder);
   const items = createItems(options, containers, scripts, options.forwarder);
   const timed = new TimedItems(items, { ...options, deadlines, meter });
+  const hub = new ConflictHub({ ...options, containers, openSource: openSourceOf(host) });
   const engine: Engine = {
     get account() {
       return directory.state;
@@ -87,11 +96,18 @@ export function createEngine(options: EngineOptions): EngineParts {
       undefined,
     ),
     meter,
-    stop: () => deadlines.stop(),
+    decideConflicts: () => hub.lookAgain(),
+    stop() {
+      hub.stop();
+      deadlines.stop();
+    },
     open: async (record) => {
-      if (isWanted(record)) await partitions.openAll(record, () => containers.policiesNow(record));
+      if (!isWanted(record)) return;
+      await partitions.openAll(record, () => containers.policiesNow(record));
+      if (isWanted(record)) hub.watch(record);
     },
     async drop(record) {
+      hub.forget(record);
       containers.forget(record);
       await partitions.dropAll(record);
     },
@@ -108,8 +124,12 @@ function createScriptOperations(
     ...options,
     containers,
     items: new ItemOperations({ ...options, containers, forwarder, room: () => host.room() }),
-    openSource: (partition, view) => host.openSource(partition, view),
+    openSource: openSourceOf(host),
   });
+}
+
+function openSourceOf(host: PartitionHost): ScriptTransactionOptions['openSource'] {
+  return (partition, view) => host.openSource(partition, view);
 }
 
 function createItems(

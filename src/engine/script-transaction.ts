@@ -4,6 +4,7 @@
  */
 import type { PartitionRecord } from '../account/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
+import type { Dot } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   epkOf,
@@ -107,6 +108,11 @@ export class ScriptTransaction {
       }
     }
     return answers;
+  }
+
+  /** Ends conflicts of an item together with what the transaction writes. */
+  settle(key: ItemKey, conflicts: readonly Dot[]): void {
+    this.#transaction.settle(key, conflicts);
   }
 
   commit(): Promise<TransactionOutcome> {

@@ -12,8 +12,6 @@ export function refuseUnsupported(definition: ContainerDefinition): void {
   const uniqueKeys = isJsonObject(others.uniqueKeyPolicy) ? others.uniqueKeyPolicy.uniqueKeys : undefined;
   if (Array.isArray(uniqueKeys) && uniqueKeys.length > 0) refuse('unique keys');
   if (others.clientEncryptionPolicy !== undefined) refuse('client encryption policies');
-  // Without a procedure, conflicts wait in their feed for whoever reads it.
-  if (definition.conflictResolutionPolicy.conflictResolutionProcedure !== '') refuse('merge procedures');
 }
 
 function refuse(what: string): never {

@@ -6,6 +6,7 @@ import {
   compareWinners,
   type DeadIncarnation,
   EMPTY_ITEM,
+  hasConflictBook,
   type ItemState,
   isMerged,
   ofPresentBases,
@@ -47,11 +48,10 @@ type IsStable = (dot: Dot) => boolean;
  * The winner stays, stable or not: it is the item. Losers that are kept for somebody to decide stay too.
  */
 export function collect(state: ItemState, isStable: IsStable): ItemState | undefined {
-  const { conflicts, settled } = state;
-  if (conflicts === undefined && settled === undefined) return collectWrites(state, isStable);
+  if (!hasConflictBook(state)) return collectWrites(state, isStable);
   const next = collectConflicts(state, collectWrites(state, isStable) ?? EMPTY_ITEM, isStable);
   const isEmpty = next.siblings.length === 0 && next.dead.length === 0;
-  return isEmpty && next.conflicts === undefined && next.settled === undefined ? undefined : next;
+  return isEmpty && !hasConflictBook(next) ? undefined : next;
 }
 
 function collectWrites(state: ItemState, isStable: IsStable): ItemState | undefined {

@@ -6,7 +6,7 @@ import { collect } from './collection.ts';
 import { applyOperation, conflictsOf, losersOf } from './conflict.ts';
 import { decodeItemState, encodeItemState } from './item-codec.ts';
 import { EMPTY_ITEM, type ItemState, liveIncarnations, visiblePut } from './item-state.ts';
-import type { Delete, ItemOperation, Loser, Put, Settle } from './operation.ts';
+import type { Delete, ItemOperation, Loser, Put, Refer, Settle } from './operation.ts';
 
 /** One region's copy of one item in a container that keeps its losers. */
 class Copy {
@@ -36,7 +36,7 @@ class Copy {
     return this.apply(put);
   }
 
-  delete(): Delete | undefined {
+  delete(_?: number): Delete | undefined {
     if (visiblePut(this.state) === undefined) return undefined;
     const losers = losersOf(this.state);
     const incarnations = liveIncarnations(this.state);
@@ -49,6 +49,19 @@ class Copy {
     const conflict = open[which % Math.max(1, open.length)];
     if (conflict === undefined) return undefined;
     return this.apply({ kind: 'settle', ...this.#head(), conflicts: [conflict.dot] });
+  }
+
+  refer(which: number): Refer | undefined {
+    const open = conflictsOf(this.state);
+    const conflict = open[which % Math.max(1, open.length)];
+    if (conflict === undefined) return undefined;
+    return this.apply({ kind: 'refer', ...this.#head(), conflicts: [conflict.dot] });
+  }
+
+  get referred(): string[] {
+    return conflictsOf(this.state)
+      .filter(({ isReferred }) => isReferred === true)
+      .map(nameOf);
   }
 
   apply<T extends ItemOperation>(operation: T): T {
@@ -155,18 +168,68 @@ describe('concurrent writes', () => {
     expect(collect(a.state, () => false)).toEqual(a.state);
     expect(collect(a.state, () => true)).toEqual({ siblings: a.state.siblings, dead: [] });
   });
+
+  test('that are referred to people stay so, covered or collected, until they are settled', () => {
+    const [a, b, c] = three();
+    a.put('a');
+    b.put('b');
+    exchange([a, b, c]);
+    a.refer(0);
+    exchange([a, b]);
+    expect([a.referred, b.referred, c.referred]).toEqual([['1:1 a'], ['1:1 a'], []]);
+    expect(collect(a.state, () => true)).toBe(a.state);
+    c.put('c, covering both, which knows nothing of that');
+    b.put('b, which does');
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) {
+      expect(copy.referred).toContain('1:1 a');
+      copy.state = collect(copy.state, () => true) ?? EMPTY_ITEM;
+      expect(copy.referred).toContain('1:1 a');
+    }
+    const place = a.conflicts.indexOf('1:1 a');
+    a.settle(place);
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect(copy.conflicts).not.toContain('1:1 a');
+    expect(a.state.referred).toBeUndefined();
+  });
+
+  test('that were settled before it was heard that they are for people are for nobody', () => {
+    const [a, b, c] = three();
+    a.put('a');
+    b.put('b');
+    exchange([a, b, c]);
+    a.settle(0);
+    b.refer(0);
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect(copy.state).toEqual(a.state);
+    expect(a.state.referred).toBeUndefined();
+    expect(a.conflicts).toEqual([]);
+  });
+
+  test('a mark whose conflict is gone is collected when everybody has it', () => {
+    const [a, b] = three();
+    a.put('a');
+    b.put('b');
+    exchange([a, b]);
+    a.refer(0);
+    b.delete();
+    b.settle(0);
+    const late = new Copy(3);
+    for (const from of [a, b, a, b]) deliver(from, late);
+    expect(collect(late.state, () => true)?.referred).toBeUndefined();
+  });
 });
 
 // --- any history -------------------------------------------------------------------------------------------
 
 type Step = {
-  readonly kind: 'put' | 'delete' | 'settle' | 'deliver';
+  readonly kind: 'put' | 'delete' | 'settle' | 'refer' | 'deliver';
   readonly at: number;
   readonly which: number;
 };
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom('put', 'put', 'delete', 'settle', 'deliver', 'deliver', 'deliver'),
+  kind: fc.constantFrom('put', 'put', 'delete', 'settle', 'refer', 'deliver', 'deliver', 'deliver'),
   at: fc.nat(2),
   which: fc.nat(20),
 });
@@ -176,13 +239,20 @@ function reference(known: readonly ItemOperation[]): string[] {
   const settled = known.flatMap((one) => (one.kind === 'settle' ? one.conflicts : []));
   const isOpen = ({ dot }: { readonly dot: Dot }) => !settled.some((other) => sameDot(other, dot));
   const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
-  const isCovered = ({ dot }: Put) => known.some((one) => one.kind !== 'settle' && one.context.covers(dot));
+  const writes = known.filter((one) => one.kind !== 'settle' && one.kind !== 'refer');
+  const isCovered = ({ dot }: Put) => writes.some((one) => one.context.covers(dot));
   const puts = known.filter((one) => one.kind === 'put');
   const maximal = puts.filter((put) => !isCovered(put) && !dead.has(put.incarnation) && isOpen(put));
   const [, ...live] = maximal.sort((a, b) => b.time - a.time || b.dot.origin - a.dot.origin);
-  const carried = known.flatMap((one): readonly Loser[] => (one.kind === 'settle' ? [] : (one.losers ?? [])));
+  const carried = writes.flatMap((one): readonly Loser[] => one.losers ?? []);
   const names = [...carried, ...live].filter(isOpen).map(nameOf);
   return [...new Set(names)].sort();
+}
+
+/** Those of them that somebody referred. */
+function referredOf(known: readonly ItemOperation[]): string[] {
+  const named = known.flatMap((one) => (one.kind === 'refer' ? one.conflicts : []));
+  return reference(known).filter((name) => named.some(({ origin, n }) => name.startsWith(`${origin}:${n} `)));
 }
 
 test('any history: the conflicts are a function of the set of operations', () => {
@@ -197,11 +267,11 @@ test('any history: the conflicts are a function of the set of operations', () =>
           const chosen = possible[which % Math.max(1, possible.length)];
           if (chosen !== undefined) copy.apply(chosen);
         } else {
-          const made =
-            kind === 'put' ? copy.put(`${which}`) : kind === 'delete' ? copy.delete() : copy.settle(which);
+          const made = kind === 'put' ? copy.put(`${which}`) : copy[kind](which);
           if (made !== undefined) all.push(made);
         }
         expect([...copy.conflicts].sort()).toEqual(reference(copy.known));
+        expect([...copy.referred].sort()).toEqual(referredOf(copy.known));
       }
       for (let left = all.length; left > 0; left--) {
         for (const copy of copies) {

@@ -10,34 +10,52 @@
 import { type Dot, sameDot } from '../causality/index.ts';
 import {
   applyWrite,
+  hasConflictBook,
   type ItemState,
   isMerged,
   ofPresentBases,
+  type Referral,
   type Settlement,
   type StoredPut,
   withPending,
 } from './item-state.ts';
-import type { ItemOperation, Loser, Settle } from './operation.ts';
+import type { ItemOperation, Loser, Refer, Settle } from './operation.ts';
 
 /** The state after one more operation; `state` itself is not changed. */
 export function applyOperation(state: ItemState, operation: ItemOperation): ItemState {
+  if (operation.kind === 'refer') return withReferrals(state, operation);
   if (operation.kind === 'settle') return withConflicts(state, state, operation);
   const next = applyWrite(state, operation);
-  const isPlain = state.conflicts === undefined && state.settled === undefined;
+  const isPlain = !hasConflictBook(state);
   return isPlain && operation.losers === undefined ? next : withConflicts(state, next, operation);
 }
 
 /** The present losers that are to be kept; none for most items. */
-export function losersOf({ siblings, ...rest }: ItemState): readonly Loser[] {
-  if (siblings.length < 2 || isMerged({ siblings, ...rest })) return NONE;
-  const [winner, ...others] = siblings;
-  return others.filter((put) => put.keeps === true).map((put) => loserOf(put, winner));
+export function losersOf(state: ItemState): readonly Loser[] {
+  if (state.siblings.length < 2 || isMerged(state)) return NONE;
+  const [winner, ...others] = state.siblings;
+  const losers = others.filter((put) => put.keeps === true).map((put) => loserOf(put, winner));
+  return withReferred(losers, state.referred);
 }
 
 /** Every conflict of the item that nobody has settled, by origin and n. */
 export function conflictsOf(state: ItemState): readonly Loser[] {
   const present = losersOf(state);
-  return sortedByDot(state.conflicts === undefined ? present : [...state.conflicts, ...present]);
+  if (state.conflicts === undefined) return sortedByDot(present);
+  return sortedByDot([...withReferred(state.conflicts, state.referred), ...present]);
+}
+
+/**
+ * A mark may be collected where its conflict is gone, while a region that still had the conflict carries it
+ * along: so what is carried says by itself that it was referred.
+ */
+function withReferred(
+  losers: readonly Loser[],
+  referred: readonly Referral[] | undefined,
+): readonly Loser[] {
+  if (referred === undefined) return losers;
+  const isMarked = ({ dot }: Loser) => referred.some(({ conflict }) => sameDot(conflict, dot));
+  return losers.map((loser) => (isMarked(loser) ? { ...loser, isReferred: true } : loser));
 }
 
 const NONE: readonly Loser[] = [];
@@ -50,30 +68,60 @@ function loserOf({ dot, time, incarnation, body }: StoredPut, winner: StoredPut 
  * `after` with the conflicts that it has once `operation` has been applied to `before`. Settled conflicts
  * leave the siblings too: they may not win later.
  */
-function withConflicts(before: ItemState, after: ItemState, operation: ItemOperation): ItemState {
+function withConflicts(
+  before: ItemState,
+  after: ItemState,
+  operation: Exclude<ItemOperation, Refer>,
+): ItemState {
   const isSettle = operation.kind === 'settle';
   const marks = isSettle ? withMarks(before.settled ?? [], operation) : (before.settled ?? []);
   const isOpen = ({ dot }: { readonly dot: Dot }) => !marks.some(({ conflict }) => sameDot(conflict, dot));
   const known = [...(before.conflicts ?? [])];
   for (const loser of isSettle ? NONE : (operation.losers ?? NONE)) {
-    if (!known.some(({ dot }) => sameDot(dot, loser.dot))) known.push(loser);
+    const place = known.findIndex(({ dot }) => sameDot(dot, loser.dot));
+    if (place < 0) known.push(loser);
+    else if (loser.isReferred === true) known[place] = { ...loser, ...known[place], isReferred: true };
   }
   const siblings = isSettle ? after.siblings.filter(isOpen) : after.siblings;
   const pending = isSettle ? ofPresentBases(after.pending, siblings) : after.pending;
   const conflicts = sortedByDot(known.filter(isOpen));
-  return withBook(withPending({ siblings, dead: after.dead }, pending), conflicts, marks);
+  // What was settled is no longer for anybody, whichever of the two arrived first.
+  const referred = (before.referred ?? []).filter(({ conflict }) => isOpen({ dot: conflict }));
+  return withBook(withPending({ siblings, dead: after.dead }, pending), conflicts, marks, referred);
 }
 
-/** The state without what collection may forget of conflicts: marks that are stable, and nothing else. */
+/** The state in which conflicts that nobody has settled are for people to decide. */
+function withReferrals(state: ItemState, { dot, conflicts }: Refer): ItemState {
+  const { settled = [], conflicts: known = [] } = state;
+  const next = [...(state.referred ?? [])];
+  for (const conflict of conflicts) {
+    if (settled.some((mark) => sameDot(mark.conflict, conflict))) continue;
+    const place = next.findIndex((mark) => sameDot(mark.conflict, conflict));
+    const refers = [...(next[place]?.refers ?? []), dot].sort(compareDots);
+    if (place < 0) next.push({ conflict, refers });
+    else next[place] = { conflict, refers };
+  }
+  const referred = next.sort((a, b) => compareDots(a.conflict, b.conflict));
+  return withBook(state, known, settled, referred);
+}
+
+/**
+ * The state without what collection may forget of conflicts: marks of the settled that are stable, and of the
+ * referred once there is nothing left that they are about.
+ */
 export function collectConflicts(
   before: ItemState,
   after: ItemState,
   isStable: (dot: Dot) => boolean,
 ): ItemState {
-  const { conflicts = [], settled = [] } = before;
+  const { conflicts = [], settled = [], referred = [] } = before;
   const marks = settled.filter((mark) => !mark.settles.every(isStable));
-  if (after === before && marks.length === settled.length) return before;
-  return withBook(after, conflicts, marks);
+  const present = [...conflicts, ...after.siblings];
+  const referrals = referred.filter(
+    ({ conflict, refers }) => !refers.every(isStable) || present.some(({ dot }) => sameDot(dot, conflict)),
+  );
+  const isSame = marks.length === settled.length && referrals.length === referred.length;
+  return after === before && isSame ? before : withBook(after, conflicts, marks, referrals);
 }
 
 /** What is empty is left out, so that equal states are equal objects. */
@@ -81,11 +129,13 @@ function withBook(
   { siblings, dead, pending }: ItemState,
   conflicts: readonly Loser[],
   settled: readonly Settlement[],
+  referred: readonly Referral[],
 ): ItemState {
   return {
     ...withPending({ siblings, dead }, pending),
     ...(conflicts.length === 0 ? {} : { conflicts }),
     ...(settled.length === 0 ? {} : { settled }),
+    ...(referred.length === 0 ? {} : { referred }),
   };
 }
 

@@ -13,6 +13,7 @@ export {
 export {
   EMPTY_ITEM,
   etagOf,
+  hasConflictBook,
   type ItemState,
   isCollectible,
   isMerged,
@@ -22,4 +23,4 @@ export {
   type StoredPut,
   visiblePut,
 } from './item-state.ts';
-export type { Delete, Expiry, Incarnation, ItemOperation, Loser, Patch, Put, Settle } from './operation.ts';
+export type { Delete, Expiry, Incarnation, ItemOperation, Loser, Patch, Put, Refer, Settle } from './operation.ts';

@@ -13,12 +13,16 @@ import type { CountEdit, ExactCount, PendingEdit, PlacedEdit } from './pending-e
  *   sibling: head (see `encodePutHead`), incarnation, [body]
  *   dead:    incarnation, number of deletes, (origin, n) of each
  *   conflicts, settled (when flagged): see `encodeLosers`; number, (conflict, settles) of each
+ *   referred (when flagged): number, (conflict, refers) of each
  *   pending: kind, base, path, increments, then by kind: terms; or dot, index, context, priority, time,
  *            value, sums
  */
 const FLAG_SETTLED = 1;
 const FLAG_BODY_ELSEWHERE = 2;
 const FLAG_CONFLICTS = 4;
+const FLAG_REFERRED = 8;
+const LOSER_CREATE = 1;
+const LOSER_REFERRED = 2;
 
 /**
  * `withoutVisibleBody`: leaves out the body of the first sibling, if there is one; `decodeItemState` wants it
@@ -29,14 +33,15 @@ export function encodeItemState(
   state: ItemState,
   options: { readonly withoutVisibleBody?: boolean } = {},
 ): void {
-  const { siblings, dead, pending = [], conflicts = [], settled = [] } = state;
+  const { siblings, dead, pending = [], conflicts = [], settled = [], referred = [] } = state;
   const hasConflicts = conflicts.length > 0 || settled.length > 0;
   const isSettled = siblings.length === 1 && dead.length === 0 && pending.length === 0;
   const isBodyElsewhere = options.withoutVisibleBody === true && siblings.length > 0;
   writer.u8(
     (isSettled ? FLAG_SETTLED : 0) |
       (isBodyElsewhere ? FLAG_BODY_ELSEWHERE : 0) |
-      (hasConflicts ? FLAG_CONFLICTS : 0),
+      (hasConflicts ? FLAG_CONFLICTS : 0) |
+      (referred.length > 0 ? FLAG_REFERRED : 0),
   );
   if (!isSettled) writer.uint(siblings.length).uint(dead.length).uint(pending.length);
   for (const [place, sibling] of siblings.entries()) {
@@ -49,13 +54,35 @@ export function encodeItemState(
     encodeDots(writer, mark.deletes);
   }
   for (const edit of pending) encodePending(writer, edit);
-  if (!hasConflicts) return;
-  encodeLosers(writer, conflicts);
-  writer.uint(settled.length);
-  for (const { conflict, settles } of settled) {
-    encodeDot(writer, conflict);
-    encodeDots(writer, settles);
+  if (hasConflicts) {
+    encodeLosers(writer, conflicts);
+    encodeMarks(
+      writer,
+      settled.map(({ conflict, settles }) => [conflict, settles]),
+    );
   }
+  if (referred.length === 0) return;
+  encodeMarks(
+    writer,
+    referred.map(({ conflict, refers }) => [conflict, refers]),
+  );
+}
+
+/** A conflict, and the operations that dealt with it. */
+type Mark = readonly [conflict: Dot, by: readonly Dot[]];
+
+function encodeMarks(writer: ByteWriter, marks: readonly Mark[]): void {
+  writer.uint(marks.length);
+  for (const [conflict, by] of marks) {
+    encodeDot(writer, conflict);
+    encodeDots(writer, by);
+  }
+}
+
+function decodeMarks(reader: ByteReader): Mark[] {
+  const marks: Mark[] = [];
+  for (let left = reader.uint(); left > 0; left--) marks.push([decodeDot(reader), decodeDots(reader)]);
+  return marks;
 }
 
 /**
@@ -84,30 +111,29 @@ export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): I
   const pending: PendingEdit[] = [];
   for (let left = pendingCount; left > 0; left--) pending.push(decodePending(reader));
   const state = pendingCount === 0 ? { siblings, dead } : { siblings, dead, pending };
-  return (flags & FLAG_CONFLICTS) === 0 ? state : { ...state, ...decodeConflicts(reader) };
+  const booked = (flags & FLAG_CONFLICTS) === 0 ? state : { ...state, ...decodeConflicts(reader) };
+  if ((flags & FLAG_REFERRED) === 0) return booked;
+  return { ...booked, referred: decodeMarks(reader).map(([conflict, refers]) => ({ conflict, refers })) };
 }
 
 function decodeConflicts(reader: ByteReader): Pick<ItemState, 'conflicts' | 'settled'> {
   const conflicts = decodeLosers(reader);
-  const settled: { conflict: Dot; settles: readonly Dot[] }[] = [];
-  for (let left = reader.uint(); left > 0; left--) {
-    settled.push({ conflict: decodeDot(reader), settles: decodeDots(reader) });
-  }
+  const settled = decodeMarks(reader).map(([conflict, settles]) => ({ conflict, settles }));
   return {
     ...(conflicts.length === 0 ? {} : { conflicts }),
     ...(settled.length === 0 ? {} : { settled }),
   };
 }
 
-/** Count, then of each: origin, n, time, incarnation, whether it is a create, body. */
+/** Count, then of each: origin, n, time, incarnation, flags (1 = is a create, 2 = was referred), body. */
 export function encodeLosers(writer: ByteWriter, losers: readonly Loser[]): void {
   writer.uint(losers.length);
-  for (const { dot, time, incarnation, isCreate, body } of losers) {
+  for (const { dot, time, incarnation, isCreate, isReferred, body } of losers) {
     encodeDot(writer, dot);
     writer
       .f64(time)
       .uint(incarnation)
-      .u8(isCreate ? 1 : 0)
+      .u8((isCreate ? LOSER_CREATE : 0) | (isReferred === true ? LOSER_REFERRED : 0))
       .bytes(body);
   }
 }
@@ -119,7 +145,10 @@ export function decodeLosers(reader: ByteReader): Loser[] {
     const dot = decodeDot(reader);
     const time = reader.f64();
     const incarnation = reader.uint();
-    losers.push({ dot, time, incarnation, isCreate: reader.u8() === 1, body: reader.bytes() });
+    const flags = reader.u8();
+    const isReferred = (flags & LOSER_REFERRED) === 0 ? {} : { isReferred: true as const };
+    const isCreate = (flags & LOSER_CREATE) !== 0;
+    losers.push({ dot, time, incarnation, isCreate, ...isReferred, body: reader.bytes() });
   }
   return losers;
 }

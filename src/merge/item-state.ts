@@ -28,6 +28,8 @@ export interface ItemState {
   readonly conflicts?: readonly Loser[] | undefined;
   /** Conflicts that were settled; undefined for none. */
   readonly settled?: readonly Settlement[] | undefined;
+  /** Conflicts that were referred to people, with the operations that did; undefined for none. */
+  readonly referred?: readonly Referral[] | undefined;
 }
 
 /** A put without its context, which is no longer needed once it is applied, unless it is a patch. */
@@ -53,6 +55,13 @@ export interface Settlement {
   readonly conflict: Dot;
   /** By origin and n. */
   readonly settles: readonly Dot[];
+}
+
+/** A conflict that was referred: its mark stays for as long as the conflict, and until it is stable. */
+export interface Referral {
+  readonly conflict: Dot;
+  /** By origin and n. */
+  readonly refers: readonly Dot[];
 }
 
 /** An incarnation that was deleted. */
@@ -159,16 +168,22 @@ export function patchBase(state: ItemState): Dot | undefined {
 }
 
 /** Whether nothing but the visible put needs to be remembered: the state of nearly every item. */
-export function isSettled({ siblings, dead, pending, conflicts, settled }: ItemState): boolean {
-  if (conflicts !== undefined || settled !== undefined) return false;
+export function isSettled(state: ItemState): boolean {
+  const { siblings, dead, pending } = state;
+  if (hasConflictBook(state)) return false;
   const isSingle = siblings.length === 1 && dead.length === 0 && pending === undefined;
   return isSingle && siblings[0]?.patch?.context === undefined;
 }
 
+/** Whether anything is kept of conflicts beside the siblings. */
+export function hasConflictBook({ conflicts, settled, referred }: ItemState): boolean {
+  return conflicts !== undefined || settled !== undefined || referred !== undefined;
+}
+
 /** Whether something waits for all regions to have it, or for somebody to decide; see `collect`. */
-export function isCollectible({ siblings, dead, pending, conflicts, settled }: ItemState): boolean {
-  if (siblings.length > 1 || dead.length > 0) return true;
-  if (conflicts !== undefined || settled !== undefined) return true;
+export function isCollectible(state: ItemState): boolean {
+  const { siblings, dead, pending } = state;
+  if (siblings.length > 1 || dead.length > 0 || hasConflictBook(state)) return true;
   if (siblings[0]?.patch?.context !== undefined) return true;
   return pending?.some((edit) => edit.kind === 'placed' || edit.increments.length > 0) === true;
 }

@@ -46,6 +46,8 @@ export interface Loser {
   readonly incarnation: Incarnation;
   /** Whether it was about another incarnation than the winner: two creates of one item. */
   readonly isCreate: boolean;
+  /** Whether a merge procedure could not decide it, so that it is for people; see Refer. */
+  readonly isReferred?: true | undefined;
   readonly body: Uint8Array;
 }
 
@@ -72,6 +74,13 @@ export interface Settle extends Operation {
   readonly conflicts: readonly Dot[];
 }
 
+/** Nobody but people can deal with conflicts of the item: they stay what they are, and are to be shown. */
+export interface Refer extends Operation {
+  readonly kind: 'refer';
+  /** The losing writes. */
+  readonly conflicts: readonly Dot[];
+}
+
 /**
  * Takes away what its origin had seen, once that had expired: it ends no incarnation, so a write that is
  * concurrent with it stays, whatever it is.
@@ -82,4 +91,4 @@ export interface Expiry extends Operation {
   readonly losers?: readonly Loser[] | undefined;
 }
 
-export type ItemOperation = Put | Delete | Expiry | Settle;
+export type ItemOperation = Put | Delete | Expiry | Settle | Refer;

@@ -10,14 +10,14 @@ import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
  * way, and a transaction is whole wherever it is.
  *
  * Layout: format, kind, origin, n, context, time, then
- *   put, delete, settle, expiry:  item key, fields
+ *   put, delete, settle, expiry, refer:  item key, fields
  *   transaction:  count, then for each change: kind, item key, length of the fields, fields
  * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live, 8 = keeps, 16 = losers,
  * 32 = unindexed),
  * [priority],
  * [time to live + 1], [patch: origin and n of its base, edits], [losers], body to the end;
- * of a delete: count, incarnations, [losers]; of an expiry: [losers]; of a settle: count, (origin, n) of
- * each conflict.
+ * of a delete: count, incarnations, [losers]; of an expiry: [losers]; of a settle or refer: count,
+ * (origin, n) of each conflict.
  *
  * Format 1 had puts without patches or time to live, no transactions and no expiries; it reads like format 2.
  */
@@ -45,6 +45,7 @@ const KIND_DELETE = 2;
 const KIND_TRANSACTION = 3;
 const KIND_SETTLE = 4;
 const KIND_EXPIRY = 5;
+const KIND_REFER = 6;
 const FLAG_PRIORITY = 1;
 const FLAG_PATCH = 2;
 const FLAG_TTL = 4;
@@ -52,7 +53,13 @@ const FLAG_KEEPS = 8;
 const FLAG_LOSERS = 16;
 const FLAG_UNINDEXED = 32;
 
-const KINDS = { put: KIND_PUT, delete: KIND_DELETE, settle: KIND_SETTLE, expire: KIND_EXPIRY } as const;
+const KINDS = {
+  put: KIND_PUT,
+  delete: KIND_DELETE,
+  settle: KIND_SETTLE,
+  expire: KIND_EXPIRY,
+  refer: KIND_REFER,
+} as const;
 
 export function encodeEntry({ changes }: Entry): Buffer {
   const [first] = changes;
@@ -101,7 +108,7 @@ function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
     if (operation.losers !== undefined) encodeLosers(writer, operation.losers);
     return;
   }
-  if (operation.kind === 'settle') {
+  if (operation.kind !== 'put') {
     writer.uint(operation.conflicts.length);
     for (const { origin, n } of operation.conflicts) writer.uint(origin).uint(n);
     return;
@@ -157,11 +164,11 @@ function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOp
     if (rest.length === 0) return { kind: 'delete', ...head, incarnations };
     return { kind: 'delete', ...head, incarnations, losers: decodeLosers(new ByteReader(rest)) };
   }
-  if (kind === KIND_SETTLE) {
+  if (kind === KIND_SETTLE || kind === KIND_REFER) {
     const conflicts: Dot[] = [];
     for (let left = reader.uint(); left > 0; left--)
       conflicts.push({ origin: reader.uint(), n: reader.uint() });
-    return { kind: 'settle', ...head, conflicts };
+    return { kind: kind === KIND_SETTLE ? 'settle' : 'refer', ...head, conflicts };
   }
   if (kind === KIND_EXPIRY) {
     const rest = reader.rest();
@@ -190,7 +197,7 @@ function decodePatch(reader: ByteReader) {
 function readHead(reader: ByteReader): { kind: number; head: EntryHead } {
   const format = reader.u8();
   const kind = reader.u8();
-  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_EXPIRY) {
+  if (format < FORMAT_OLDEST || format > FORMAT || kind < KIND_PUT || kind > KIND_REFER) {
     throw new LogDamagedError(`log entry has unknown format ${format} or kind ${kind}`);
   }
   const dot = { origin: reader.uint(), n: reader.uint() };

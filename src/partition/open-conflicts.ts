@@ -9,6 +9,12 @@ export interface OpenConflict {
   readonly loser: Loser;
 }
 
+/** The conflicts of one item. */
+export function conflictsIn(partition: Partition, key: ItemKey): readonly Loser[] {
+  const item = partition.lookup(key);
+  return item === undefined ? [] : conflictsOf(item.state);
+}
+
 /** The conflicts of all items, and the last entry that they rest on: to be shown once that is durable. */
 export function openConflicts(partition: Partition): {
   readonly conflicts: readonly OpenConflict[];

@@ -83,7 +83,7 @@ export function intendedOperation(
  */
 export function* draftedOperations(
   head: EntryStamp,
-  { before, endsOld, put, edits, parsed, settles }: ItemDraft,
+  { before, endsOld, put, edits, parsed, verdict }: ItemDraft,
   covered: () => HeldItem | undefined,
 ): Generator<{ readonly operation: ItemOperation; readonly parsed?: JsonObject | undefined }> {
   if (endsOld) {
@@ -94,5 +94,5 @@ export function* draftedOperations(
   if (put !== undefined) {
     yield { operation: putOperation(head, put, put, patchOf(before, edits), covered()), parsed };
   }
-  if (settles.length > 0) yield { operation: { kind: 'settle', ...head, conflicts: settles } };
+  if (verdict !== undefined) yield { operation: { ...head, ...verdict } };
 }

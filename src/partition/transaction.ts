@@ -26,6 +26,12 @@ export interface Standpoint {
   readonly incarnation: (k: number) => Incarnation;
 }
 
+/** Conflicts of one item that end, or that are for people to decide from now on. */
+export interface Verdict {
+  readonly kind: 'settle' | 'refer';
+  readonly conflicts: readonly Dot[];
+}
+
 /** What a transaction did to one item in all. */
 export interface ItemDraft {
   readonly key: ItemKey;
@@ -36,8 +42,8 @@ export interface ItemDraft {
   /** The put as a patch of what was there; undefined when it is a whole item. */
   readonly edits: readonly PathEdit[] | undefined;
   readonly parsed: JsonObject | undefined;
-  /** Conflicts of the item that end. */
-  readonly settles: readonly Dot[];
+  /** What is decided of conflicts of the item; undefined for nothing. */
+  readonly verdict: Verdict | undefined;
 }
 
 /** The partition, as transactions see it. */
@@ -75,7 +81,7 @@ interface Touched {
   intent: PutIntent | undefined;
   edits: readonly PathEdit[] | undefined;
   parsed: JsonObject | undefined;
-  settles: readonly Dot[];
+  verdict: Verdict | undefined;
 }
 
 export interface TransactionOutcome {
@@ -151,7 +157,12 @@ export class Transaction {
 
   /** Ends conflicts of an item, whatever becomes of the item itself. */
   settle(key: ItemKey, conflicts: readonly Dot[]): void {
-    this.#touch(key).settles = conflicts;
+    this.#touch(key).verdict = { kind: 'settle', conflicts };
+  }
+
+  /** Leaves conflicts of an item to people. */
+  refer(key: ItemKey, conflicts: readonly Dot[]): void {
+    this.#touch(key).verdict = { kind: 'refer', conflicts };
   }
 
   #touch(key: ItemKey): Touched {
@@ -169,7 +180,7 @@ export class Transaction {
         intent: undefined,
         edits: undefined,
         parsed: undefined,
-        settles: [],
+        verdict: undefined,
       };
       this.#touched.set(key, touched);
     }
@@ -211,9 +222,9 @@ export class Transaction {
     }
     const drafts: ItemDraft[] = [];
     const puts = new Map<ItemKey, StoredPut | undefined>();
-    for (const [key, { before, endsOld, intent, shown, edits, parsed, settles }] of this.#touched) {
-      if (intent === undefined && !endsOld && settles.length === 0) continue;
-      drafts.push({ key, before, endsOld, put: intent && shown, edits, parsed, settles });
+    for (const [key, { before, endsOld, intent, shown, edits, parsed, verdict }] of this.#touched) {
+      if (intent === undefined && !endsOld && verdict === undefined) continue;
+      drafts.push({ key, before, endsOld, put: intent && shown, edits, parsed, verdict });
       puts.set(key, shown);
     }
     if (drafts.length === 0) return this.#settleReads().then(() => ({ lsn: this.#standpoint.lsn, puts }));

@@ -1,7 +1,7 @@
 import type { WeightedCache } from '../base/index.ts';
 import type { Indexer, PostingGatherer, TermText } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import { etagOf, type Incarnation, isCollectible, isSettled, type StoredPut } from '../merge/index.ts';
+import { etagOf, hasConflictBook, type Incarnation, isCollectible, isSettled, type StoredPut } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { writeExpiry } from './expiry.ts';
@@ -169,8 +169,7 @@ function termsOf(put: StoredPut, indexer: Indexer): TermText[] {
 
 /** Whether nothing at all is known of the item any more. */
 export function isGone({ state }: HeldItem): boolean {
-  const { siblings, dead, conflicts, settled } = state;
-  return siblings.length === 0 && dead.length === 0 && conflicts === undefined && settled === undefined;
+  return state.siblings.length === 0 && state.dead.length === 0 && !hasConflictBook(state);
 }
 
 /** Whether collection has something to wait for. */

@@ -7,6 +7,7 @@ import {
   type AccountState,
   type ContainerRecord,
   type Directory,
+  hubOf,
   topologyEdges,
 } from '../account/index.ts';
 import type { PartitionStatus, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
@@ -129,11 +130,13 @@ class RegionNode implements Region {
   #replication: Replication | undefined;
   #forwardListener: NetworkListener | undefined;
   #cancelCollection: () => void = () => undefined;
+  #isAdmitted: boolean;
   #isStopped = false;
 
   constructor(options: RegionOptions) {
     const { log, store, directory, region, onFailed } = options;
     this.#options = options;
+    this.#isAdmitted = options.awaitsAdmission !== true;
     this.#clocks = new PeerClocks(options.runtime);
     this.runtime = withWallClock(options.runtime, this.#clocks);
     const { runtime } = this;
@@ -178,6 +181,10 @@ class RegionNode implements Region {
       gate: this.#levels,
       operationTimeoutMs: options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS,
       runner: options.runner,
+      decidesConflicts: (partition) => this.#decidesConflicts(partition),
+      onFailed: (reason) => {
+        if (!this.#isStopped) onFailed(reason);
+      },
       sessionPatienceMs: SESSION_PATIENCE_MS,
       roomPatienceMs: ROOM_PATIENCE_MS,
     });
@@ -312,9 +319,22 @@ class RegionNode implements Region {
     );
   }
 
+  /**
+   * Whether this region is the hub, and has all that any member has of hubs before it: one that decided anew
+   * what such a one had decided would do twice what is to be done once.
+   */
+  #decidesConflicts(partition: Partition): boolean {
+    const { state } = this.#options.directory;
+    if (hubOf(state).region !== this.name || !this.#isAdmitted) return false;
+    if (originOf(state, this.name) !== this.origin) return false;
+    return state.retiredOrigins.length === 0 || this.#book.hasHeardAll(partition.number, partition.vector);
+  }
+
   #scheduleCollection(): void {
     this.#cancelCollection = this.#options.runtime.after(COLLECT_EVERY_MS, () => {
       this.#watchClock();
+      // That this region decides conflicts from now on may rest on what others reported.
+      this.#parts.decideConflicts();
       void this.#attempt(this.collect()).then(() => {
         if (!this.#isStopped) this.#scheduleCollection();
       });
@@ -394,6 +414,7 @@ class RegionNode implements Region {
   }
 
   admit(): void {
+    this.#isAdmitted = true;
     this.#levels.begin();
   }
 

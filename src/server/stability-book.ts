@@ -30,6 +30,11 @@ export class StabilityBook {
     return this.#tracker(partition).stable(applied);
   }
 
+  /** See StabilityTracker. */
+  hasHeardAll(partition: PartitionNumber, applied: VersionVector): boolean {
+    return this.#tracker(partition).hasHeardAll(applied);
+  }
+
   forget(partition: PartitionNumber): void {
     this.#trackers.delete(partition);
   }

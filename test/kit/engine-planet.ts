@@ -130,6 +130,8 @@ export class EngineRegion {
         committed: () => undefined,
       },
       runner: createInProcessRunner(runtime),
+      decidesConflicts: () => directory.state.regions[0]?.name === name,
+      onFailed: (reason) => this.failures.push(reason),
       sessionPatienceMs,
       roomPatienceMs: 100,
       operationTimeoutMs: 5_000,

@@ -240,7 +240,7 @@ function problemOf(
     return `deletes [${operation.incarnations}], ${was}`;
   }
   // Ending conflicts is about no incarnation.
-  if (operation.kind === 'settle') return undefined;
+  if (operation.kind === 'settle' || operation.kind === 'refer') return undefined;
   const isFresh = !log.incarnations.has(operation.incarnation);
   const isRight = visible === undefined ? isFresh : operation.incarnation === visible.incarnation;
   return isRight ? undefined : `writes ${operation.incarnation}, ${was}`;

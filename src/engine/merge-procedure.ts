@@ -1,0 +1,117 @@
+/** One conflict, decided by the merge procedure of its container: one transaction of its logical partition. */
+import type { Directory, PartitionRecord, ScriptRecord } from '../account/index.ts';
+import type { Json, JsonObject } from '../base/index.ts';
+import { DatabaseError } from '../errors/index.ts';
+import {
+  epkOf,
+  type OpenConflict,
+  type Partition,
+  type StoredPut,
+  type TransactionOutcome,
+} from '../partition/index.ts';
+import { extractPartitionKey, partitionKeyRange } from '../resource/index.ts';
+import { SCRIPT_LIMITS, type ScriptOutcome, type ScriptRunner } from '../script/index.ts';
+import type { ContainerHandle } from './container-handle.ts';
+import { asBuffer, parseJson } from './item-decision.ts';
+import { type ScriptScope, ScriptTransaction, type ScriptTransactionOptions } from './script-transaction.ts';
+
+export interface MergeOptions extends ScriptTransactionOptions {
+  readonly directory: Directory;
+  readonly runner: ScriptRunner;
+}
+
+/** A conflict, and where it is. */
+export interface PlacedConflict extends OpenConflict {
+  readonly handle: ContainerHandle;
+  readonly record: PartitionRecord;
+  readonly partition: Partition;
+}
+
+/** What came of one run. `merged`: in the log, together with the end of the conflict. */
+export type MergeOutcome =
+  | { readonly kind: 'merged'; readonly outcome: TransactionOutcome }
+  /** Others wrote what the procedure had read, so nothing was written: it may be run again. */
+  | { readonly kind: 'void' }
+  /** The conflict is no longer to be decided here: nothing was written. */
+  | { readonly kind: 'obsolete' }
+  | { readonly kind: 'failed'; readonly reason: Extract<ScriptOutcome, { kind: 'failed' }>['reason'] };
+
+/** The procedure that the container's policy names, by link, id or rid; undefined when there is none now. */
+export function findMergeProcedure(directory: Directory, handle: ContainerHandle): ScriptRecord | undefined {
+  const link = (handle.mergeProcedure ?? '').replace(/^\/+|\/+$/g, '');
+  const named = /^dbs\/([^/]+)\/colls\/([^/]+)\/sprocs\/([^/]+)$/.exec(link);
+  if (named === null) return directory.findScript(handle.record.rid, 'storedProcedure', link);
+  const [, database = '', container = '', id = ''] = named;
+  // The procedure of another container knows nothing of this one's items.
+  if (directory.findContainer(database, container)?.rid !== handle.record.rid) return undefined;
+  return directory.findScript(handle.record.rid, 'storedProcedure', id);
+}
+
+/**
+ * Runs `procedure` over one conflict. `mayDecide` is asked in the same step in which everything is written:
+ * false when somebody else has dealt with the conflict, or decides conflicts now.
+ * @throws DatabaseError when the region cannot write now.
+ */
+export async function runMergeProcedure(
+  options: MergeOptions,
+  conflict: PlacedConflict,
+  procedure: ScriptRecord,
+  mayDecide: () => boolean,
+): Promise<MergeOutcome> {
+  const { handle, key, loser } = conflict;
+  const transaction = new ScriptTransaction(options, scopeOf(conflict));
+  let outcome: ScriptOutcome;
+  try {
+    outcome = await options.runner.run(
+      {
+        kind: 'procedure',
+        source: procedure.definition.body,
+        arguments: argumentsOf(conflict, transaction.get(key)),
+        selfLink: handle.selfLink,
+        altLink: handle.path,
+        limits: SCRIPT_LIMITS,
+      },
+      (requests) => transaction.answer(requests),
+    );
+  } catch (error) {
+    await transaction.rollBack();
+    throw error;
+  }
+  if (outcome.kind === 'failed' || !mayDecide()) {
+    await transaction.rollBack();
+    return outcome.kind === 'failed' ? { kind: 'failed', reason: outcome.reason } : { kind: 'obsolete' };
+  }
+  transaction.settle(key, [loser.dot]);
+  try {
+    return { kind: 'merged', outcome: await transaction.commit() };
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === 'RetryWith') return { kind: 'void' };
+    throw error;
+  }
+}
+
+/**
+ * `incomingItem, existingItem, isTombstone, conflictingItems`, as the documentation of merge procedures has
+ * them: the losing write comes to the items as they are.
+ */
+function argumentsOf({ loser }: PlacedConflict, visible: StoredPut | undefined): Json[] {
+  const incoming = itemOf(loser.body);
+  if (visible === undefined) return [incoming, null, true, []];
+  const existing = itemOf(visible.body);
+  // Of two creates neither is a version of the other.
+  return loser.isCreate ? [incoming, null, false, [existing]] : [incoming, existing, false, []];
+}
+
+function scopeOf({ handle, record, partition, key: itemKey, loser }: PlacedConflict): ScriptScope {
+  const definition = handle.record.definition.partitionKey;
+  const key = extractPartitionKey(definition, itemOf(loser.body));
+  return {
+    ...{ handle, record, partition, key },
+    epk: epkOf(itemKey),
+    epkRange: partitionKeyRange(definition, key),
+  };
+}
+
+function itemOf(body: Uint8Array): JsonObject {
+  return parseJson(asBuffer(body)) as JsonObject;
+}
