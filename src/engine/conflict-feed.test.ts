@@ -124,4 +124,3 @@ test('a delete wins over concurrent writes, and leaves no conflict', async () =>
   await exchange();
   for (const feed of await feeds()) expect(feed).toEqual([]);
 });
-

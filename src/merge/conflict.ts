@@ -49,10 +49,7 @@ export function conflictsOf(state: ItemState): readonly Loser[] {
  * A mark may be collected where its conflict is gone, while a region that still had the conflict carries it
  * along: so what is carried says by itself that it was referred.
  */
-function withReferred(
-  losers: readonly Loser[],
-  referred: readonly Referral[] | undefined,
-): readonly Loser[] {
+function withReferred(losers: readonly Loser[], referred: readonly Referral[] | undefined): readonly Loser[] {
   if (referred === undefined) return losers;
   const isMarked = ({ dot }: Loser) => referred.some(({ conflict }) => sameDot(conflict, dot));
   return losers.map((loser) => (isMarked(loser) ? { ...loser, isReferred: true } : loser));

@@ -23,4 +23,14 @@ export {
   type StoredPut,
   visiblePut,
 } from './item-state.ts';
-export type { Delete, Expiry, Incarnation, ItemOperation, Loser, Patch, Put, Refer, Settle } from './operation.ts';
+export type {
+  Delete,
+  Expiry,
+  Incarnation,
+  ItemOperation,
+  Loser,
+  Patch,
+  Put,
+  Refer,
+  Settle,
+} from './operation.ts';

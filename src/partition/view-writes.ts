@@ -1,7 +1,14 @@
 import type { WeightedCache } from '../base/index.ts';
 import type { Indexer, PostingGatherer, TermText } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
-import { etagOf, hasConflictBook, type Incarnation, isCollectible, isSettled, type StoredPut } from '../merge/index.ts';
+import {
+  etagOf,
+  hasConflictBook,
+  type Incarnation,
+  isCollectible,
+  isSettled,
+  type StoredPut,
+} from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { writeExpiry } from './expiry.ts';

@@ -5,6 +5,7 @@ import {
   initialAccountState,
   openEmbeddedDirectory,
 } from '../../src/account/index.ts';
+import type { JsonObject } from '../../src/base/index.ts';
 import type { Items } from '../../src/engine/index.ts';
 import { createMemoryLog, type MemoryLog } from '../../src/log/index.ts';
 import { normalizeContainer } from '../../src/resource/index.ts';
@@ -23,6 +24,8 @@ export interface RegionPlanetOptions extends Partial<Omit<AccountPlan, 'id'>> {
   readonly seed?: number;
   readonly link?: Partial<LinkQuality>;
   readonly operationTimeoutMs?: number;
+  /** Policies of the container. */
+  readonly container?: JsonObject;
 }
 
 interface Node {
@@ -103,6 +106,7 @@ export class RegionPlanet {
     const definition = normalizeContainer({
       id: PATH.container,
       partitionKey: { paths: ['/pk'], kind: 'Hash' },
+      ...this.#options.container,
     });
     return directory.execute({ kind: 'createContainer', databaseRid: rid, definition, timeMs });
   }
