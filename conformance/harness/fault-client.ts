@@ -45,6 +45,11 @@ export class FaultClient {
     await this.#ask('POST', '/faults/collect', { region });
   }
 
+  /** Which region decides conflicts of a container. */
+  hub(container: string): Promise<unknown> {
+    return this.#ask('GET', `/faults/hub?container=${encodeURIComponent(container)}`);
+  }
+
   /** Heals everything and waits until all regions agree; rejects with what still differs. */
   async quiesce(timeoutMs = 20_000): Promise<void> {
     await this.#ask('POST', '/faults/quiesce', { timeoutMs });

@@ -86,6 +86,11 @@ export class ConflictHub {
     this.#note([...this.#watched.keys()]);
   }
 
+  /** Whether nothing is being decided, or about to be looked at. */
+  get isIdle(): boolean {
+    return this.#cancel === undefined && this.#busy.size === 0;
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#removeListener();

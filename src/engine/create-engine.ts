@@ -54,6 +54,8 @@ export interface EngineParts {
   readonly meter: Meter;
   /** Looks for conflicts to decide, as it does by itself when something is written. */
   decideConflicts(): void;
+  /** Whether conflicts are being decided here, or are about to be. */
+  isDeciding(): boolean;
   /** Operations under way are answered no more. */
   stop(): void;
   /** Opens the partitions of a container, unless the account has it no more. */
@@ -97,6 +99,7 @@ export function createEngine(options: EngineOptions): EngineParts {
     ),
     meter,
     decideConflicts: () => hub.lookAgain(),
+    isDeciding: () => !hub.isIdle,
     stop() {
       hub.stop();
       deadlines.stop();

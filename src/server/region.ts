@@ -376,7 +376,7 @@ class RegionNode implements Region {
       region: this.name,
       origin: this.origin,
       role: takesWrites(directory.state, this.name) ? 'readWrite' : 'read',
-      isIdle: this.#replication?.isIdle() ?? false,
+      isIdle: this.#replication?.isIdle() === true && !this.#parts.isDeciding(),
       partitions,
     };
   }

@@ -1,4 +1,5 @@
 /** The management listener: health, replication status, and (when allowed) the fault interface. */
+import { hubOf } from '../../account/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import {
@@ -43,6 +44,7 @@ const ROUTES: readonly Route[] = [
   { method: 'DELETE', pattern: /^\/faults$/, isFault: true, run: clearFaults },
   { method: 'DELETE', pattern: /^\/faults\/([^/]+)$/, isFault: true, run: removeFault },
   { method: 'POST', pattern: /^\/faults\/(kill|start|wipe|collect)$/, isFault: true, run: regionAction },
+  { method: 'GET', pattern: /^\/faults\/hub$/, isFault: true, run: showHub },
   { method: 'POST', pattern: /^\/faults\/quiesce$/, isFault: true, run: quiesce },
 ];
 
@@ -181,6 +183,24 @@ async function regionAction(
   else if (action === 'wipe') await planet.wipe(region);
   else await planet.collect(region);
   return json(200, {});
+}
+
+/** Which region decides conflicts that need one order; `container`: rid, id or `dbs/…/colls/…`. */
+async function showHub({ planet }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
+  const asked = new URLSearchParams(request.target.split('?')[1] ?? '').get('container');
+  if (asked === null) throw new DatabaseError('BadRequest', 'container must name a container');
+  const { containers, databases } = planet.account;
+  const found = Object.values(containers).filter(({ rid, databaseRid, definition }) => {
+    const path = `dbs/${databases[databaseRid]?.id}/colls/${definition.id}`;
+    return [rid, definition.id, path].includes(asked);
+  });
+  const [only] = found;
+  if (only === undefined) throw new DatabaseError('NotFound', `There is no container '${asked}'.`);
+  if (found.length > 1) {
+    throw new DatabaseError('BadRequest', `Several containers are called '${asked}': say dbs/…/colls/….`);
+  }
+  const { region, epoch } = hubOf(planet.account);
+  return json(200, { container: only.rid, region, epoch });
 }
 
 async function quiesce({ planet, runtime }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
