@@ -4,8 +4,8 @@ import type { AccountState } from './state.ts';
 export interface Hub {
   readonly region: string;
   /**
-   * Fencing number, the account's membership epoch. Between two regions, or two storage lives of one, that are
-   * the hub it rises, and the later may decide only when it has all that any member has of the earlier.
+   * Fencing number, the account's membership epoch. Between two regions, or two storage lives of one, that
+   * are the hub it rises, and the later may decide only when it has all that any member has of the earlier.
    */
   readonly epoch: number;
 }

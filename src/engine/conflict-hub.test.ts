@@ -25,7 +25,8 @@ const SAMPLE = `function resolver(incomingItem, existingItem, isTombstone, confl
     } else if (existing) {
       collection.replaceDocument(existing._self, incoming, function (error) { if (error) throw error; });
     } else {
-      collection.createDocument(collection.getSelfLink(), incoming, function (error) { if (error) throw error; });
+      var link = collection.getSelfLink();
+      collection.createDocument(link, incoming, function (error) { if (error) throw error; });
     }
   }
 }`;

@@ -2,10 +2,10 @@
  * Decides the conflicts of containers that have a merge procedure. In every account one region, the hub, does
  * so; the others wait for what it writes and show the later write meanwhile.
  *
- * A conflict is a losing write that is neither settled nor referred to people. The procedure's writes and the
- * settling of that one loser are one entry of the log, and the hub looks whether the loser is still open in
- * the step in which it makes the entry: so a run that a crash cut short has left nothing, and one that did not
- * is not repeated. What the procedure cannot decide is referred to the feed, by an entry too.
+ * A conflict is a losing write that is neither settled nor referred to people. The procedure's writes and
+ * the settling of that one loser are one entry of the log, and the hub looks whether the loser is still open
+ * in the step in which it makes the entry: so a run that a crash cut short has left nothing, and one that did
+ * not is not repeated. What the procedure cannot decide is referred to the feed, by an entry too.
  */
 import type { ContainerRecord } from '../account/index.ts';
 import { assert } from '../base/index.ts';

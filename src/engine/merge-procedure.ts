@@ -1,4 +1,4 @@
-/** One conflict, decided by the merge procedure of its container: one transaction of its logical partition. */
+/** One conflict, decided by its container's merge procedure in one transaction of its logical partition. */
 import type { Directory, PartitionRecord, ScriptRecord } from '../account/index.ts';
 import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';

@@ -11,8 +11,8 @@ const JOINING = `function resolver(incoming, existing, isTombstone, conflicting)
   var link = collection.getAltLink() + '/docs/journal';
   collection.readDocument(link, function (error, journal) {
     var entry = { etag: incoming._etag, isTombstone: isTombstone, of: existing ? 'item' : 'items' };
-    if (error) collection.createDocument(collection.getSelfLink(), { id: 'journal', pk: 'p', value: [entry] });
-    else collection.replaceDocument(journal._self, { id: 'journal', pk: 'p', value: journal.value.concat([entry]) });
+    var value = error ? [entry] : journal.value.concat([entry]);
+    collection.upsertDocument(collection.getSelfLink(), { id: 'journal', pk: 'p', value: value });
   });
   if (isTombstone) return;
   var other = existing || conflicting[0];
@@ -80,7 +80,7 @@ async function expectDecided(value: readonly string[], runs: number): Promise<vo
   expect(new Set(entries.map(({ etag }) => etag)).size).toBe(runs);
 }
 
-test('the hub runs the procedure once for each losing write, and every region shows what came of it', async () => {
+test('the hub runs the procedure once for each loser, and every region shows what came of it', async () => {
   await teach(JOINING);
   await collide();
   planet.heal();
@@ -177,7 +177,8 @@ describe('what the procedure cannot decide is in the feed of every region', () =
       'it fails after it wrote',
       `function (incoming) {
         var collection = getContext().getCollection();
-        collection.createDocument(collection.getSelfLink(), { id: 'x', pk: 'p' }, function () { throw Error(); });
+        var fail = function () { throw Error(); };
+        collection.createDocument(collection.getSelfLink(), { id: 'x', pk: 'p' }, fail);
       }`,
     ],
     ['it writes elsewhere', `function () { __.createDocument(__.getSelfLink(), { id: 'x', pk: 'other' }); }`],
