@@ -1,5 +1,12 @@
 /** How JSON values become ordered keys, which paths of an item have them, and how postings are packed. */
-export { type CompositeIndex, type CompositePart, hasOrder } from './composite.ts';
+export {
+  type CompositeIndex,
+  compositeValue,
+  orderIn,
+  placeBytesMax,
+  placesOf,
+  toldLength,
+} from './composite.ts';
 export { type Coverage, compileIndexingPolicy, compileIndexRules, type Indexer } from './indexer.ts';
 export { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';

@@ -10,7 +10,15 @@ import {
   splitPath,
   type VectorEmbedding,
 } from '../resource/index.ts';
-import { type CompositeIndex, compileComposites } from './composite.ts';
+import {
+  type CompositeIndex,
+  type CompositePart,
+  compileComposites,
+  compositeIndex,
+  compositeValue,
+  PLACES_BYTES_MAX,
+  placesOf,
+} from './composite.ts';
 import {
   ARRAY_ELEMENT,
   childPathId,
@@ -72,7 +80,11 @@ export interface Indexer {
 export function compileIndexingPolicy(policy: IndexingPolicy, search: Partial<SearchPolicies> = {}): Indexer {
   return compileIndexer(
     policy,
-    { texts: textRules(policy, search), geometries: geometryRules(policy) },
+    {
+      texts: textRules(policy, search),
+      geometries: geometryRules(policy),
+      composites: compileComposites(policy),
+    },
     search,
   );
 }
@@ -86,13 +98,14 @@ function compileIndexer(
   if (rules === undefined) return NO_INDEX;
   const text = rulesText(policy, special);
   const vectors = embeddings.filter((each) => each.indexType !== undefined);
-  return new PathIndexer({ rules, text, vectors, composites: compileComposites(policy) });
+  return new PathIndexer({ rules, text, vectors, composites: special.composites });
 }
 
 /** Of indexes that make something of their own of a value. */
 interface SpecialRules {
   readonly texts: readonly TextRule[];
   readonly geometries: readonly GeometryRule[];
+  readonly composites: readonly CompositeIndex[];
 }
 
 /** The spatial indexes of a policy; those of geometries inside arrays would answer no condition. */
@@ -122,21 +135,23 @@ const NO_RULES = 'none';
 /** What of a policy decides about terms, always in the same order. */
 function rulesText(
   { includedPaths, excludedPaths }: IndexingPolicy,
-  { texts, geometries }: SpecialRules,
+  { texts, geometries, composites }: SpecialRules,
 ): string {
   const pathsOf = (paths: readonly { readonly path: string }[]) =>
     [...new Set(paths.map(({ path }) => (path === '/' ? '/*' : path)))].sort();
   const lines = (rules: readonly unknown[]) => rules.map((rule) => JSON.stringify(rule)).sort();
-  const special = texts.length + geometries.length === 0 ? [] : [lines(texts), lines(geometries)];
+  const special = [texts, geometries, composites.map(({ parts }) => parts)].map(lines);
+  while (special.at(-1)?.length === 0) special.pop();
   return JSON.stringify([pathsOf(includedPaths), pathsOf(excludedPaths), ...special]);
 }
 
 /** An indexer that gives the terms that one with these `rules` gave; knows nothing else of its policy. */
 export function compileIndexRules(rules: string): Indexer {
   if (rules === NO_RULES) return NO_INDEX;
-  const [included, excluded, words = [], places = []] = JSON.parse(rules) as [
+  const [included, excluded, words = [], places = [], orders = []] = JSON.parse(rules) as [
     string[],
     string[],
+    string[]?,
     string[]?,
     string[]?,
   ];
@@ -148,7 +163,8 @@ export function compileIndexRules(rules: string): Indexer {
   };
   const texts = words.map((word) => JSON.parse(word) as TextRule);
   const geometries = places.map((place) => JSON.parse(place) as GeometryRule);
-  return compileIndexer(policy, { texts, geometries }, {});
+  const composites = orders.map((order) => compositeIndex(JSON.parse(order) as CompositePart[]));
+  return compileIndexer(policy, { texts, geometries, composites }, {});
 }
 
 const NO_INDEX: Indexer = {
@@ -222,6 +238,7 @@ class PathIndexer implements Indexer {
     for (const node of this.#explicit) {
       if (node.seenIn !== this.#items) this.#add(node.id, undefined, false);
     }
+    if (this.composites.length > 0) this.#addComposites(item);
     return this.#takeTerms();
   }
 
@@ -329,6 +346,18 @@ class PathIndexer implements Indexer {
     if (parsed.kind === 'shape') for (const cell of cellsOf(parsed.shape, grid)) this.#add(id, cell, false);
   }
 
+  #addComposites(item: JsonObject): void {
+    const sink = this.#sink;
+    for (const composite of this.composites) {
+      const values = composite.parts.map(({ path }) => valueAt(item, path));
+      const value = compositeValue(placesOf(values), composite);
+      if (sink.length + PATH_ID_BYTES + PLACES_BYTES_MAX > sink.bytes.length) sink.bytes = grown(sink.bytes);
+      sink.length += composite.id.copy(sink.bytes, sink.length);
+      sink.length += value.copy(sink.bytes, sink.length);
+      this.#ends.push(sink.length);
+    }
+  }
+
   #add(id: Buffer, value: Json | undefined, isBelowArray: boolean): void {
     const sink = this.#sink;
     const start = sink.length;
@@ -362,6 +391,15 @@ class PathIndexer implements Indexer {
 /** Whether something there, or below, has terms. */
 function isEntered({ isIndexed, leadsOn, words, cells }: PathNode): boolean {
   return isIndexed || leadsOn || words !== undefined || cells !== undefined;
+}
+
+function valueAt(item: JsonObject, path: readonly string[]): Json | undefined {
+  let value: Json | undefined = item;
+  for (const name of path) {
+    if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
+    value = value[name];
+  }
+  return value;
 }
 
 function gridOf(bounds: GeometryRule[1]): CellGrid {

@@ -24,6 +24,7 @@ const KIND_NAME = 0x6e;
 const KIND_ELEMENT = 0x65;
 const KIND_WORDS = 0x77;
 const KIND_CELLS = 0x63;
+const KIND_COMPOSITE = 0x6f;
 
 /** A path's name in index keys: 8 bytes, the same for ever. */
 export function pathId(segments: readonly PathSegment[]): Buffer {
@@ -40,10 +41,18 @@ function kindOf(segment: PathSegment): number {
 
 /** Id of the path one segment longer. Ids are chained, so a walk down an item hashes only the new name. */
 export function childPathId(parent: Buffer, segment: PathSegment): Buffer {
-  const name = typeof segment === 'string' ? segment : '';
+  return idBelow(parent, kindOf(segment), typeof segment === 'string' ? segment : '');
+}
+
+/** Where the entries of a composite index stand; `text` tells its paths and directions. */
+export function compositePathId(text: string): Buffer {
+  return idBelow(ROOT_PATH_ID, KIND_COMPOSITE, text);
+}
+
+function idBelow(parent: Buffer, kind: number, name: string): Buffer {
   const text = Buffer.alloc(PATH_ID_BYTES + 1 + 2 * name.length);
   parent.copy(text);
-  text[PATH_ID_BYTES] = kindOf(segment);
+  text[PATH_ID_BYTES] = kind;
   // UTF-16, since UTF-8 would give all lone surrogates the same bytes.
   text.write(name, PATH_ID_BYTES + 1, 'utf16le');
   const [high, low] = murmur3x64Hash128(text);

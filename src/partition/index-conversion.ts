@@ -117,9 +117,13 @@ export function commonCoverage(
   }
   others.delete(own.rules);
   if (others.size === 0) return own;
-  const indexers = [own, ...[...others].map((rules) => indexerOf(rules, own))];
+  const rest = [...others].map((rules) => indexerOf(rules, own));
+  const indexers = [own, ...rest];
   return {
-    composites: own.composites,
+    composites: own.composites.map((composite) => {
+      const isThere = rest.every(({ composites }) => composites.some(({ id }) => id.equals(composite.id)));
+      return isThere ? composite : { ...composite, isComing: true };
+    }),
     coverage(segments: readonly PathSegment[]): Coverage {
       const [first, ...rest] = indexers.map((indexer) => indexer.coverage(segments));
       const isAlike = rest.every(

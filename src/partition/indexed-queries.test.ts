@@ -22,9 +22,26 @@ const policy = (includedPaths: string[], excludedPaths: string[]): IndexingPolic
   includedPaths: includedPaths.map((path) => ({ path })),
   excludedPaths: excludedPaths.map((path) => ({ path })),
 });
+const COMPOSITES: NonNullable<IndexingPolicy['compositeIndexes']> = [
+  [
+    { path: '/a', order: 'ascending' },
+    { path: '/b', order: 'descending' },
+  ],
+  [
+    { path: '/o/x', order: 'descending' },
+    { path: '/a', order: 'descending' },
+    { path: '/b', order: 'ascending' },
+  ],
+];
+const ORDERS = [
+  ['c.a', 'c.b DESC'],
+  ['c.a DESC', 'c.b'],
+  ['c.o.x DESC', 'c.a DESC', 'c.b'],
+  ['c.o.x', 'c.a', 'c.b DESC'],
+];
 const INDEXERS = [
-  policy(['/*'], []),
-  policy(['/*', '/a/?'], ['/o/*']),
+  { ...policy(['/*'], []), compositeIndexes: COMPOSITES },
+  { ...policy(['/*', '/a/?'], ['/o/*']), compositeIndexes: COMPOSITES.slice(0, 1) },
   policy(['/a/?', '/tags/[]/?'], ['/*']),
 ].map((each) => compileIndexingPolicy(each));
 
@@ -178,6 +195,13 @@ describe('queries over a partition give what a scan of its items gives', () => {
           const list = `MIN(${path}) AS lo, MAX(${path}) AS hi, COUNT(${path}) AS n, COUNT(1) AS rows`;
           const query = `SELECT ${list} FROM c${where}`;
           expect(await world.rows(query), query).toEqual(world.expected(query));
+        }
+        for (const terms of ORDERS.slice(0, 2 * world.indexer.composites.length)) {
+          const query = `SELECT VALUE [c.id] FROM c WHERE ${condition} ORDER BY ${terms.join(', ')}`;
+          const isReversed = terms[0]?.endsWith('DESC') === true;
+          expect(await world.rows(query), query).toEqual(world.expected(query, isReversed));
+          const all = `SELECT VALUE [c.id, c.a] FROM c ORDER BY ${terms.join(', ')}`;
+          expect(await world.rows(all), all).toEqual(world.expected(all, isReversed));
         }
         const { explicit } = world.indexer.coverage(['a']);
         const direction = world.random(2) === 0 ? 'ASC' : 'DESC';

@@ -42,8 +42,8 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
   if (compiled.ranking !== undefined) return executeRanked(execution, access, compiled.ranking, start);
   const order = planOrder(compiled, access, options.indexer);
   if (access.kind === 'nothing') return execution.finish(undefined);
-  return order === 'sorted'
-    ? executeSorted(execution, access, start)
+  return 'kind' in order
+    ? executeSorted(execution, { access, composite: order.composite }, start)
     : executeOrdered(execution, order, start);
 }
 

@@ -1,5 +1,4 @@
 import { compareBytes } from '../base/index.ts';
-import { encodeIndexValue } from '../index/index.ts';
 import type { Evaluator } from './binder.ts';
 import type { DocumentPath } from './document-path.ts';
 import type { ItemNumber } from './source.ts';
@@ -40,23 +39,8 @@ export interface SortedRest {
   readonly bytes?: number;
 }
 
-/** Bytes that all keys of a row may have together in a continuation. */
-const KEYS_BYTES_MAX = 480;
-const CUT = 0xff;
-
-/** What a continuation remembers of a row's keys: encoded values, each cut to its share where it is long. */
+/** What a continuation remembers of a row's keys: see the index's `placesOf`. */
 export type KeyPlaces = readonly Buffer[];
-
-export function placesOf(keys: readonly Value[]): KeyPlaces {
-  const share = Math.min(0xff, Math.floor(KEYS_BYTES_MAX / keys.length));
-  return keys.map((key) => {
-    const encoded = encodeIndexValue(key);
-    if (encoded.length <= share) return encoded;
-    const cut = Buffer.from(encoded.subarray(0, share));
-    cut[share - 1] = CUT;
-    return cut;
-  });
-}
 
 export function packPlaces(places: KeyPlaces): Buffer {
   return Buffer.concat(places.flatMap((place) => [Buffer.of(place.length), place]));

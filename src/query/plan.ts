@@ -1,20 +1,23 @@
-import { assert, unreachable } from '../base/index.ts';
+import { assert, prefixEnd, unreachable } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   ARRAY_ELEMENT,
   allRange,
   analyzePhrase,
   analyzerFor,
+  type CompositeIndex,
+  compositeValue,
   definedRange,
   EARTH,
   equalRange,
-  hasOrder,
   type Indexer,
   type IndexRange,
   intersectRanges,
   isEmptyRange,
+  orderIn,
   PLANE,
   parseShape,
+  placeBytesMax,
   prefixRange,
   rangeAbove,
   rangeBelow,
@@ -217,6 +220,39 @@ export interface OrderPlan {
   readonly isComing: boolean;
 }
 
+/** The rows are sorted, read from a composite index if there is one with their order. */
+interface SortedPlan {
+  readonly kind: 'sorted';
+  readonly composite?: CompositeScan;
+}
+
+export interface CompositeScan {
+  readonly index: CompositeIndex;
+  readonly isReverse: boolean;
+  /** Entries that can satisfy the condition. */
+  readonly range: ValueRange;
+}
+
+const SORTED: SortedPlan = { kind: 'sorted' };
+
+/** Entries with the values that the condition demands of the first paths. */
+function compositeRange(index: CompositeIndex, access: Access): ValueRange {
+  const terms = access.kind === 'and' ? access.terms : [access];
+  const places: Buffer[] = [];
+  for (const { path } of index.parts) {
+    const { id } = indexedPath(path);
+    const own = terms.find(
+      (term): term is ScanAccess =>
+        term.kind === 'scan' && term.isPoint && term.isExact && term.pathId.equals(id),
+    );
+    if (own === undefined || own.range.from.length > placeBytesMax(index.parts.length)) break;
+    places.push(own.range.from);
+  }
+  const from = compositeValue(places, index);
+  const to = prefixEnd(from);
+  return places.length === 0 || to === undefined ? allRange() : { from, to };
+}
+
 /**
  * The properties by which the query orders.
  * @throws DatabaseError `BadRequest` when a term is something else.
@@ -239,23 +275,30 @@ export function planOrder(
   compiled: CompiledQuery,
   access: Access,
   indexes: IndexCoverage,
-): OrderPlan | 'sorted' {
+): OrderPlan | SortedPlan {
   const terms = orderPaths(compiled);
   const [first, second] = terms;
   assert(first !== undefined, 'only ordered queries have an order to plan');
   if (second === undefined && first.key.isComputed) return planComputedOrder(first.path, indexes);
   if (second === undefined) return planIndexOrder(first, access, indexes);
   const order = terms.map(({ path, key }) => ({ path, isDescending: key.isDescending }));
-  if (indexes.composites.some((index) => hasOrder(index, order))) return 'sorted';
+  for (const index of indexes.composites) {
+    const direction = orderIn(index, order);
+    if (direction === undefined) continue;
+    // Items do not have what is computed, and their entries say so.
+    if (index.isComing === true || terms.some(({ key }) => key.isComputed)) return SORTED;
+    const isReverse = direction === 'reverse';
+    return { kind: 'sorted', composite: { index, isReverse, range: compositeRange(index, access) } };
+  }
   const message =
     'The order by query does not have a corresponding composite index that it can be served from.';
   throw new DatabaseError('BadRequest', message);
 }
 
 /** An order by a computed property has to be provided for by its own path: wildcards do not mean it. */
-function planComputedOrder(path: DocumentPath, indexes: IndexCoverage): 'sorted' {
+function planComputedOrder(path: DocumentPath, indexes: IndexCoverage): SortedPlan {
   const { indexed, explicit, isComing } = indexes.coverage(path);
-  if (explicit && (indexed || isComing === true)) return 'sorted';
+  if (explicit && (indexed || isComing === true)) return SORTED;
   throw excludedOrder();
 }
 

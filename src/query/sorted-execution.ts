@@ -1,47 +1,30 @@
 /**
- * ORDER BY over several properties, sorted in memory: each pass reads all items that can be rows and keeps
- * the first ones behind the place where the page before ended, so memory is bounded whatever matches.
+ * ORDER BY over several properties: each pass finds the first rows behind the place where the page before
+ * ended. A composite index gives them in their order; without one, and where few items match, a pass reads
+ * all that can be rows and keeps the first ones, so memory is bounded whatever matches.
  */
+import { placesOf } from '../index/index.ts';
 import type { Access } from './access.ts';
-import { chooseCandidates } from './candidates.ts';
+import { chooseCandidates, gatherCandidates } from './candidates.ts';
+import { readCompositePass } from './composite-pass.ts';
 import type { Continuation } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
-import {
-  compareKeys,
-  comparePlaces,
-  type KeyPlaces,
-  packPlaces,
-  placesOf,
-  type SortedPlace,
-  type SortedRest,
-  unpackPlaces,
-} from './order-key.ts';
+import { comparePlaces, packPlaces, type SortedRest, unpackPlaces } from './order-key.ts';
+import type { CompositeScan } from './plan.ts';
 import { ENTRY_BYTES, sizeOf } from './query-memory.ts';
-import type { ItemNumber, SourceItem } from './source.ts';
-import type { Value } from './values.ts';
-
-interface SortedItem extends SortedPlace {
-  /** Unless too many texts are kept already. */
-  readonly item?: SourceItem | undefined;
-}
-
-/** Where an item stands in the order. */
-interface Place {
-  readonly number: ItemNumber;
-  readonly places: KeyPlaces;
-  /** The keys themselves; undefined when the item is gone or was changed. */
-  readonly keys: readonly Value[] | undefined;
-}
+import { comparator, isConsumed, type Place, type SortedItem } from './sorted-place.ts';
 
 /** Items kept in a pass, at least and at most. */
 const KEPT_MIN = 1_024;
 const KEPT_MAX = 4_096;
 const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+/** Items that are worth reading all, and sorting, before an index of the order is tried. */
+const SORT_MAX = 1_024;
 
-/** A page in the order of all terms; ties by number, falling when any term is descending. */
+/** A page in the order of all terms; ties by number, falling when the first term is descending. */
 export async function executeSorted(
   execution: Execution,
-  access: Access,
+  { access, composite }: { readonly access: Access; readonly composite: CompositeScan | undefined },
   start: Continuation,
 ): Promise<QueryPage> {
   const { page, isDistinct, hasToReplay } = execution;
@@ -51,7 +34,14 @@ export async function executeSorted(
   if (hasToReplay) last = undefined;
   const keptMax = isDistinct ? KEPT_MAX : Math.max(KEPT_MIN, Math.min(KEPT_MAX, page.missing));
   let rest: SortedRest | undefined = execution.sorted;
+  let scan = composite !== undefined && (await isOrderWorthwhile(execution, access)) ? composite : undefined;
   for (;;) {
+    if (rest === undefined && scan !== undefined) {
+      const isExact = access.kind === 'everything' && access.isExact;
+      const want = Math.max(1, Math.min(keptMax, page.missing));
+      rest = await readCompositePass(execution, { scan, isExact, last, want });
+      if (rest === undefined) scan = undefined;
+    }
     rest ??= await readPass(execution, access, last, keptMax);
     const consumed = await offerAll(execution, rest.items, replayTo);
     const end = rest.items[consumed - 1];
@@ -66,6 +56,12 @@ export async function executeSorted(
   const left =
     rest === undefined || (rest.items.length === 0 && !rest.isAll) ? {} : { sorted: withoutTexts(rest) };
   return execution.finish(execution.continuationAt({ after, ...order }, undefined, left));
+}
+
+/** Whether more items may match than are worth reading all. */
+async function isOrderWorthwhile({ source, epkRange, meter }: Execution, access: Access): Promise<boolean> {
+  if (access.kind === 'everything' && epkRange === undefined) return true;
+  return (await gatherCandidates({ source, access, epkRange, after: -1, meter }, SORT_MAX)) === undefined;
 }
 
 /** For the next page: places are small, the texts of items are not. */
@@ -141,30 +137,6 @@ async function readPass(
   shrink();
   return { items: kept, isAll };
 }
-
-function comparator({ compiled: { order } }: Execution) {
-  const sign = order.some((key) => key.isDescending) ? -1 : 1;
-  return (a: SortedPlace, b: SortedPlace) =>
-    compareKeys(a.keys, b.keys, order) || sign * (a.number - b.number);
-}
-
-/**
- * Whether an item stands at the place or before it. When the item of the place is gone, and long strings
- * leave it open who came first, rows may come twice rather than not at all.
- */
-function isConsumed(execution: Execution, item: SortedPlace, last: Place): boolean {
-  const compare = comparator(execution);
-  if (last.keys !== undefined) return compare(item, { number: last.number, keys: last.keys }) <= 0;
-  const { order } = execution.compiled;
-  const difference = comparePlaces(placesOf(item.keys), last.places, order);
-  if (difference !== 0) return difference < 0;
-  const isWhole = item.keys.every((key) => typeof key !== 'string' || key.length < WHOLE_LENGTH_MAX);
-  const sign = order.some((key) => key.isDescending) ? -1 : 1;
-  return isWhole && sign * (item.number - last.number) <= 0;
-}
-
-/** Strings up to this length are never cut, however many keys there are and however they are encoded. */
-const WHOLE_LENGTH_MAX = 12;
 
 /** Returns how many were consumed. */
 async function offerAll(
