@@ -125,8 +125,9 @@ function judgeSessions(
       violations.report('session guarantees', problem);
     }
   }
-  // All writes of an item have one order only where the latest hybrid time wins.
-  const isTotallyOrdered = swarm.conflictPath === '/_ts' && isTimeCausal(swarm);
+  // All writes of an item have one order only where the latest hybrid time wins and nothing is deleted: a
+  // delete ends the winner that it saw, and an earlier write of another incarnation shows again.
+  const isTotallyOrdered = swarm.conflictPath === '/_ts' && isTimeCausal(swarm) && swarm.mix.delete === 0;
   for (const problem of checkCausal(records.flatMap(causalOperation), { isTotallyOrdered })) {
     violations.report('causal consistency', problem);
   }
