@@ -17,6 +17,9 @@ export interface RegionLife {
 
 export const ENDED = Symbol('this life is over');
 
+/** Whoever watches reads every open region's logs at least so often. */
+const READ_WITHIN_MS = 2_000;
+
 interface Life extends RegionLife {
   region: RegionUnderTest | undefined;
   readonly end: () => void;
@@ -31,6 +34,8 @@ interface DrivenRegion {
   skewMs: number;
   /** Some of what its disk holds is not what was written: the region may refuse to go on with it. */
   isDamaged: boolean;
+  /** When it opened the last time. */
+  openSinceMs: number;
 }
 
 export interface PlanetDriverOptions {
@@ -60,6 +65,7 @@ export class PlanetDriver {
         wiping: Promise.resolve(),
         skewMs: options.skewMs[place] ?? 0,
         isDamaged: false,
+        openSinceMs: 0,
       });
     }
   }
@@ -110,7 +116,9 @@ export class PlanetDriver {
     };
     try {
       const opened = await Promise.race([planet.open(name, machine, onFailed), ended]);
-      if (opened !== ENDED) life.region = opened;
+      if (opened === ENDED) return;
+      life.region = opened;
+      driven.openSinceMs = runtime.elapsedMs;
     } catch (error) {
       if (this.#failing.has(machine)) this.crash(name);
       else if (driven.isDamaged && error instanceof LogDamagedError) await this.#replace(name);
@@ -132,11 +140,16 @@ export class PlanetDriver {
 
   /**
    * Whether a disk may be taken away: losing all at once loses data, and nobody promised otherwise. So all
-   * others have to be open, and none may hold damage that nobody has come across yet.
+   * others have to be open, and none may hold damage that nobody has come across yet. And they have been open
+   * long enough for their logs to be read once: what was damaged before that nobody could judge.
    */
   areDisksWell(): boolean {
     const regions = [...this.#regions.values()];
-    return regions.every(({ life, isDamaged }) => life?.region !== undefined && !isDamaged);
+    const openByMs = this.#options.runtime.elapsedMs - READ_WITHIN_MS;
+    return regions.every(
+      ({ life, isDamaged, openSinceMs }) =>
+        life?.region !== undefined && !isDamaged && openSinceMs <= openByMs,
+    );
   }
 
   /** How many regions refused what was on their disks. */
