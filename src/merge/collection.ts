@@ -9,7 +9,6 @@ import {
   hasConflictBook,
   type ItemState,
   isMerged,
-  ofPresentBases,
   parseItem,
   type StoredPut,
   visiblePut,
@@ -35,10 +34,10 @@ type IsStable = (dot: Dot) => boolean;
  * `isStable(dot)` must mean: every operation that can still arrive here, or be written here, was made by
  * somebody who had applied `dot` (see StabilityTracker). Then
  *
- * - a stable loser can never win again. Its rivals lose their place only to an operation that arrives later;
- *   that operation's context covers the loser too and removes it in the same step. This holds for each loser
- *   by itself, whatever becomes of the winner or the other losers, so they may go one by one, and regions
- *   may differ in when they let them go.
+ * - losers go together, once they and their winner are stable: whatever arrives later covers all of them and
+ *   removes them in the same step. A stable loser alone can never win again, but it still tells what the
+ *   others are: its delete, made without seeing the winner, leaves the winner to be merged with other patches
+ *   of its base; and its patches, made without seeing the winner, go back to it.
  * - a stable delete ends its incarnation for good: whoever writes later has applied the delete, sees that
  *   incarnation no more, and so neither replaces it nor deletes it again. One stable delete would be
  *   enough; waiting for all keeps the plain rule that whatever is dropped is known to every member.
@@ -85,15 +84,10 @@ function collectOthers(
   const [best, ...losers] = siblings;
   if (best === undefined) return { siblings, dead };
   if (losers.length === 0) return collectSingle(best, { siblings, dead, pending }, isStable);
-  const left = siblings.filter(
-    (sibling, place) => place === 0 || sibling.keeps === true || !isStable(sibling.dot),
-  );
-  // Whole writes hide from each other what patches would make together: as long as there is one, it stays.
-  const isFull = left.length === siblings.length || isMerged({ siblings: left, dead });
-  if (isFull) return { siblings, dead, pending };
-  if (left.length > 1 || best.patch === undefined) {
-    return withPending({ siblings: left, dead }, ofPresentBases(pending, left));
-  }
+  // A loser that somebody has to decide about may leave any day, and then only the others compete.
+  const isOver = siblings.every(({ dot }) => isStable(dot)) && !losers.some(({ keeps }) => keeps === true);
+  if (!isOver) return { siblings, dead, pending };
+  if (best.patch === undefined) return { siblings: [best], dead };
   // It won as a whole write, so later patches go back to it and not to what it once was a patch of.
   const patch = { ...best.patch, base: best.dot, context: undefined };
   return { siblings: [{ ...best, patch }], dead };

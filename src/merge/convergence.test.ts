@@ -325,6 +325,35 @@ describe('any history of writes, deliveries, gossip and collections', () => {
   );
 });
 
+/**
+ * Found by chance once, or close to what was: a loser is stable before its winner is. Of each step its kind,
+ * the region, and what it takes from which place, gossips to, or sets.
+ */
+const FOUND: Record<string, string> = {
+  'a stable loser is deleted by who has not seen the winner, a patch':
+    'put 1, deliver 2 0, gossip 2 0, put 0, gossip 1 0, patch 0 n, deliver 0 0, delete 1, collect 0',
+  'and then another patch of the same base arrives':
+    'put 1, deliver 2 0, gossip 2 0, put 0, deliver 2 0, gossip 1 0, patch 0 n, deliver 0 0, collect 0, ' +
+    'delete 1, deliver 2 1, patch 2 m, deliver 0 0, deliver 0 0',
+  'a stable loser is patched by who has not seen the winner':
+    'put 0, put 2, deliver 1 0, gossip 0 2, gossip 1 2, deliver 2 0, collect 2, patch 0 n, deliver 0 0, ' +
+    'deliver 2 0',
+};
+
+test.each(Object.keys(FOUND))('%s', (name) => {
+  const steps = FOUND[name]?.split(', ').map((text): Step => {
+    const [kind, region, last = ''] = text.split(' ');
+    const head = { at: Number(region), skew: 0 };
+    if (kind === 'put') return { kind, ...head, priority: undefined };
+    const edits: PathEdit[] = [{ kind: 'set', path: [last], value: 1 }];
+    if (kind === 'patch') return { kind, ...head, priority: undefined, edits };
+    if (kind === 'deliver') return { kind, ...head, which: Number(last) };
+    if (kind === 'gossip') return { kind, ...head, to: Number(last) };
+    return { kind: kind === 'delete' ? kind : 'collect', ...head };
+  });
+  simulate({ regions: 3, steps: steps ?? [], rest: [0] }, SOUND);
+});
+
 /** Each is a mistake that somebody could make in good faith. */
 const PLANTED: Record<string, Partial<Rules>> = {
   'the winner is decided on arrival': {

@@ -281,12 +281,14 @@ test('states are values: applying changes none of them', () => {
 describe('collection', () => {
   const always = () => true;
 
-  test('a stable loser goes, the winner and unstable losers stay', () => {
+  test('losers go together, once they and the winner are stable', () => {
     const [a, b, c] = sites();
     const [one, two, three] = [a.put('one', 3), b.put('two', 2), c.put('three', 1)];
     a.receive(two, three);
-    const left = collect(a.state, (dot) => dot.origin === B || dot.origin === A);
-    expect(left?.siblings.map((put) => put.dot)).toEqual([one.dot, three.dot]);
+    for (const unstable of [A, B, C]) {
+      expect(collect(a.state, (dot) => dot.origin !== unstable)).toBe(a.state);
+    }
+    expect(collect(a.state, always)?.siblings.map((put) => put.dot)).toEqual([one.dot]);
   });
 
   test('a mark goes when all its deletes are stable', () => {
