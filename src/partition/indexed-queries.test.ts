@@ -5,7 +5,13 @@ import type { JsonObject } from '../base/index.ts';
 import { HybridClock } from '../causality/index.ts';
 import { compileIndexingPolicy } from '../index/index.ts';
 import { createMemoryLog, type Log } from '../log/index.ts';
-import { beginEnvironment, compileQuery, evaluateOverResources, executePage } from '../query/index.ts';
+import {
+  beginEnvironment,
+  compileQuery,
+  evaluateOverResources,
+  executePage,
+  type QuerySource,
+} from '../query/index.ts';
 import type { EpkRange, IndexingPolicy } from '../resource/index.ts';
 import { createNodeRuntime } from '../runtime/index.ts';
 import { createMemoryStore, MemoryStoreState } from '../store/index.ts';
@@ -218,4 +224,41 @@ describe('queries over a partition give what a scan of its items gives', () => {
     },
     60_000,
   );
+});
+
+test('a source shows the items of its moment, whatever others have read since', async () => {
+  const world = new World(1);
+  await world.start();
+  const versions = (source: QuerySource, numbers: readonly number[]) =>
+    source
+      .load(numbers)
+      .then((items) => items.map((item) => item && (JSON.parse(String(item.text)) as { a: number }).a));
+  const opened: { readonly source: QuerySource; readonly numbers: number[]; readonly version: number }[] = [];
+  for (let version = 0; version < 6; version++) {
+    for (const id of ['a', 'b', 'c']) {
+      // One item changes with every version, one every second time, one never.
+      if (version % { a: 1, b: 2, c: 9 }[id as 'a']) continue;
+      const body = Buffer.from(JSON.stringify({ id, a: version }));
+      await world.partition.write(keyOf(id), () => ({
+        kind: 'put',
+        priority: undefined,
+        render: () => ({ body }),
+      }));
+    }
+    await world.host.drain();
+    world.partition.cache.clear();
+    const source = await world.host.openSource(world.partition);
+    const cursor = source.scanNumbers({ isBare: true });
+    opened.push({ source, numbers: await cursor.next(9), version });
+    await cursor.close();
+    for (let round = 0; round < 2; round++) {
+      for (const each of opened) {
+        const expected = [each.version, each.version - (each.version % 2), 0];
+        expect(await versions(each.source, each.numbers), `version ${each.version}`).toEqual(expected);
+      }
+      opened.reverse();
+    }
+  }
+  for (const { source } of opened) await source.close();
+  await world.end();
 });

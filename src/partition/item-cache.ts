@@ -1,5 +1,6 @@
 import type { Lsn } from '../log/index.ts';
 import type { Incarnation, ItemState, StoredPut } from '../merge/index.ts';
+import { DocumentCache, type PartitionDocuments } from './document-cache.ts';
 import type { ItemKey } from './item-key.ts';
 
 /** An item as memory holds it. */
@@ -22,6 +23,8 @@ interface Node {
 
 /** What one held item costs beside its bodies: state, maps and list nodes, in bytes. */
 const OVERHEAD_BYTES = 400;
+/** What queries read is kept up to this part of what items may take, beside them. */
+const DOCUMENTS_SHARE = 4;
 
 /**
  * Recently used items of all partitions of a node, bounded in bytes together: a busy partition may use
@@ -29,20 +32,22 @@ const OVERHEAD_BYTES = 400;
  */
 export class ItemCache {
   readonly #bytesMax: number;
+  readonly #documents: DocumentCache;
   #bytes = 0;
   #oldest: Node | undefined;
   #newest: Node | undefined;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    this.#documents = new DocumentCache(bytesMax / DOCUMENTS_SHARE);
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#documents.bytes;
   }
 
   forPartition(): PartitionCache {
-    return new PartitionCache(this);
+    return new PartitionCache(this, this.#documents.forPartition());
   }
 
   /** @internal */
@@ -85,12 +90,15 @@ export class ItemCache {
 
 /** One partition's share of the cache, found by item key or by item number. */
 export class PartitionCache {
+  /** What queries read from the store. */
+  readonly documents: PartitionDocuments;
   readonly #cache: ItemCache;
   readonly #byKey = new Map<ItemKey, Node>();
   readonly #byNumber = new Map<Incarnation, Node>();
 
-  constructor(cache: ItemCache) {
+  constructor(cache: ItemCache, documents: PartitionDocuments) {
     this.#cache = cache;
+    this.documents = documents;
   }
 
   get(key: ItemKey): HeldItem | undefined {
@@ -126,6 +134,7 @@ export class PartitionCache {
 
   clear(): void {
     for (const key of [...this.#byKey.keys()]) this.delete(key);
+    this.documents.clear();
   }
 }
 

@@ -83,6 +83,8 @@ class PartitionSource implements QuerySource {
   readonly #number: PartitionNumber;
   readonly #snapshot: StoreSnapshot;
   readonly #cache: PartitionCache;
+  /** How many batches had been begun when the snapshot was taken. */
+  readonly #batches: number;
   readonly lsn: Lsn;
   readonly #openedAtMs: number;
   readonly #blocks: BlockCache;
@@ -108,6 +110,7 @@ class PartitionSource implements QuerySource {
     this.#manifests = pending === undefined ? [committed] : [committed, pending];
     this.#snapshot = store.snapshot();
     this.#cache = partition.cache;
+    this.#batches = partition.cache.documents.batches;
     this.lsn = partition.applied.lsn;
     this.#openedAtMs = partition.expiry.nowMs();
     this.#vectors = partition.vectors;
@@ -301,7 +304,10 @@ class PartitionSource implements QuerySource {
       for (let i = 0; i < missing.length; i++) {
         const value = values[i];
         const place = missing[i] as number;
-        if (value !== undefined) items[place] = this.#sourceItem(numbers[place] as ItemNumber, value);
+        const item = value && this.#sourceItem(numbers[place] as ItemNumber, value);
+        if (item === undefined) continue;
+        items[place] = item;
+        if (!this.#withUnindexed) this.#cache.documents.keep(item, this.#batches);
       }
     }
     this.#met.clear();
@@ -314,7 +320,9 @@ class PartitionSource implements QuerySource {
     if (this.#hidden.has(number)) return undefined;
     const cached = this.#cache.getByNumber(number);
     // A later state of the item than this source shows must not leak in.
-    if (cached?.visible === undefined || cached.lsn > this.lsn) return undefined;
+    if (cached?.visible === undefined || cached.lsn > this.lsn) {
+      return this.#cache.documents.get(number, this.#batches);
+    }
     if (this.#isLeftOut(cached.visible)) return undefined;
     return { number, text: asBuffer(cached.visible.body), epk: epkOf(cached.key) };
   }

@@ -267,7 +267,12 @@ async function isSettled(partition: Partition, position: Position): Promise<bool
 /** Everything of one partition that the store lacks, as of now. */
 function takeFeed(partition: Partition): Feed {
   const changes: DirtyItem[] = [];
+  const { documents } = partition.cache;
+  documents.batches += 1;
   for (const dirty of partition.dirty.values()) {
+    const { stored, item } = dirty;
+    if (stored?.visible !== undefined) documents.drop(stored.visible.incarnation);
+    if (item.visible !== undefined) documents.drop(item.visible.incarnation);
     changes.push({ ...dirty });
     dirty.feeding = dirty.item;
   }
