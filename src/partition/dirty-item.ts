@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../base/index.ts';
 import type { Indexer, TermText } from '../index/index.ts';
 import type { HeldItem } from './item-cache.ts';
+import type { ItemKey } from './item-key.ts';
 
 /** An item that the store does not hold in its newest state. */
 export interface DirtyItem {
@@ -13,6 +14,52 @@ export interface DirtyItem {
   parsed: JsonObject | undefined;
   /** Its index terms, once somebody asked for them: see `termsOfDirty`. */
   terms: readonly TermText[] | undefined;
+}
+
+/** The items of one partition that memory knows better than the store. */
+export class DirtyItems {
+  readonly #items = new Map<ItemKey, DirtyItem>();
+
+  get all(): ReadonlyMap<ItemKey, DirtyItem> {
+    return this.#items;
+  }
+
+  get(key: ItemKey): DirtyItem | undefined {
+    return this.#items.get(key);
+  }
+
+  /**
+   * `after` takes the place of `before`. True when it did not wait for the store already; one that is being
+   * fed is on its way, and now will have to be fed once more.
+   */
+  replace(before: HeldItem | undefined, after: HeldItem, parsed: JsonObject | undefined): boolean {
+    const dirty = this.#items.get(after.key);
+    if (dirty === undefined) {
+      const fresh = { item: after, stored: before, feeding: undefined, parsed, terms: undefined };
+      this.#items.set(after.key, fresh);
+      return true;
+    }
+    const isNew = dirty.feeding === dirty.item;
+    dirty.item = after;
+    dirty.parsed = parsed;
+    dirty.terms = undefined;
+    return isNew;
+  }
+
+  /** The store now holds `item`. True when that is its newest state, so that it is dirty no more. */
+  fed(item: HeldItem): boolean {
+    const dirty = this.#items.get(item.key);
+    if (dirty === undefined) return false;
+    if (dirty.item === item) return this.#items.delete(item.key);
+    dirty.stored = item;
+    dirty.feeding = undefined;
+    return false;
+  }
+
+  /** Terms are worked out anew: by other rules. */
+  forgetTerms(): void {
+    for (const dirty of this.#items.values()) dirty.terms = undefined;
+  }
 }
 
 /**

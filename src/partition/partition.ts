@@ -8,7 +8,7 @@
  * an item, the item stays *dirty* in memory and hides what the store says of it.
  */
 import { assert, type JsonObject } from '../base/index.ts';
-import type { Origin, VersionVector } from '../causality/index.ts';
+import type { VersionVector } from '../causality/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
@@ -24,7 +24,8 @@ import {
 } from '../merge/index.ts';
 import type { EffectivePartitionKey } from '../resource/index.ts';
 import { deliverable } from './delivery.ts';
-import type { DirtyItem } from './dirty-item.ts';
+import { type DirtyItem, DirtyItems } from './dirty-item.ts';
+import { DurableLog } from './durable-log.ts';
 import { type Change, decodeEntry, encodeEntry } from './entry.ts';
 import { ExpiryRule } from './expiry.ts';
 import { decodeManifest, IndexRuns, NO_RUNS } from './index-runs.ts';
@@ -34,7 +35,6 @@ import type { ItemKey } from './item-key.ts';
 import { loadItem } from './item-loader.ts';
 import { KeyWatches } from './key-watches.ts';
 import type { PartitionOptions } from './partition-options.ts';
-import { Positions } from './positions.ts';
 import { draftedOperations, type EntryStamp, expiryOperation, intendedOperation } from './put-operation.ts';
 import { decodeDocument, decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
@@ -42,7 +42,7 @@ import { documentKey, manifestKey, positionKey } from './store-key.ts';
 import { type ItemDraft, type Standpoint, Transaction, type TransactionHost } from './transaction.ts';
 import { UnsettledItems } from './unsettled-items.ts';
 import { VectorViews } from './vector-views.ts';
-import { Waiters, type Waiting } from './waiters.ts';
+import type { Waiting } from './waiters.ts';
 
 /**
  * Incarnations are insertion sequence times this, plus the origin: unique in the world, rising with
@@ -59,13 +59,10 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   #fed: Position;
   /** Where memory is: everything handed to the log. */
   readonly #applied: { -readonly [K in keyof Position]: Position[K] };
+  readonly #durable: DurableLog;
   readonly vector: VersionVector;
-  #durableLsn: Lsn;
-  readonly #positions: Positions;
-  readonly #inFlight: { lsn: Lsn; origin: Origin; n: number }[] = [];
-  readonly #dirty = new Map<ItemKey, DirtyItem>();
+  readonly #dirty = new DirtyItems();
   readonly #unsettled = new UnsettledItems();
-  readonly #waiters = new Waiters();
   readonly watches = new KeyWatches();
   readonly expiry: ExpiryRule;
   #ended: DatabaseError | undefined;
@@ -82,9 +79,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const manifest = stored && options.store.get(manifestKey(options.number));
     this.index = new IndexRuns(manifest === undefined ? NO_RUNS : decodeManifest(manifest));
     this.#applied = { ...this.#fed, vector: this.#fed.vector.clone() };
-    this.vector = this.#fed.vector.clone();
-    this.#durableLsn = this.#fed.lsn;
-    this.#positions = new Positions(this.#fed.lsn, this.#fed.vector);
+    this.#durable = new DurableLog(this.#fed);
+    this.vector = this.#durable.vector;
     options.clock.resumeAfter(this.#fed.time);
     this.#watchVectors();
   }
@@ -108,7 +104,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   /** The policy was changed. What the index lacks of it comes with the feeder's next batches. */
   set indexer(indexer: Indexer) {
     this.#indexer = indexer;
-    for (const dirty of this.#dirty.values()) dirty.terms = undefined;
+    this.#dirty.forgetTerms();
     this.#watchVectors();
   }
 
@@ -122,11 +118,11 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   }
 
   get durableLsn(): Lsn {
-    return this.#durableLsn;
+    return this.#durable.lsn;
   }
 
   get dirty(): ReadonlyMap<ItemKey, DirtyItem> {
-    return this.#dirty;
+    return this.#dirty.all;
   }
 
   get cache(): PartitionCache {
@@ -156,14 +152,14 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   keyOf(number: Incarnation): ItemKey | undefined {
     const cached = this.#options.cache.getByNumber(number);
     if (cached !== undefined) return cached.key;
-    for (const { item } of this.#dirty.values()) if (item.visible?.incarnation === number) return item.key;
+    for (const { item } of this.dirty.values()) if (item.visible?.incarnation === number) return item.key;
     const document = this.#options.store.get(documentKey(this.number, number));
     return document && decodeDocument(document, number).key;
   }
 
   /** Resolves once everything up to `lsn` is durable; undefined when it already is. */
   settled(lsn: Lsn): Promise<void> | undefined {
-    return lsn <= this.#durableLsn ? undefined : this.#waiters.wait(() => lsn <= this.#durableLsn).promise;
+    return this.#durable.settled(lsn);
   }
 
   /**
@@ -171,9 +167,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    * patience.
    */
   covering(demand: VersionVector): Waiting | undefined {
-    return this.vector.coversAll(demand)
-      ? undefined
-      : this.#waiters.wait(() => this.vector.coversAll(demand));
+    return this.#durable.covering(demand);
   }
 
   // --- writing -----------------------------------------------------------------------------------------
@@ -300,7 +294,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       this.#options.onBroken(error);
       throw error;
     }
-    this.#advanceDurable(lsn);
+    this.#durable.reach(lsn);
     return lsn;
   }
 
@@ -310,7 +304,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    */
   end(reason: DatabaseError): void {
     this.#ended = reason;
-    this.#waiters.fail(reason);
+    this.#durable.fail(reason);
     this.vectors?.close();
   }
 
@@ -334,7 +328,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     applied.lsn += 1;
     applied.vector.advance(dot.origin, dot.n);
     applied.time = Math.max(applied.time, time);
-    this.#inFlight.push({ lsn: applied.lsn, origin: dot.origin, n: dot.n });
+    this.#durable.begin(applied.lsn, dot);
   }
 
   #apply(
@@ -367,53 +361,24 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     applied.unsettled = this.#unsettled.size;
     if (this.vectors !== undefined && old !== now)
       this.vectors.note(applied.lsn, old?.incarnation, now?.incarnation);
-    const dirty = this.#dirty.get(after.key);
-    // One that is being fed is on its way; now it will have to be fed once more.
-    const isNew = dirty === undefined || dirty.feeding === dirty.item;
-    if (dirty === undefined) {
-      this.#dirty.set(after.key, {
-        item: after,
-        stored: before,
-        feeding: undefined,
-        parsed,
-        terms: undefined,
-      });
-      this.#options.cache.delete(after.key);
-    } else {
-      dirty.item = after;
-      dirty.parsed = parsed;
-      dirty.terms = undefined;
-    }
+    const isNew = this.#dirty.replace(before, after, parsed);
+    this.#options.cache.delete(after.key);
     this.#options.onDirty(this, now?.body.length ?? 0, isNew);
-  }
-
-  #advanceDurable(lsn: Lsn): void {
-    if (lsn <= this.#durableLsn) return;
-    this.#durableLsn = lsn;
-    let done = 0;
-    for (const entry of this.#inFlight) {
-      if (entry.lsn > lsn) break;
-      this.vector.advance(entry.origin, entry.n);
-      this.#positions.note(entry.lsn, this.vector);
-      done++;
-    }
-    this.#inFlight.splice(0, done);
-    this.#waiters.wake();
   }
 
   /** The log's word that it has more of this partition; before any append of that group resolves. */
   logAdvanced(): void {
-    this.#advanceDurable(this.#options.log.tail(this.number));
+    this.#durable.reach(this.#options.log.tail(this.number));
   }
 
   // --- replication -------------------------------------------------------------------------------------
 
   tail(): Lsn {
-    return this.#durableLsn;
+    return this.#durable.lsn;
   }
 
   coveredLsn(vector: VersionVector): Lsn {
-    return vector.coversAll(this.vector) ? this.#durableLsn : this.#positions.coveredBy(vector);
+    return this.#durable.coveredLsn(vector);
   }
 
   read(fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]> {
@@ -430,13 +395,13 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const { log, store } = this.#options;
     const tail = log.tail(this.number);
     assert(this.#fed.lsn <= tail, 'a store ahead of its log is rebuilt before its partitions open');
-    await this.#positions.load(store, this.number);
+    await this.#durable.loadCheckpoints(store, this.number);
     if (this.#fed.unsettled > 0) await this.#unsettled.load(store, this.number);
     while (this.#applied.lsn < tail) {
       for (const bytes of await log.read(this.number, this.#applied.lsn + 1, 1 << 20)) {
         this.#applyEntry(decodeEntry(bytes).changes, false);
       }
-      this.#advanceDurable(this.#applied.lsn);
+      this.#durable.reach(this.#applied.lsn);
       await pause();
     }
     this.#options.clock.resumeAfter(this.#applied.time);
@@ -448,8 +413,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   }
 
   /** Checkpoints that the store does not have yet, up to what is durable. */
-  newCheckpoints(): ReturnType<Positions['after']> {
-    return this.#positions.after(this.#fed.lsn);
+  newCheckpoints(): ReturnType<DurableLog['checkpointsAfter']> {
+    return this.#durable.checkpointsAfter(this.#fed.lsn);
   }
 
   /** A picture of where memory is, for the feeder. */
@@ -464,15 +429,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   /** The store now holds `item` as it was given. */
   fedItem(item: HeldItem): void {
-    const dirty = this.#dirty.get(item.key);
-    if (dirty === undefined) return;
-    if (dirty.item === item) {
-      this.#dirty.delete(item.key);
-      this.#options.cache.set(item);
-    } else {
-      dirty.stored = item;
-      dirty.feeding = undefined;
-    }
+    if (this.#dirty.fed(item)) this.#options.cache.set(item);
   }
 
   /** Losing versions and marks of the dead that wait for collection, for people to see. */
