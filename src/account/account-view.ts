@@ -15,7 +15,12 @@ export interface AccountLookups {
   scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[];
 }
 
-/** A state with its indexes by name, kept up change by change: each look-up takes one or two hash probes. */
+export type ChangeListener = (state: AccountState, previous: AccountState, change: AccountChange) => void;
+
+/**
+ * A state with its indexes by name, kept up change by change: each look-up takes one or two hash probes. Whoever
+ * listens hears of each change after it was made.
+ */
 export class AccountView implements AccountLookups {
   readonly #databases = new Map<string, DatabaseRecord>();
   /** By database rid, then by container name. */
@@ -23,6 +28,7 @@ export class AccountView implements AccountLookups {
   readonly #offers = new Map<string, OfferRecord>();
   /** By container rid, then by kind and name. */
   readonly #scripts = new Map<string, Map<string, ScriptRecord>>();
+  readonly #listeners = new Set<ChangeListener>();
   #state: AccountState;
 
   constructor(state: AccountState) {
@@ -70,7 +76,15 @@ export class AccountView implements AccountLookups {
     return all.filter(({ definition }) => definition.kind === kind);
   }
 
-  /** Moves on to `state`, which `change` leads to from the present one. */
+  /** Returns the listener's removal. */
+  onChange(listener: ChangeListener): () => void {
+    // Wrapped, so that one function given twice is two listeners with a removal each.
+    const entry: ChangeListener = (state, previous, change) => listener(state, previous, change);
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
+  }
+
+  /** Moves on to `state`, which `change` leads to from the present one, and tells the listeners. */
   moveTo(state: AccountState, change: AccountChange): void {
     const before = this.#state;
     for (const rid of change.containers?.removed ?? []) {
@@ -97,6 +111,7 @@ export class AccountView implements AccountLookups {
     for (const offer of change.offers?.put ?? []) this.#offers.set(offer.resourceRid, offer);
     for (const script of change.scripts?.put ?? []) this.#putScript(script);
     this.#state = state;
+    for (const listener of [...this.#listeners]) listener(state, before, change);
   }
 
   #putContainer(container: ContainerRecord): void {

@@ -1,12 +1,11 @@
 import { DatabaseError } from '../errors/index.ts';
 import type { Log, Lsn } from '../log/index.ts';
-import type { ScriptResourceKind } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type AccountChange, withChanges } from './account-change.ts';
 import { AccountView } from './account-view.ts';
 import { decide } from './apply-command.ts';
 import type { Command, CommandResult } from './command.ts';
-import { type ChangeListener, type Directory, ShownAccount } from './directory.ts';
+import type { Directory } from './directory.ts';
 import {
   DIRECTORY_PARTITION,
   encodeChange,
@@ -14,7 +13,7 @@ import {
   type RecoveredState,
   recoverState,
 } from './directory-log.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
+import type { AccountState } from './state.ts';
 
 export interface EmbeddedDirectoryOptions {
   readonly runtime: Pick<Runtime, 'soon'>;
@@ -57,14 +56,13 @@ function sizeOf(entries: readonly Uint8Array[]): number {
  * A command is decided at once, on top of all commands before it, also those that are not durable yet: many
  * can share one fsync. Nothing of it is shown, not even a refusal, before all that it rests on is durable.
  */
-class EmbeddedDirectory implements Directory {
+class EmbeddedDirectory extends AccountView implements Directory {
   readonly closed: Promise<unknown>;
   readonly #runtime: EmbeddedDirectoryOptions['runtime'];
   readonly #log: Log;
   readonly #snapshotBytesMin: number;
-  /** With every command that was accepted; `#shown` follows as they become durable. */
+  /** With every command that was accepted; the directory itself follows as they become durable. */
   readonly #head: AccountView;
-  readonly #shown: ShownAccount;
   readonly #resolveClosed: (reason: unknown) => void;
   #tail: Lsn;
   #changeBytes: number;
@@ -75,11 +73,11 @@ class EmbeddedDirectory implements Directory {
   #durable: Promise<void> = Promise.resolve();
 
   constructor(options: EmbeddedDirectoryOptions, recovered: RecoveredState) {
+    super(recovered.state);
     this.#runtime = options.runtime;
     this.#log = options.log;
     this.#snapshotBytesMin = options.snapshotBytesMin ?? SNAPSHOT_BYTES_MIN;
     this.#head = new AccountView(recovered.state);
-    this.#shown = new ShownAccount(recovered.state);
     this.#tail = options.log.tail(DIRECTORY_PARTITION);
     this.#changeBytes = recovered.changeBytes;
     this.#snapshotBytes = recovered.snapshotBytes;
@@ -90,38 +88,6 @@ class EmbeddedDirectory implements Directory {
     this.#resolveClosed = resolveClosed;
     void options.log.failed.then((reason) => this.#end(reason));
     this.#planSnapshot();
-  }
-
-  get state(): AccountState {
-    return this.#shown.state;
-  }
-
-  findDatabase(reference: string): DatabaseRecord | undefined {
-    return this.#shown.findDatabase(reference);
-  }
-
-  findContainer(databaseReference: string, containerReference: string): ContainerRecord | undefined {
-    return this.#shown.findContainer(databaseReference, containerReference);
-  }
-
-  containersOf(databaseRid: string): readonly ContainerRecord[] {
-    return this.#shown.containersOf(databaseRid);
-  }
-
-  offerFor(resourceRid: string): OfferRecord | undefined {
-    return this.#shown.offerFor(resourceRid);
-  }
-
-  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined {
-    return this.#shown.findScript(containerRid, kind, reference);
-  }
-
-  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[] {
-    return this.#shown.scriptsOf(containerRid, kind);
-  }
-
-  onChange(listener: ChangeListener): () => void {
-    return this.#shown.onChange(listener);
   }
 
   async execute<C extends Command>(command: C): Promise<CommandResult<C>> {
@@ -143,7 +109,7 @@ class EmbeddedDirectory implements Directory {
     const state = withChanges(this.#head.state, [change]);
     this.#head.moveTo(state, change);
     const entry = encodeChange(change);
-    this.#append([entry], () => this.#shown.show(state, change));
+    this.#append([entry], () => this.moveTo(state, change));
     this.#changeBytes += entry.length;
     this.#planSnapshot();
     return { result };

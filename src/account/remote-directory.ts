@@ -1,11 +1,11 @@
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
 import { DatabaseError, type ErrorCode } from '../errors/index.ts';
-import type { ScriptResourceKind } from '../resource/index.ts';
 import type { Channel, Runtime } from '../runtime/index.ts';
 import { type AccountChange, withChanges } from './account-change.ts';
+import { AccountView } from './account-view.ts';
 import type { Command, CommandResult } from './command.ts';
-import { type ChangeListener, type Directory, ShownAccount } from './directory.ts';
-import type { AccountState, ContainerRecord, DatabaseRecord, OfferRecord, ScriptRecord } from './state.ts';
+import type { Directory } from './directory.ts';
+import type { AccountState } from './state.ts';
 
 /**
  * A directory for processes that do not hold it: the whole state once, each change after it, commands the
@@ -137,41 +137,55 @@ export interface ConnectOptions {
  * Rejects with DatabaseError `ServiceUnavailable` when the channel closes or the time is up before.
  */
 export function connectDirectory(options: ConnectOptions): Promise<Directory> {
-  const { runtime, timeoutMs = TIMEOUT_MS } = options;
+  const { runtime, channel, timeoutMs = TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const remote = new RemoteDirectory(options);
-    const cancel = runtime.after(timeoutMs, () => void remote.close());
-    remote.start(() => {
+    const frames = new NumberedFrames(channel);
+    const parts: string[] = [];
+    let directory: RemoteDirectory | undefined;
+    // Channels tell only the other side of a `close`, so every way to the end comes through here.
+    const end = (reason: string) => {
       cancel();
-      resolve(remote);
-    });
-    void remote.closed.then(() => {
-      cancel();
+      channel.close();
+      directory?.end(reason);
       // Does nothing when the state had come.
-      reject(new DatabaseError('ServiceUnavailable', 'The account directory cannot be reached.'));
-    });
+      reject(unreachableDirectory());
+    };
+    const cancel = runtime.after(timeoutMs, () => end('the state did not come in time'));
+    channel.onClose(() => end('the channel to the account directory closed'));
+    frames.receive(
+      (kind, body) => {
+        if (directory !== undefined) return directory.receive(kind, body);
+        assert(kind === KIND_STATE_PART, 'the state comes before everything else');
+        const { text, isLast } = body as StatePart;
+        parts.push(text);
+        if (!isLast) return;
+        cancel();
+        const state = JSON.parse(parts.join('')) as AccountState;
+        directory = new RemoteDirectory(state, { runtime, frames, timeoutMs, end });
+        resolve(directory);
+      },
+      () => end('a frame from the account directory was lost'),
+    );
   });
 }
 
-class RemoteDirectory implements Directory {
+interface RemoteDirectoryOptions extends Required<Pick<ConnectOptions, 'runtime' | 'timeoutMs'>> {
+  readonly frames: NumberedFrames;
+  /** Closes the channel and ends the directory. */
+  readonly end: (reason: string) => void;
+}
+
+class RemoteDirectory extends AccountView implements Directory {
   readonly closed: Promise<unknown>;
-  readonly #runtime: ConnectOptions['runtime'];
-  readonly #channel: Channel;
-  readonly #timeoutMs: number;
-  readonly #frames: NumberedFrames;
+  readonly #options: RemoteDirectoryOptions;
   readonly #pending = new Map<number, (answer: Answer) => void>();
-  readonly #parts: string[] = [];
   readonly #resolveClosed: (reason: unknown) => void;
-  #shownOrNot: ShownAccount | undefined;
-  #onReady: () => void = () => undefined;
   #lastId = 0;
   #isClosed = false;
 
-  constructor({ runtime, channel, timeoutMs = TIMEOUT_MS }: ConnectOptions) {
-    this.#runtime = runtime;
-    this.#channel = channel;
-    this.#timeoutMs = timeoutMs;
-    this.#frames = new NumberedFrames(channel);
+  constructor(state: AccountState, options: RemoteDirectoryOptions) {
+    super(state);
+    this.#options = options;
     let resolveClosed: (reason: unknown) => void = () => undefined;
     this.closed = new Promise((resolve) => {
       resolveClosed = resolve;
@@ -179,93 +193,30 @@ class RemoteDirectory implements Directory {
     this.#resolveClosed = resolveClosed;
   }
 
-  /** `onReady`: the state has come. */
-  start(onReady: () => void): void {
-    this.#onReady = onReady;
-    this.#channel.onClose(() => this.#end('the channel to the account directory closed'));
-    this.#frames.receive(
-      (kind, body) => this.#receive(kind, body),
-      () => this.#end('a frame from the account directory was lost'),
-    );
+  /** What comes once the state has come. */
+  receive(kind: number, body: unknown): void {
+    if (kind === KIND_CHANGE) {
+      const change = body as AccountChange;
+      this.moveTo(withChanges(this.state, [change]), change);
+      return;
+    }
+    assert(kind === KIND_ANSWER, 'frames have known kinds');
+    this.#pending.get((body as Answer).id)?.(body as Answer);
   }
 
-  /** Channels tell only the other side of a `close`, so every way to the end comes through here. */
-  #end(reason: string): void {
+  /** Nothing will come any more. */
+  end(reason: string): void {
     this.#isClosed = true;
-    this.#channel.close();
     for (const [id, settle] of [...this.#pending]) settle({ id, error: unknownOutcome() });
     this.#resolveClosed(reason);
   }
 
-  #receive(kind: number, body: unknown): void {
-    switch (kind) {
-      case KIND_STATE_PART:
-        this.#receivePart(body as StatePart);
-        break;
-      case KIND_CHANGE: {
-        const change = body as AccountChange;
-        this.#shown.show(withChanges(this.state, [change]), change);
-        break;
-      }
-      default:
-        assert(kind === KIND_ANSWER, 'frames have known kinds');
-        this.#pending.get((body as Answer).id)?.(body as Answer);
-    }
-  }
-
-  #receivePart({ text, isLast }: StatePart): void {
-    this.#parts.push(text);
-    if (!isLast) return;
-    this.#shownOrNot = new ShownAccount(JSON.parse(this.#parts.join('')) as AccountState);
-    this.#parts.length = 0;
-    this.#onReady();
-  }
-
-  get #shown(): ShownAccount {
-    assert(this.#shownOrNot !== undefined, 'the state comes before everything else');
-    return this.#shownOrNot;
-  }
-
-  get state(): AccountState {
-    return this.#shown.state;
-  }
-
-  findDatabase(reference: string): DatabaseRecord | undefined {
-    return this.#shown.findDatabase(reference);
-  }
-
-  findContainer(databaseReference: string, containerReference: string): ContainerRecord | undefined {
-    return this.#shown.findContainer(databaseReference, containerReference);
-  }
-
-  containersOf(databaseRid: string): readonly ContainerRecord[] {
-    return this.#shown.containersOf(databaseRid);
-  }
-
-  offerFor(resourceRid: string): OfferRecord | undefined {
-    return this.#shown.offerFor(resourceRid);
-  }
-
-  findScript(containerRid: string, kind: ScriptResourceKind, reference: string): ScriptRecord | undefined {
-    return this.#shown.findScript(containerRid, kind, reference);
-  }
-
-  scriptsOf(containerRid: string, kind: ScriptResourceKind): readonly ScriptRecord[] {
-    return this.#shown.scriptsOf(containerRid, kind);
-  }
-
-  onChange(listener: ChangeListener): () => void {
-    return this.#shown.onChange(listener);
-  }
-
   execute<C extends Command>(command: C): Promise<CommandResult<C>> {
-    if (this.#isClosed) {
-      const error = new DatabaseError('ServiceUnavailable', 'The account directory cannot be reached.');
-      return Promise.reject(error);
-    }
+    if (this.#isClosed) return Promise.reject(unreachableDirectory());
+    const { runtime, frames, timeoutMs } = this.#options;
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const cancel = this.#runtime.after(this.#timeoutMs, () => settle({ id, error: unknownOutcome() }));
+      const cancel = runtime.after(timeoutMs, () => settle({ id, error: unknownOutcome() }));
       const settle = ({ result, error }: Answer) => {
         this.#pending.delete(id);
         cancel();
@@ -273,13 +224,17 @@ class RemoteDirectory implements Directory {
         else reject(revive(error));
       };
       this.#pending.set(id, settle);
-      this.#frames.send(KIND_COMMAND, { id, command } satisfies Question);
+      frames.send(KIND_COMMAND, { id, command } satisfies Question);
     });
   }
 
   async close(): Promise<void> {
-    this.#end('the directory was closed');
+    this.#options.end('the directory was closed');
   }
+}
+
+function unreachableDirectory(): DatabaseError {
+  return new DatabaseError('ServiceUnavailable', 'The account directory cannot be reached.');
 }
 
 function unknownOutcome(): NonNullable<Answer['error']> {

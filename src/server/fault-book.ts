@@ -1,4 +1,4 @@
-import type { ClockFault, Fault } from '../api/fault/index.ts';
+import type { ClockFault, Fault, Faults } from '../api/fault/index.ts';
 import type { LinkFault, ListedLinkFault } from '../replication/index.ts';
 
 /** How faults take effect, wherever the regions run. */
@@ -18,8 +18,8 @@ export interface ClockError {
   readonly ppm: number;
 }
 
-/** The faults in force, each undone by its id. A region paused twice stays paused until both are undone. */
-export class FaultBook {
+/** A region paused twice stays paused until both are undone. */
+export class FaultBook implements Faults {
   readonly #effects: FaultEffects;
   readonly #faults = new Map<string, Fault>();
   #lastId = 0;
@@ -32,7 +32,6 @@ export class FaultBook {
     return [...this.#faults].map(([id, fault]) => ({ id, fault }));
   }
 
-  /** Gives the fault's id once it is in force. */
   async add(fault: Fault): Promise<string> {
     this.#lastId += 1;
     const id = `fault-${this.#lastId}`;
@@ -43,7 +42,6 @@ export class FaultBook {
     return id;
   }
 
-  /** False when there is no such fault. */
   async remove(id: string): Promise<boolean> {
     const fault = this.#faults.get(id);
     if (fault === undefined) return false;

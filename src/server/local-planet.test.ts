@@ -201,15 +201,15 @@ describe('a region', () => {
 
 describe('a pause', () => {
   test('holds requests until its end', async () => {
-    const id = await planet.addFault({ kind: 'pause', region: 'One' });
+    const id = await planet.faults.add({ kind: 'pause', region: 'One' });
     const answer = statusOf('One');
     expect(await isWaiting(answer)).toBe(true);
-    expect(await planet.removeFault(id)).toBe(true);
+    expect(await planet.faults.remove(id)).toBe(true);
     expect(await answer).toBe(401);
   });
 
   test('ends for those who wait when the region is killed, and comes again with it', async () => {
-    const id = await planet.addFault({ kind: 'pause', region: 'One' });
+    const id = await planet.faults.add({ kind: 'pause', region: 'One' });
     const answer = statusOf('One');
     await planet.kill('One');
     expect(await answer).toBe(503);
@@ -217,33 +217,33 @@ describe('a pause', () => {
     await planet.start('One');
     const later = statusOf('One');
     expect(await isWaiting(later)).toBe(true);
-    await planet.removeFault(id);
+    await planet.faults.remove(id);
     expect(await later).toBe(401);
   });
 
   test('of a region that is down pauses it when it comes', async () => {
     await planet.kill('One');
-    await planet.addFault({ kind: 'pause', region: 'One' });
+    await planet.faults.add({ kind: 'pause', region: 'One' });
     expect(await statusOf('One')).toBe(503);
     await planet.start('One');
     const answer = statusOf('One');
     expect(await isWaiting(answer)).toBe(true);
-    await planet.clearFaults();
+    await planet.faults.clear();
     expect(await answer).toBe(401);
   });
 });
 
 describe('quiescence', () => {
   test('heals, starts and waits', async () => {
-    await planet.addFault({ kind: 'isolate', region: 'Two' });
-    await planet.addFault({ kind: 'pause', region: 'Three' });
+    await planet.faults.add({ kind: 'isolate', region: 'Two' });
+    await planet.faults.add({ kind: 'pause', region: 'Three' });
     await planet.kill('One');
     await planet.wipe('One');
     expect(await manage('POST', '/faults/quiesce', { timeoutMs: 10_000 })).toEqual({
       status: 200,
       json: { equal: true },
     });
-    expect(planet.faults()).toEqual([]);
+    expect(planet.faults.list()).toEqual([]);
     for (const region of REGIONS) expect(await statusOf(region)).toBe(401);
   });
 
@@ -277,7 +277,7 @@ test('a new life waits for somebody who knows, and only once', async () => {
 
 test('the global endpoint answers as the first region that serves', async () => {
   const request = { method: 'GET', target: '/dbs', headers: {}, body: Buffer.alloc(0), secure: false };
-  await planet.addFault({ kind: 'pause', region: 'One' });
+  await planet.faults.add({ kind: 'pause', region: 'One' });
   await planet.kill('Two');
   expect((await planet.handleGlobal(request)).status).toBe(401);
   await planet.kill('Three');

@@ -1,6 +1,6 @@
 /** All regions in this process: one local network between them, one set of link conditions. */
-import type { AccountState, Command, Directory } from '../account/index.ts';
-import type { Fault, Planet, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
+import type { Directory } from '../account/index.ts';
+import type { Planet, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { LinkConditions } from '../replication/index.ts';
 import {
@@ -14,7 +14,6 @@ import { createScriptPool, type ScriptRunner } from '../script/index.ts';
 import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import { FaultBook } from './fault-book.ts';
 import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
-import { nameOfOrigin } from './origin-name.ts';
 import { patiently } from './start-patience.ts';
 
 export interface LocalPlanetOptions
@@ -30,18 +29,18 @@ export interface LocalPlanetOptions
 
 export class LocalPlanet implements Planet {
   readonly regions: readonly string[];
-  readonly #directory: Directory;
+  readonly directory: Directory;
+  readonly faults: FaultBook;
   readonly #admission: AdmissionOptions;
   readonly #links: LinkConditions;
   readonly #members = new Map<string, LocalRegion>();
   readonly #clocks = new Map<string, AdjustableClocks>();
-  readonly #faults: FaultBook;
   readonly #runner: ScriptRunner;
 
   constructor(options: LocalPlanetOptions) {
     const { runtime, regions, latencyMs } = options;
     this.regions = regions;
-    this.#directory = options.directory;
+    this.directory = options.directory;
     this.#runner = createScriptPool({ runtime });
     const latest = (region: string) => this.#member(region).status();
     this.#admission = {
@@ -58,7 +57,7 @@ export class LocalPlanet implements Planet {
       this.#clocks.set(region, clocks);
       this.#members.set(region, new LocalRegion({ ...options, ...place, paths: options.pathsOf(region) }));
     }
-    this.#faults = new FaultBook({
+    this.faults = new FaultBook({
       addLinkFault: async (fault, id) => void this.#links.add(fault, id),
       removeLinkFault: async (id) => void this.#links.remove(id),
       pause: (region) => this.#member(region).pause(),
@@ -94,7 +93,7 @@ export class LocalPlanet implements Planet {
     if (member.life !== life) return;
     member.admit();
     // Whoever was paused when it went down is paused when it is up again.
-    if (this.#faults.isPaused(region)) member.pause();
+    if (this.faults.isPaused(region)) member.pause();
   }
 
   /** Answers as one region. */
@@ -110,34 +109,6 @@ export class LocalPlanet implements Planet {
     return this.#member(this.regions[0] ?? '');
   }
 
-  get account(): AccountState {
-    return this.#directory.state;
-  }
-
-  execute(command: Command): Promise<unknown> {
-    return this.#directory.execute(command);
-  }
-
-  nameOf(origin: number): string {
-    return nameOfOrigin(this.#directory.state, origin);
-  }
-
-  faults(): ReturnType<Planet['faults']> {
-    return this.#faults.list();
-  }
-
-  async addFault(fault: Fault): Promise<string> {
-    return this.#faults.add(fault);
-  }
-
-  async removeFault(id: string): Promise<boolean> {
-    return this.#faults.remove(id);
-  }
-
-  async clearFaults(): Promise<void> {
-    await this.#faults.clear();
-  }
-
   async kill(region: string): Promise<void> {
     await this.#member(region).kill();
   }
@@ -148,7 +119,7 @@ export class LocalPlanet implements Planet {
   }
 
   async wipe(region: string): Promise<void> {
-    await this.#member(region).wipe(() => this.#directory.execute({ kind: 'renewOrigin', region }));
+    await this.#member(region).wipe(() => this.directory.execute({ kind: 'renewOrigin', region }));
   }
 
   async collect(region: string): Promise<void> {

@@ -2,8 +2,8 @@
  * One child process for each region; this one keeps the directory, hands out the faults, and passes the
  * global endpoint on.
  */
-import { type AccountState, type Command, type Directory, serveDirectory } from '../account/index.ts';
-import type { Fault, Planet, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
+import { type Directory, serveDirectory } from '../account/index.ts';
+import type { Planet, RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { assert } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
@@ -19,7 +19,6 @@ import {
 import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import type { ControlAnswer, ControlQuestion, RegionBirth, RegionPlace } from './control.ts';
 import { FaultBook } from './fault-book.ts';
-import { nameOfOrigin } from './origin-name.ts';
 import { wipeRegion } from './region-files.ts';
 import { patiently } from './start-patience.ts';
 import { Turns } from './turns.ts';
@@ -52,6 +51,8 @@ const STATUS_TIMEOUT_MS = 2_000;
 
 export class ProcessPlanet implements Planet {
   readonly regions: readonly string[];
+  readonly directory: Directory;
+  readonly faults: FaultBook;
   readonly #options: ProcessPlanetOptions;
   readonly #tcp = createTcpNetwork();
   /** All processes that have not ended, those that still open their regions included. */
@@ -63,7 +64,6 @@ export class ProcessPlanet implements Planet {
   readonly #turns = new Map<string, Turns>();
   /** Ports stay a region's own over its processes. */
   readonly #ports = new Map<string, number>();
-  readonly #faults: FaultBook;
   readonly #admission: AdmissionOptions;
   #directoryListener: NetworkListener | undefined;
   #isClosing = false;
@@ -71,8 +71,9 @@ export class ProcessPlanet implements Planet {
   constructor(options: ProcessPlanetOptions) {
     this.#options = options;
     this.regions = options.regions;
+    this.directory = options.directory;
     for (const region of options.regions) this.#turns.set(region, new Turns());
-    this.#faults = new FaultBook({
+    this.faults = new FaultBook({
       addLinkFault: (fault, id) => this.#tellAll({ kind: 'add-fault', fault, id }),
       removeLinkFault: (id) => this.#tellAll({ kind: 'remove-fault', id }),
       pause: (region) => this.#running.get(region)?.child.signal('SIGSTOP'),
@@ -81,7 +82,7 @@ export class ProcessPlanet implements Planet {
         const running = this.#running.get(region);
         if (running === undefined) return;
         const told = ask(running.control, { kind: 'clock', error }, STATUS_TIMEOUT_MS).catch(() => undefined);
-        if (!this.#faults.isPaused(region)) await told;
+        if (!this.faults.isPaused(region)) await told;
       },
     });
     this.#admission = {
@@ -97,7 +98,7 @@ export class ProcessPlanet implements Planet {
 
   async open(): Promise<void> {
     this.#directoryListener = await this.#tcp.listen('127.0.0.1:0', (channel) => {
-      serveDirectory(this.#options.directory, channel);
+      serveDirectory(this.directory, channel);
     });
     await Promise.all(this.regions.map((region) => this.#inTurn(region, () => this.#launch(region))));
     await this.#tellPlaces(this.regions);
@@ -118,7 +119,7 @@ export class ProcessPlanet implements Planet {
   /** Where the first region listens that runs and answers clients, by failover priority. */
   foremostPort(): number | undefined {
     const serving = this.regions.find(
-      (region) => this.#running.has(region) && this.#admitted.has(region) && !this.#faults.isPaused(region),
+      (region) => this.#running.has(region) && this.#admitted.has(region) && !this.faults.isPaused(region),
     );
     return serving === undefined ? undefined : this.#ports.get(serving);
   }
@@ -153,8 +154,8 @@ export class ProcessPlanet implements Planet {
 
   async #openIn(region: string, child: Child, channel: Channel): Promise<void> {
     const control = new Caller(this.#options.runtime, channel, () => undefined);
-    const told = this.#faults.listLinkFaults();
-    const clock = this.#faults.clockErrorOf(region);
+    const told = this.faults.listLinkFaults();
+    const clock = this.faults.clockErrorOf(region);
     const answer = await ask(control, { kind: 'open', faults: told, clock }, OPEN_TIMEOUT_MS);
     assert(answer.kind === 'place', 'an opened region tells its place');
     this.#ports.set(region, answer.place.port);
@@ -163,12 +164,12 @@ export class ProcessPlanet implements Planet {
       this.#exited(region, child, `code ${code}, signal ${signal}`),
     );
     // Faults may have come and gone while it opened.
-    const now = this.#faults.listLinkFaults();
+    const now = this.faults.listLinkFaults();
     for (const { id } of told.filter((old) => !now.some((one) => one.id === old.id)))
       await ask(control, { kind: 'remove-fault', id }, ORDER_TIMEOUT_MS);
     for (const { id, fault } of now.filter((one) => !told.some((old) => old.id === one.id)))
       await ask(control, { kind: 'add-fault', id, fault }, ORDER_TIMEOUT_MS);
-    await ask(control, { kind: 'clock', error: this.#faults.clockErrorOf(region) }, ORDER_TIMEOUT_MS);
+    await ask(control, { kind: 'clock', error: this.faults.clockErrorOf(region) }, ORDER_TIMEOUT_MS);
   }
 
   async #awaitControl() {
@@ -207,7 +208,7 @@ export class ProcessPlanet implements Planet {
   async #tellAll(question: ControlQuestion): Promise<void> {
     const telling = [...this.#running].map(([region, { control }]) => {
       const told = ask(control, question, STATUS_TIMEOUT_MS).catch(() => undefined);
-      return this.#faults.isPaused(region) ? undefined : told;
+      return this.faults.isPaused(region) ? undefined : told;
     });
     await Promise.all(telling);
   }
@@ -220,35 +221,7 @@ export class ProcessPlanet implements Planet {
     if (!isWanted()) return;
     this.#admitted.add(region);
     // Whoever was paused when it went down is paused when it is up again.
-    if (this.#faults.isPaused(region)) child.signal('SIGSTOP');
-  }
-
-  get account(): AccountState {
-    return this.#options.directory.state;
-  }
-
-  execute(command: Command): Promise<unknown> {
-    return this.#options.directory.execute(command);
-  }
-
-  nameOf(origin: number): string {
-    return nameOfOrigin(this.#options.directory.state, origin);
-  }
-
-  faults(): ReturnType<Planet['faults']> {
-    return this.#faults.list();
-  }
-
-  async addFault(fault: Fault): Promise<string> {
-    return this.#faults.add(fault);
-  }
-
-  async removeFault(id: string): Promise<boolean> {
-    return this.#faults.remove(id);
-  }
-
-  async clearFaults(): Promise<void> {
-    await this.#faults.clear();
+    if (this.faults.isPaused(region)) child.signal('SIGSTOP');
   }
 
   kill(region: string): Promise<void> {
@@ -276,8 +249,8 @@ export class ProcessPlanet implements Planet {
       if (this.#running.has(region)) {
         throw new DatabaseError('Conflict', `The region '${region}' is running; kill it before you wipe it.`);
       }
-      const { disk, directory } = this.#options;
-      await wipeRegion(disk, this.#rootOf(region), () => directory.execute({ kind: 'renewOrigin', region }));
+      const renew = () => this.directory.execute({ kind: 'renewOrigin', region });
+      await wipeRegion(this.#options.disk, this.#rootOf(region), renew);
     });
   }
 
@@ -292,7 +265,7 @@ export class ProcessPlanet implements Planet {
 
   async status(region: string): Promise<RegionStatus | undefined> {
     const running = this.#running.get(region);
-    if (running === undefined || this.#faults.isPaused(region)) return undefined;
+    if (running === undefined || this.faults.isPaused(region)) return undefined;
     try {
       const answer = await ask(running.control, { kind: 'status' }, STATUS_TIMEOUT_MS);
       if (answer.kind !== 'status' || this.#running.get(region) !== running) return undefined;
@@ -305,7 +278,7 @@ export class ProcessPlanet implements Planet {
 
   async metrics(region: string): Promise<RegionMetrics | undefined> {
     const running = this.#running.get(region);
-    if (running === undefined || this.#faults.isPaused(region)) return undefined;
+    if (running === undefined || this.faults.isPaused(region)) return undefined;
     try {
       const answer = await ask(running.control, { kind: 'metrics' }, STATUS_TIMEOUT_MS);
       return answer.kind === 'metrics' ? answer.metrics : undefined;
@@ -317,7 +290,7 @@ export class ProcessPlanet implements Planet {
   async close(): Promise<void> {
     this.#isClosing = true;
     // A paused process could not close.
-    await this.#faults.clear();
+    await this.faults.clear();
     await Promise.all(
       [...this.#running.values()].map(({ control }) =>
         ask(control, { kind: 'close' }, ORDER_TIMEOUT_MS).catch(() => undefined),

@@ -135,7 +135,7 @@ class Server {
     const { refuse } = planet.listenerOf(regions[0] ?? '');
     const global = await this.#listen(this.#options.port, tls, planet.handleGlobal, refuse);
     // Before the listeners wait for requests in flight: those at a paused region would keep them waiting.
-    this.#closers.push(() => planet.clearFaults());
+    this.#closers.push(() => planet.faults.clear());
     return { planet, globalPort: global.port };
   }
 

@@ -1,20 +1,25 @@
 import type { AccountState, Command, ConsistencyLevel, Topology } from '../../account/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
+import type { Origin } from '../../causality/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 
 /** What `GET /account` shows: decided once for all regions. */
 export function accountBody(state: AccountState): JsonObject {
   const { id, epoch, multipleWriteRegions, regions, consistency, quorum, topology } = state;
-  const nameOf = (origin: number) => regions.find((region) => region.origin === origin)?.name ?? '';
   return {
     id,
     epoch,
     multipleWriteRegions,
     regions: regions.map(({ name }) => name),
     consistency: { ...consistency },
-    quorum: { epoch: quorum.epoch, regions: quorum.origins.map(nameOf) },
+    quorum: { epoch: quorum.epoch, regions: quorum.origins.map((origin) => nameOfOrigin(state, origin)) },
     topology: { ...topology },
   };
+}
+
+/** The region that writes under an origin; a former life of some region is shown by its number. */
+export function nameOfOrigin({ regions }: AccountState, origin: Origin): string {
+  return regions.find((region) => region.origin === origin)?.name ?? `former origin ${origin}`;
 }
 
 /**

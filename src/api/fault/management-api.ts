@@ -9,7 +9,7 @@ import {
   type Runtime,
   sleep,
 } from '../../runtime/index.ts';
-import { accountBody, accountCommands } from './account-body.ts';
+import { accountBody, accountCommands, nameOfOrigin } from './account-body.ts';
 import { parseFault } from './fault-body.ts';
 import { metricsText } from './metrics-text.ts';
 import type { PartitionStatus, Planet, RegionStatus } from './planet.ts';
@@ -109,12 +109,13 @@ async function replication({ planet }: ManagementOptions): Promise<HttpResponse>
 }
 
 async function showAccount({ planet }: ManagementOptions): Promise<HttpResponse> {
-  return json(200, accountBody(planet.account));
+  return json(200, accountBody(planet.directory.state));
 }
 
 async function changeAccount({ planet }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
-  for (const command of accountCommands(bodyOf(request), planet.account)) await planet.execute(command);
-  return json(200, accountBody(planet.account));
+  for (const command of accountCommands(bodyOf(request), planet.directory.state))
+    await planet.directory.execute(command);
+  return json(200, accountBody(planet.directory.state));
 }
 
 async function metrics({ planet }: ManagementOptions): Promise<HttpResponse> {
@@ -133,7 +134,9 @@ function replicationRow(planet: Planet, status: RegionStatus, partition: Partiti
     pkRangeId,
     region: status.region,
     role: status.role,
-    vector: Object.fromEntries(partition.vector.map(([origin, n]) => [planet.nameOf(origin), n])),
+    vector: Object.fromEntries(
+      partition.vector.map(([origin, n]) => [nameOfOrigin(planet.directory.state, origin), n]),
+    ),
     lsn,
     applied,
     siblings,
@@ -150,20 +153,20 @@ async function statuses(planet: Planet): Promise<RegionStatus[]> {
 }
 
 async function listFaults({ planet }: ManagementOptions): Promise<HttpResponse> {
-  return json(200, planet.faults().map(({ id, fault }) => ({ id, ...fault })) as unknown as Json);
+  return json(200, planet.faults.list().map(({ id, fault }) => ({ id, ...fault })) as unknown as Json);
 }
 
 async function addFault({ planet }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
-  return json(200, { id: await planet.addFault(parseFault(bodyOf(request), planet.regions)) });
+  return json(200, { id: await planet.faults.add(parseFault(bodyOf(request), planet.regions)) });
 }
 
 async function clearFaults({ planet }: ManagementOptions): Promise<HttpResponse> {
-  await planet.clearFaults();
+  await planet.faults.clear();
   return json(200, {});
 }
 
 async function removeFault({ planet }: ManagementOptions, _: HttpRequest, id: string): Promise<HttpResponse> {
-  if (!(await planet.removeFault(id)))
+  if (!(await planet.faults.remove(id)))
     throw new DatabaseError('NotFound', `There is no fault with the id '${id}'.`);
   return json(200, {});
 }
@@ -189,7 +192,7 @@ async function regionAction(
 async function showHub({ planet }: ManagementOptions, request: HttpRequest): Promise<HttpResponse> {
   const asked = new URLSearchParams(request.target.split('?')[1] ?? '').get('container');
   if (asked === null) throw new DatabaseError('BadRequest', 'container must name a container');
-  const { containers, databases } = planet.account;
+  const { containers, databases } = planet.directory.state;
   const found = Object.values(containers).filter(({ rid, databaseRid, definition }) => {
     const path = `dbs/${databases[databaseRid]?.id}/colls/${definition.id}`;
     return [rid, definition.id, path].includes(asked);
@@ -199,7 +202,7 @@ async function showHub({ planet }: ManagementOptions, request: HttpRequest): Pro
   if (found.length > 1) {
     throw new DatabaseError('BadRequest', `Several containers are called '${asked}': say dbs/…/colls/….`);
   }
-  const { region, epoch } = hubOf(planet.account);
+  const { region, epoch } = hubOf(planet.directory.state);
   return json(200, { container: only.rid, region, epoch });
 }
 
@@ -211,7 +214,7 @@ async function quiesce({ planet, runtime }: ManagementOptions, request: HttpRequ
     throw new DatabaseError('BadRequest', `timeoutMs must be a number from 0 to ${QUIESCE_MS_MAX}`);
   }
   const deadlineMs = runtime.monotonicMs() + timeoutMs;
-  await planet.clearFaults();
+  await planet.faults.clear();
   // Not one after the other: one can have to wait for another.
   const starting = startAll(planet);
   const started = await Promise.race([

@@ -1,4 +1,4 @@
-import type { AccountState, Command } from '../../account/index.ts';
+import type { Directory } from '../../account/index.ts';
 import type { HistogramSnapshot } from '../../base/index.ts';
 import type { Origin } from '../../causality/index.ts';
 import type { OperationCounts } from '../../engine/index.ts';
@@ -7,16 +7,8 @@ import type { LinkFault } from '../../replication/index.ts';
 /** What can be done to a planet, however its regions run. Region names are checked by the caller. */
 export interface Planet {
   readonly regions: readonly string[];
-  readonly account: AccountState;
-  /** Rejects as the directory does. */
-  execute(command: Command): Promise<unknown>;
-  /** The region's name; for an origin whose storage life ended, its number. */
-  nameOf(origin: Origin): string;
-  faults(): readonly { readonly id: string; readonly fault: Fault }[];
-  addFault(fault: Fault): Promise<string>;
-  /** False when there is no such fault. */
-  removeFault(id: string): Promise<boolean>;
-  clearFaults(): Promise<void>;
+  readonly directory: Pick<Directory, 'state' | 'execute'>;
+  readonly faults: Faults;
   /**
    * @throws DatabaseError `Conflict` when the region is down already (kill, collect), up already (start), or
    * not down (wipe).
@@ -30,6 +22,16 @@ export interface Planet {
   status(region: string): Promise<RegionStatus | undefined>;
   /** The same for what a region counts. */
   metrics(region: string): Promise<RegionMetrics | undefined>;
+}
+
+/** The faults in force, each undone by its id. */
+export interface Faults {
+  list(): readonly { readonly id: string; readonly fault: Fault }[];
+  /** Gives the fault's id once it is in force. */
+  add(fault: Fault): Promise<string>;
+  /** False when there is no such fault. */
+  remove(id: string): Promise<boolean>;
+  clear(): Promise<void>;
 }
 
 export type Fault = LinkFault | { readonly kind: 'pause'; readonly region: string } | ClockFault;
