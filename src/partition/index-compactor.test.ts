@@ -1,72 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { HybridClock } from '../causality/index.ts';
-import {
-  allRange,
-  compileIndexingPolicy,
-  equalRange,
-  pathId,
-  rangeAbove,
-  typeRange,
-} from '../index/index.ts';
-import { type Log, openFileLog } from '../log/index.ts';
-import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
-import { createMemoryStore, MemoryStoreState, type Store } from '../store/index.ts';
+import { describe, expect, test } from 'vitest';
+import { EVERYTHING, makeFolder, PartitionNode } from '../../test/kit/partition-node.ts';
+import { allRange, equalRange, pathId, rangeAbove, typeRange } from '../index/index.ts';
+import { createNodeRuntime } from '../runtime/index.ts';
+import { MemoryStoreState, type Store } from '../store/index.ts';
 import { chooseRuns } from './index-compactor.ts';
 import { type IndexRun, keyTerm } from './index-runs.ts';
 import { itemKey } from './item-key.ts';
-import type { Partition } from './partition.ts';
-import { PartitionHost } from './partition-host.ts';
 import { blockKey, kindEnd } from './store-key.ts';
 
 const runtime = createNodeRuntime({ timersHoldProcess: true });
-const indexer = compileIndexingPolicy({
-  indexingMode: 'consistent',
-  automatic: true,
-  includedPaths: [{ path: '/*' }],
-  excludedPaths: [],
-});
 const NUMBER = 3;
-const cleanups: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-interface Node {
-  readonly log: Log;
-  readonly store: Store;
-  readonly host: PartitionHost;
-  readonly partition: Partition;
-}
-
-async function start(directory: string, state: MemoryStoreState): Promise<Node> {
-  const log = await openFileLog({ runtime, disk: createNodeDisk(), directory, segmentBytes: 1 << 20 });
-  const store = createMemoryStore({ state, runtime, writeMsMax: 1 });
-  const host = new PartitionHost({
-    runtime,
-    log,
-    store,
-    clock: new HybridClock(runtime),
-    cacheBytesMax: 1 << 16,
-    dirtyBytesMax: 1 << 20,
-    onFailed: (reason) => {
-      throw reason;
-    },
-  });
-  return { log, store, host, partition: await host.open(NUMBER, 1, indexer) };
-}
-
-async function folder(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'orrery-runs-'));
-  cleanups.push(() => rm(directory, { recursive: true }));
-  return directory;
+function start(folder: string, state: MemoryStoreState): Promise<PartitionNode> {
+  return PartitionNode.open({ number: NUMBER, folder, state, writeMsMax: 1 });
 }
 
 /** What the index says of one path, and what the items say themselves. */
-async function compareIndex({ host, partition }: Node): Promise<number> {
+async function compareIndex({ host, partition }: PartitionNode): Promise<number> {
   const source = await host.openSource(partition);
   const all = source.scanNumbers({});
   const numbers = await all.next(10_000);
@@ -92,7 +42,7 @@ async function compareIndex({ host, partition }: Node): Promise<number> {
   await cursor.close();
   await source.close();
   const expected = items.flatMap((item) => {
-    const terms = item === undefined ? [] : indexer.terms(JSON.parse(item.text.toString()));
+    const terms = item === undefined ? [] : EVERYTHING.terms(JSON.parse(item.text.toString()));
     const own = terms.filter((term) => term.startsWith(pathId(['v']).toString('latin1')));
     return own.map((term) => `${Buffer.from(term.slice(8), 'latin1').toString('hex')}/${item?.number}`);
   });
@@ -115,7 +65,7 @@ const nextTurn = () => new Promise<void>((resolve) => runtime.after(2, resolve))
 
 describe('the runs of an index', () => {
   test('are merged while writers go on and after crashes, and say what the items say', async () => {
-    const directory = await folder();
+    const directory = await makeFolder();
     const state = new MemoryStoreState();
     let node = await start(directory, state);
     let chance = 12_345;
@@ -150,8 +100,7 @@ describe('the runs of an index', () => {
       if (below(3) > 0) await node.host.drain();
       if (round % 10 === 0) expect(await compareIndex(node)).toBe(present.size);
       if (below(25) === 0) {
-        await node.host.abandon();
-        await node.log.close();
+        await node.crash();
         node = await start(directory, state);
       }
     }
@@ -166,12 +115,11 @@ describe('the runs of an index', () => {
     expect((await storedRuns(node.store)).sort(), 'nothing is left of runs that were merged').toEqual(
       [...named].sort(),
     );
-    await node.host.close();
-    await node.log.close();
+    await node.close();
   });
 
   test('of a dropped partition leave nothing behind', async () => {
-    const node = await start(await folder(), new MemoryStoreState());
+    const node = await start(await makeFolder(), new MemoryStoreState());
     const key = itemKey('AA', 'a');
     for (let i = 0; i < 12; i++) {
       const body = Buffer.from(JSON.stringify({ id: 'a', v: i }));
@@ -181,8 +129,7 @@ describe('the runs of an index', () => {
     await node.host.drop(NUMBER);
     for (let wait = 0; wait < 20; wait++) await nextTurn();
     expect(await storedRuns(node.store)).toEqual([]);
-    await node.host.close();
-    await node.log.close();
+    await node.close();
   });
 });
 

@@ -1,21 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { makeFolder, PartitionNode } from '../../test/kit/partition-node.ts';
 import { WeightedCache } from '../base/index.ts';
-import { HybridClock } from '../causality/index.ts';
 import { allRange, compileIndexingPolicy, compileIndexRules, type Indexer, pathId } from '../index/index.ts';
-import { type Log, openFileLog } from '../log/index.ts';
 import type { IndexingPolicy } from '../resource/index.ts';
-import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
-import { createMemoryStore, MemoryStoreState, type Store } from '../store/index.ts';
+import { createNodeRuntime } from '../runtime/index.ts';
+import { MemoryStoreState } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { conversionPercent, needsConversion } from './index-conversion.ts';
 import { IndexReader } from './index-reader.ts';
 import { ALL_TERM, keyTerm } from './index-runs.ts';
 import { itemKey } from './item-key.ts';
-import type { Partition } from './partition.ts';
-import { PartitionHost } from './partition-host.ts';
 
 const runtime = createNodeRuntime({ timersHoldProcess: true });
 const NUMBER = 5;
@@ -34,43 +28,12 @@ const POLICIES: readonly Indexer[] = [
   policy([], [], 'none'),
 ];
 const PATHS = [['a'], ['b'], ['o', 'x'], ['missing']];
-const cleanups: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-interface Node {
-  readonly log: Log;
-  readonly store: Store;
-  readonly host: PartitionHost;
-  readonly partition: Partition;
+function start(folder: string, state: MemoryStoreState, indexer: Indexer): Promise<PartitionNode> {
+  return PartitionNode.open({ number: NUMBER, folder, state, indexer, writeMsMax: 1 });
 }
 
-async function folder(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'orrery-policy-'));
-  cleanups.push(() => rm(directory, { recursive: true }));
-  return directory;
-}
-
-async function start(directory: string, state: MemoryStoreState, indexer: Indexer): Promise<Node> {
-  const log = await openFileLog({ runtime, disk: createNodeDisk(), directory, segmentBytes: 1 << 20 });
-  const store = createMemoryStore({ state, runtime, writeMsMax: 1 });
-  const host = new PartitionHost({
-    runtime,
-    log,
-    store,
-    clock: new HybridClock(runtime),
-    cacheBytesMax: 1 << 20,
-    dirtyBytesMax: 1 << 20,
-    onFailed: (reason) => {
-      throw reason;
-    },
-  });
-  return { log, store, host, partition: await host.open(NUMBER, 1, indexer) };
-}
-
-function put(node: Node, id: string, item: Record<string, unknown>): Promise<unknown> {
+function put(node: PartitionNode, id: string, item: Record<string, unknown>): Promise<unknown> {
   const body = Buffer.from(JSON.stringify({ id, ...item }));
   return node.partition.write(itemKey('AA', id), () => ({
     kind: 'put',
@@ -80,7 +43,7 @@ function put(node: Node, id: string, item: Record<string, unknown>): Promise<unk
 }
 
 async function putMany(
-  node: Node,
+  node: PartitionNode,
   count: number,
   item: (i: number) => Record<string, unknown>,
 ): Promise<void> {
@@ -88,7 +51,7 @@ async function putMany(
 }
 
 /** Whatever a source says that its indexes know wholly must be what the items say. */
-async function checkCoveredPaths({ host, partition }: Node): Promise<number> {
+async function checkCoveredPaths({ host, partition }: PartitionNode): Promise<number> {
   const source = await host.openSource(partition);
   const all = source.scanNumbers({});
   const items = await source.load(await all.next(10_000));
@@ -113,7 +76,7 @@ async function checkCoveredPaths({ host, partition }: Node): Promise<number> {
 }
 
 /** Every posting in the store, against the terms of every item in it. */
-async function checkWholeIndex({ host, store, partition }: Node): Promise<void> {
+async function checkWholeIndex({ host, store, partition }: PartitionNode): Promise<void> {
   await host.drain();
   const reader = new IndexReader(NUMBER, store, partition.index.committed, new WeightedCache(1 << 20));
   const scan = reader.scan({ from: '', to: '\xff'.repeat(9) });
@@ -140,7 +103,7 @@ async function checkWholeIndex({ host, store, partition }: Node): Promise<void> 
 
 describe('a changed policy', () => {
   test('is followed while writers go on, restarts come between and the next change comes too soon', async () => {
-    const directory = await folder();
+    const directory = await makeFolder();
     const state = new MemoryStoreState();
     let wanted = POLICIES[0] as Indexer;
     let node = await start(directory, state, wanted);
@@ -165,8 +128,7 @@ describe('a changed policy', () => {
         node.host.setIndexer(node.partition, wanted);
       }
       if (below(10) === 0) {
-        await node.host.abandon();
-        await node.log.close();
+        await node.crash();
         node = await start(directory, state, wanted);
       }
       covered += await checkCoveredPaths(node);
@@ -177,12 +139,11 @@ describe('a changed policy', () => {
     }
     expect(conversionPercent(node.partition)).toBe(100);
     await checkWholeIndex(node);
-    await node.host.close();
-    await node.log.close();
+    await node.close();
   });
 
   test('leaves what both policies know in use, and tells how far it has come', async () => {
-    const node = await start(await folder(), new MemoryStoreState(), POLICIES[1] as Indexer);
+    const node = await start(await makeFolder(), new MemoryStoreState(), POLICIES[1] as Indexer);
     await putMany(node, 3_000, (i) => ({ a: i, b: i, o: { x: i } }));
     await node.host.drain();
     node.host.setIndexer(node.partition, POLICIES[0] as Indexer);
@@ -198,7 +159,6 @@ describe('a changed policy', () => {
     }
     expect([...seen].some((percent) => percent > 0 && percent < 100)).toBe(true);
     await checkWholeIndex(node);
-    await node.host.close();
-    await node.log.close();
+    await node.close();
   });
 });

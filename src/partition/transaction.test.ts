@@ -1,34 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { HybridClock } from '../causality/index.ts';
-import { compileIndexingPolicy } from '../index/index.ts';
-import { openFileLog } from '../log/index.ts';
-import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
-import { createMemoryStore, MemoryStoreState } from '../store/index.ts';
+import { describe, expect, test } from 'vitest';
+import { makeFolder, PartitionNode } from '../../test/kit/partition-node.ts';
 import { parseBody } from './dirty-item.ts';
 import { decodeEntry } from './entry.ts';
 import type { Intent } from './intent.ts';
 import { itemKey } from './item-key.ts';
-import type { Partition } from './partition.ts';
-import { PartitionHost } from './partition-host.ts';
 
-const runtime = createNodeRuntime({ timersHoldProcess: true });
-const indexer = compileIndexingPolicy({
-  indexingMode: 'consistent',
-  automatic: true,
-  includedPaths: [{ path: '/*' }],
-  excludedPaths: [],
-});
 const NUMBER = 3;
 const EPK = '0A';
-const cleanups: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 const key = (id: string) => itemKey(EPK, id);
 
 function put(item: Record<string, unknown>): Intent {
@@ -39,40 +17,11 @@ function put(item: Record<string, unknown>): Intent {
   };
 }
 
-interface Node {
-  readonly host: PartitionHost;
-  readonly partition: Partition;
-  readonly close: () => Promise<void>;
+function open(origin: number, folder?: string): Promise<PartitionNode> {
+  return PartitionNode.open({ number: NUMBER, origin, ...(folder === undefined ? {} : { folder }) });
 }
 
-async function open(origin: number, folder?: string): Promise<Node> {
-  const directory = folder ?? (await mkdtemp(join(tmpdir(), 'orrery-transaction-')));
-  if (folder === undefined) cleanups.push(() => rm(directory, { recursive: true }));
-  const log = await openFileLog({ runtime, disk: createNodeDisk(), directory, segmentBytes: 1 << 20 });
-  const host = new PartitionHost({
-    runtime,
-    log,
-    store: createMemoryStore({ state: new MemoryStoreState() }),
-    clock: new HybridClock(runtime),
-    cacheBytesMax: 1 << 16,
-    dirtyBytesMax: 1 << 20,
-    onFailed: (reason) => {
-      throw reason;
-    },
-  });
-  const partition = await host.open(NUMBER, origin, indexer);
-  let isOpen = true;
-  const close = async () => {
-    if (!isOpen) return;
-    isOpen = false;
-    await host.abandon();
-    await log.close();
-  };
-  cleanups.push(close);
-  return { host, partition, close };
-}
-
-function read({ partition }: Node, id: string): unknown {
+function read({ partition }: PartitionNode, id: string): unknown {
   const visible = partition.lookup(key(id))?.visible;
   return visible && parseBody(visible.body);
 }
@@ -127,15 +76,14 @@ describe('a transaction', () => {
   });
 
   test('is the same in another region and after a crash', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'orrery-transaction-'));
-    cleanups.push(() => rm(folder, { recursive: true }));
+    const folder = await makeFolder();
     const one = await open(1, folder);
     const two = await open(2);
     const transaction = one.partition.begin(EPK);
     for (let id = 0; id < 100; id++) transaction.write(key(`i${id}`), put({ id, text: 'x'.repeat(500) }));
     await transaction.commit();
     await two.partition.receive(await one.partition.read(1, 1 << 24));
-    await one.close();
+    await one.crash();
     const again = await open(1, folder);
     for (let id = 0; id < 100; id++) {
       expect(read(two, `i${id}`)).toMatchObject({ id });

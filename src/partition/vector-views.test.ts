@@ -1,24 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { HybridClock } from '../causality/index.ts';
+import { describe, expect, test } from 'vitest';
+import { PartitionNode } from '../../test/kit/partition-node.ts';
 import { compileIndexingPolicy } from '../index/index.ts';
-import { openFileLog } from '../log/index.ts';
 import type { NearestRequest, QuerySource } from '../query/index.ts';
 import type { VectorEmbedding } from '../resource/index.ts';
-import { createNodeDisk, createNodeRuntime } from '../runtime/index.ts';
-import { createMemoryStore } from '../store/index.ts';
 import { itemKey } from './item-key.ts';
 import type { Partition } from './partition.ts';
-import { PartitionHost } from './partition-host.ts';
-
-const runtime = createNodeRuntime({ timersHoldProcess: true });
-const cleanups: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+import type { PartitionHost } from './partition-host.ts';
 
 function embedding(indexType: 'flat' | 'diskANN'): VectorEmbedding {
   return {
@@ -50,26 +37,10 @@ interface Node {
 }
 
 async function open(indexType: 'flat' | 'diskANN', vectorBytesMax?: number): Promise<Node> {
-  const directory = await mkdtemp(join(tmpdir(), 'orrery-vectors-'));
-  const log = await openFileLog({ runtime, disk: createNodeDisk(), directory, segmentBytes: 1 << 20 });
-  const host = new PartitionHost({
-    runtime,
-    log,
-    store: createMemoryStore(),
-    clock: new HybridClock(runtime),
-    cacheBytesMax: 1 << 16,
-    dirtyBytesMax: 1 << 20,
-    batchItems: 8,
-    ...(vectorBytesMax === undefined ? {} : { vectorBytesMax }),
-    onFailed: (reason) => {
-      throw reason;
-    },
-  });
-  const partition = await host.open(7, 1, indexerOf(indexType));
-  cleanups.push(async () => {
-    await host.abandon();
-    await log.close();
-    await rm(directory, { recursive: true });
+  const { host, partition } = await PartitionNode.open({
+    number: 7,
+    indexer: indexerOf(indexType),
+    host: { batchItems: 8, ...(vectorBytesMax === undefined ? {} : { vectorBytesMax }) },
   });
   const key = (id: string) => itemKey('AA', id);
   return {
