@@ -14,13 +14,6 @@ export class FaultClient {
     };
   }
 
-  /** Cuts every link between the regions. */
-  async cutAll(regions: readonly string[]): Promise<void> {
-    for (const [index, from] of regions.entries()) {
-      for (const to of regions.slice(index + 1)) await this.add({ kind: 'cut', from, to, direction: 'both' });
-    }
-  }
-
   async healAll(): Promise<void> {
     await this.#ask('DELETE', '/faults');
   }

@@ -1,36 +1,23 @@
-import type { ConflictDefinition, Container, CosmosClient } from '@azure/cosmos';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FaultClient } from '../harness/fault-client.ts';
+import type { ConflictDefinition, Container } from '@azure/cosmos';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 type Entry = ConflictDefinition & { _etag: string };
 
 // The conflicts feed of a container in mode 'Custom' without a procedure, in three regions that lose each other.
 
-let server: ServerProcess;
-let faults: FaultClient;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-  faults = new FaultClient(server.management);
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   let views: Container[];
   let made = 0;
 
   beforeAll(async () => {
-    const pinned: CosmosClient[] = server.regions.map(({ endpoint }) =>
-      connect(sdk, { endpoint, isPinned: true, consistencyLevel: 'Session' }),
-    );
     const database = await makeDatabase(connect(sdk, { endpoint: server.endpoint }));
     const more = { conflictResolutionPolicy: { mode: 'Custom' } };
     const container = await makeContainer(database, { more });
-    await faults.quiesce();
-    views = pinned.map((client) => client.database(database.id).container(container.id));
+    views = await server.viewsOf(sdk, container, 'Session');
     const { resource } = await container.read();
     expect(resource?.conflictResolutionPolicy).toEqual({
       mode: 'Custom',
@@ -39,21 +26,20 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     });
   });
 
-  afterEach(() => faults.quiesce());
+  afterEach(() => server.faults.quiesce());
 
-  const cutEverything = () => faults.cutAll(server.regions.map(({ name }) => name));
   const feedOf = async (view: Container) => (await view.conflicts.readAll().fetchAll()).resources as Entry[];
 
   /** One write of a fresh item in each region, none of which sees another; resolves once all have met. */
   async function collide(): Promise<{ readonly id: string; readonly etags: string[] }> {
     const id = `i${made++}`;
-    await cutEverything();
+    await server.cutAll();
     const etags: string[] = [];
     for (const [region, view] of views.entries()) {
       const { resource } = await view.items.create({ id, pk: 'p', region });
       etags.push((resource as unknown as Entry)._etag);
     }
-    await faults.quiesce();
+    await server.faults.quiesce();
     return { id, etags };
   }
 
@@ -94,7 +80,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     expect(read.resource).toEqual(two);
     expect((await first.conflict(String(one?.id), 'p').delete()).statusCode).toBe(204);
     expect(await refusal(first.conflict(String(one?.id), 'p').delete())).toMatchObject({ code: 404 });
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(await entriesOf(id)).toEqual([two]);
   });
 
@@ -103,12 +89,12 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     const [one, two] = (await entriesOf(id)) as [Entry, Entry];
     const [west, north] = views as [Container, Container];
     await west.items.upsert({ id, pk: 'p', region: 'resolved' });
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(await entriesOf(id)).toEqual([one, two]);
-    await cutEverything();
+    await server.cutAll();
     await north.conflict(one.id as string, 'p').delete();
     await west.conflict(two.id as string, 'p').delete();
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(await entriesOf(id)).toEqual([]);
     const { resource } = await north.item(id, 'p').read<{ region: unknown }>();
     expect(resource?.region).toBe('resolved');
@@ -118,11 +104,11 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     const id = `i${made++}`;
     const [west, north] = views as [Container, Container];
     await west.items.create({ id, pk: 'p' });
-    await faults.quiesce();
-    await cutEverything();
+    await server.faults.quiesce();
+    await server.cutAll();
     await west.item(id, 'p').delete();
     await north.item(id, 'p').replace({ id, pk: 'p', region: 'north' });
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(await entriesOf(id)).toEqual([]);
     for (const view of views) expect((await view.item(id, 'p').read()).statusCode).toBe(404);
   });

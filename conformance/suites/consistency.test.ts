@@ -1,29 +1,17 @@
 import type { Container } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FaultClient } from '../harness/fault-client.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, SDKS, type Sdk } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 // What each level promises, to clients that know nothing of it: vitest.config.ts runs this file in both
 // isolation modes.
 
-interface Planet {
-  readonly server: ServerProcess;
-  readonly faults: FaultClient;
-}
-
-async function start(...args: string[]): Promise<Planet> {
-  const server = await ServerProcess.start({ flags: args });
-  return { server, faults: new FaultClient(server.management) };
-}
-
-/** One container as each region shows it, through clients that stay with their region. */
-async function viewsOf({ server, faults }: Planet, sdk: Sdk): Promise<Container[]> {
-  const database = await makeDatabase(connect(sdk, { endpoint: server.region(0).endpoint, isPinned: true }));
-  const made = await makeContainer(database);
-  await faults.quiesce();
-  return server.regions.map(({ endpoint }) =>
-    connect(sdk, { endpoint, isPinned: true }).database(database.id).container(made.id),
+/** One container as each region shows it. */
+async function viewsOf(server: TestedServer, sdk: Sdk): Promise<Container[]> {
+  const { endpoint } = server.region(0);
+  return server.viewsOf(
+    sdk,
+    await makeContainer(await makeDatabase(connect(sdk, { endpoint, isPinned: true }))),
   );
 }
 
@@ -37,28 +25,23 @@ async function value(view: Container, id: string): Promise<unknown> {
   return (await view.item(id, 'p').read<{ value: number }>()).resource?.value;
 }
 
-async function metrics({ server }: Planet): Promise<string> {
+async function metrics(server: TestedServer): Promise<string> {
   const answer = await fetch(new URL('/metrics', server.management));
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
   return answer.text();
 }
 
 describe('Strong', () => {
-  let planet: Planet;
-
-  beforeAll(async () => {
-    planet = await start('--consistency', 'Strong', '--write', 'single');
-  });
-  afterAll(() => planet?.server.dispose());
+  const server = TestedServer.during({ flags: ['--consistency', 'Strong', '--write', 'single'] });
 
   describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     let views: Container[];
     beforeAll(async () => {
-      views = await viewsOf(planet, sdk);
+      views = await viewsOf(server, sdk);
     });
 
     test('the account says so', async () => {
-      const client = connect(sdk, { endpoint: planet.server.endpoint });
+      const client = connect(sdk, { endpoint: server.endpoint });
       const { resource } = await client.getDatabaseAccount();
       expect(resource?.consistencyPolicy).toBe('Strong');
       expect(resource?.writableLocations).toHaveLength(1);
@@ -89,13 +72,13 @@ describe('Strong', () => {
     test('writes go on without a region that is cut off, and it answers no reads by itself', async () => {
       const [first, , third] = views as [Container, Container, Container];
       await first.items.upsert({ id: 'y', pk: 'p', value: 1 });
-      const heal = await planet.faults.add({ kind: 'isolate', region: planet.server.region(2).name });
+      const heal = await server.faults.add({ kind: 'isolate', region: server.region(2).name });
       await first.items.upsert({ id: 'y', pk: 'p', value: 2 });
       expect(await codeOf(third.item('y', 'p').read())).toBe(503);
-      expect(await metrics(planet)).toMatch(/orrery_quorum_regions\{[^}]*\} 2/);
+      expect(await metrics(server)).toMatch(/orrery_quorum_regions\{[^}]*\} 2/);
       await heal();
       await expect
-        .poll(() => metrics(planet), { timeout: 10_000 })
+        .poll(() => metrics(server), { timeout: 10_000 })
         .toMatch(/orrery_quorum_regions\{[^}]*\} 3/);
       expect(await value(third, 'y')).toBe(2);
     });
@@ -103,18 +86,13 @@ describe('Strong', () => {
 });
 
 describe('BoundedStaleness', () => {
-  let planet: Planet;
-
-  beforeAll(async () => {
-    const bounds = ['--consistency', 'BoundedStaleness', '--staleness', '5,60', '--unsafe-bounds'];
-    planet = await start(...bounds);
-  });
-  afterAll(() => planet?.server.dispose());
+  const bounds = ['--consistency', 'BoundedStaleness', '--staleness', '5,60', '--unsafe-bounds'];
+  const server = TestedServer.during({ flags: bounds });
 
   test.each(SDKS)('@azure/cosmos $version: each region is held back by the slowest', async ({ sdk }) => {
-    const views = await viewsOf(planet, sdk);
+    const views = await viewsOf(server, sdk);
     const [first, second, third] = views as [Container, Container, Container];
-    const heal = await planet.faults.add({ kind: 'isolate', region: planet.server.region(2).name });
+    const heal = await server.faults.add({ kind: 'isolate', region: server.region(2).name });
     for (const [place, view] of [first, second].entries()) {
       for (let round = 1; round <= 5; round++)
         await view.items.upsert({ id: `r${place}`, pk: 'p', value: round });
@@ -126,26 +104,21 @@ describe('BoundedStaleness', () => {
       new Promise((done) => setTimeout(done, 600, true)),
     ]);
     expect(isWaiting).toBe(true);
-    expect(await metrics(planet)).toMatch(/operation="upsert",outcome="throttled"\} [1-9]/);
+    expect(await metrics(server)).toMatch(/operation="upsert",outcome="throttled"\} [1-9]/);
     await heal();
     await writing;
-    await planet.faults.quiesce();
+    await server.faults.quiesce();
     expect(await value(third, 'r0')).toBe(6);
     expect((await third.item('r1', 'p').read()).requestCharge).toBe(2);
   });
 });
 
 describe.each(['Session', 'ConsistentPrefix', 'Eventual'] as const)('%s', (level) => {
-  let planet: Planet;
-
-  beforeAll(async () => {
-    planet = await start('--consistency', level);
-  });
-  afterAll(() => planet?.server.dispose());
+  const server = TestedServer.during({ flags: ['--consistency', level] });
 
   test.each(SDKS)('@azure/cosmos $version: local reads and writes, no stronger requests', async ({ sdk }) => {
-    const views = await viewsOf(planet, sdk);
-    const heal = await planet.faults.add({ kind: 'isolate', region: planet.server.region(1).name });
+    const views = await viewsOf(server, sdk);
+    const heal = await server.faults.add({ kind: 'isolate', region: server.region(1).name });
     for (const [place, view] of views.entries()) {
       await view.items.upsert({ id: `i${place}`, pk: 'p', value: place });
       const read = await view.item(`i${place}`, 'p').read();
@@ -153,24 +126,21 @@ describe.each(['Session', 'ConsistentPrefix', 'Eventual'] as const)('%s', (level
       expect(await codeOf(view.item('i0', 'p').read({ consistencyLevel: 'Strong' }))).toBe(400);
     }
     await heal();
-    await planet.faults.quiesce();
+    await server.faults.quiesce();
     for (const view of views) expect(await value(view, 'i1')).toBe(1);
-    const text = await metrics(planet);
+    const text = await metrics(server);
     expect(text).toMatch(/orrery_visible_probability\{from="[^"]+",to="[^"]+",ms="5000"\} (1|0\.\d+)/);
     expect(text).toMatch(/orrery_process_resident_bytes\{process="\d+"\} \d{6,}/);
   });
 });
 
 describe('an account that is changed while it runs', () => {
-  let planet: Planet;
-
-  beforeAll(async () => {
-    planet = await start('--write', 'single', '--topology', 'chain', '--latency', '5');
+  const server = TestedServer.during({
+    flags: ['--write', 'single', '--topology', 'chain', '--latency', '5'],
   });
-  afterAll(() => planet?.server.dispose());
 
   async function change(body: object): Promise<{ status: number; json: Record<string, unknown> }> {
-    const answer = await fetch(new URL('/account', planet.server.management), {
+    const answer = await fetch(new URL('/account', server.management), {
       method: 'PATCH',
       body: JSON.stringify(body),
     });
@@ -178,14 +148,14 @@ describe('an account that is changed while it runs', () => {
   }
 
   test.each(SDKS)('@azure/cosmos $version: level and topology', async ({ sdk }) => {
-    const views = await viewsOf(planet, sdk);
+    const views = await viewsOf(server, sdk);
     const [first, , third] = views as [Container, Container, Container];
     await first.items.upsert({ id: 'x', pk: 'p', value: 1 });
-    await planet.faults.quiesce();
+    await server.faults.quiesce();
     expect(await value(third, 'x')).toBe(1);
     // The only way from the first to the third region is gone; another one is found.
-    const [one, two] = planet.server.regions;
-    const heal = await planet.faults.add({ kind: 'cut', from: one?.name, to: two?.name, direction: 'both' });
+    const [one, two] = server.regions;
+    const heal = await server.faults.add({ kind: 'cut', from: one?.name, to: two?.name, direction: 'both' });
     await first.items.upsert({ id: 'x', pk: 'p', value: 2 });
     await expect.poll(() => value(third, 'x'), { timeout: 15_000 }).toBe(2);
     await heal();
@@ -207,24 +177,19 @@ describe('an account that is changed while it runs', () => {
 });
 
 describe('clocks', () => {
-  let planet: Planet;
-
-  beforeAll(async () => {
-    planet = await start();
-  });
-  afterAll(() => planet?.server.dispose());
+  const server = TestedServer.during();
 
   test.each(SDKS)(
     '@azure/cosmos $version: a region an hour ahead neither refuses nor wins',
     async ({ sdk }) => {
-      const views = await viewsOf(planet, sdk);
+      const views = await viewsOf(server, sdk);
       const [first, second] = views as [Container, Container];
-      const [one] = planet.server.regions;
-      await planet.faults.add({ kind: 'skew', region: one?.name, ms: 3_600_000 });
-      await planet.faults.add({ kind: 'drift', region: one?.name, ppm: 200 });
-      const { resource } = await first.items.upsert<{ value: number }>({ id: 'x', pk: 'p', value: 1 });
+      const [one] = server.regions;
+      await server.faults.add({ kind: 'skew', region: one?.name, ms: 3_600_000 });
+      await server.faults.add({ kind: 'drift', region: one?.name, ppm: 200 });
+      const { resource } = await first.items.upsert({ id: 'x', pk: 'p', value: 1 });
       expect(Math.abs((resource?._ts ?? 0) - Date.now() / 1000)).toBeLessThan(60);
-      await planet.faults.quiesce();
+      await server.faults.quiesce();
       expect(await value(second, 'x')).toBe(1);
     },
   );

@@ -1,15 +1,9 @@
 import type { Container } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
-let server: ServerProcess;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 // How failures look through the official client: code, name in the body, and a message that can be read.
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {

@@ -1,17 +1,11 @@
 import type { Container } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 /** What functions mean is in test/semantics; here is what comes through clients, over five partitions. */
 
-let server: ServerProcess;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   let container: Container;

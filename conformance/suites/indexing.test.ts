@@ -1,17 +1,13 @@
 import type { Container, CosmosClient, FeedOptions } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 /** Which items go into indexes, and policies that change while clients work. */
 
 const PROGRESS = 'x-ms-documentdb-collection-index-transformation-progress';
 
-let server: ServerProcess;
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-afterAll(() => server.stop());
+const server = TestedServer.during();
 
 async function ids(container: Container, query: string, options: FeedOptions = {}): Promise<string[]> {
   const { resources } = await container.items.query<string>(query, options).fetchAll();

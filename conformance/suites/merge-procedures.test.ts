@@ -1,8 +1,7 @@
-import type { Container, CosmosClient } from '@azure/cosmos';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FaultClient } from '../harness/fault-client.ts';
+import type { Container } from '@azure/cosmos';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 // Conflicts that a stored procedure merges, in three regions that lose each other.
 
@@ -18,49 +17,37 @@ const JOINING = `function resolver(incomingItem, existingItem, isTombstone, conf
   collection.replaceDocument(other._self, merged, function (error) { if (error) throw error; });
 }`;
 
-let server: ServerProcess;
-let faults: FaultClient;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-  faults = new FaultClient(server.management);
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   let views: Container[];
   let main: Container;
 
   beforeAll(async () => {
-    const pinned: CosmosClient[] = server.regions.map(({ endpoint }) =>
-      connect(sdk, { endpoint, isPinned: true, consistencyLevel: 'Session' }),
-    );
     const database = await makeDatabase(connect(sdk, { endpoint: server.endpoint }));
     const id = 'merging';
     const conflictResolutionProcedure = `dbs/${database.id}/colls/${id}/sprocs/resolver`;
     const policy = { mode: 'Custom', conflictResolutionProcedure };
     main = await makeContainer(database, { more: { id, conflictResolutionPolicy: policy } });
-    await faults.quiesce();
-    views = pinned.map((client) => client.database(database.id).container(id));
+    views = await server.viewsOf(sdk, main, 'Session');
     const { resource } = await main.read();
     expect(resource?.conflictResolutionPolicy).toEqual({ ...policy, conflictResolutionPath: '' });
     const path = `dbs/${database.id}/colls/${id}`;
-    expect(await faults.hub(path)).toMatchObject({
+    expect(await server.faults.hub(path)).toMatchObject({
       container: (resource as unknown as { _rid: string })._rid,
       region: server.regions[0]?.name,
     });
   });
 
-  afterEach(() => faults.quiesce());
+  afterEach(() => server.faults.quiesce());
 
   /** One write of an item in each region, none of which sees another; resolves once all have met. */
   async function collide(id: string): Promise<void> {
-    await faults.cutAll(server.regions.map(({ name }) => name));
+    await server.cutAll();
     for (const [place, view] of views.entries()) {
       await view.items.upsert({ id, pk: 'p', regions: [server.regions[place]?.name] });
     }
-    await faults.quiesce();
+    await server.faults.quiesce();
   }
 
   const feeds = async () =>
@@ -75,13 +62,13 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     for (const other of others) expect(other).toEqual(first);
     const body = 'function resolver() { throw new Error("not today"); }';
     await main.scripts.storedProcedures.create({ id: 'resolver', body });
-    await faults.quiesce();
+    await server.faults.quiesce();
     await collide('late');
     const [more = [], ...same] = await feeds();
     expect(more).toHaveLength(4);
     for (const other of same) expect(other).toEqual(more);
     for (const { id } of more) await main.conflict(String(id), 'p').delete();
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(await feeds()).toEqual([[], [], []]);
   });
 
@@ -91,7 +78,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
       body: JOINING,
     });
     expect(statusCode).toBe(200);
-    await faults.quiesce();
+    await server.faults.quiesce();
     const regions = server.regions.map(({ name }) => name).sort();
     await collide('merged');
     for (const item of await shown('merged')) expect(item).toMatchObject({ regions });

@@ -1,7 +1,7 @@
 import type { Container, FeedOptions, SqlParameter } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 interface Row {
   readonly id: string;
@@ -26,13 +26,7 @@ const ROWS: readonly Row[] = Array.from({ length: 120 }, (_, index) => ({
   ...(index % 5 === 0 ? { score: index % 10 === 0 ? null : index } : {}),
 }));
 
-let server: ServerProcess;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 function ids(rows: readonly { id: string }[]): string[] {
   return rows.map((row) => row.id).sort();

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Container, FeedOptions } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, KEY, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 interface Pet {
   readonly name: string;
@@ -39,13 +39,7 @@ const ROWS: readonly Row[] = Array.from({ length: 150 }, (_, index) => ({
 
 const RAINBOW = { paths: ['/pk'] };
 
-let server: ServerProcess;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 /** Rows without a certain order, so that they can be compared. */
 function sorted(rows: readonly unknown[]): string[] {

@@ -1,45 +1,27 @@
-import type { Container, CosmosClient } from '@azure/cosmos';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FaultClient } from '../harness/fault-client.ts';
+import type { Container } from '@azure/cosmos';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 type Stored = { id: string; _etag: string; [name: string]: unknown };
 
 // What several write regions promise, whether they share a process or not: vitest.config.ts runs this file both ways.
 
-let server: ServerProcess;
-let faults: FaultClient;
+const server = TestedServer.during();
 
-beforeAll(async () => {
-  server = await ServerProcess.start();
-  faults = new FaultClient(server.management);
-});
-
-afterAll(() => server?.dispose());
-
-const names = () => server.regions.map((region) => region.name);
+const names = () => server.regionNames;
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   /** The same container as each region shows it. */
   let views: Container[];
-  let pinned: CosmosClient[];
+  const viewsOf = (made: Container) => server.viewsOf(sdk, made, 'Session');
 
   beforeAll(async () => {
-    pinned = server.regions.map(({ endpoint }) =>
-      connect(sdk, { endpoint, isPinned: true, consistencyLevel: 'Session' }),
-    );
     const database = await makeDatabase(connect(sdk, { endpoint: server.endpoint }));
     views = await viewsOf(await makeContainer(database));
   });
 
-  afterEach(() => faults.quiesce());
-
-  /** Waits until the container is known everywhere. */
-  async function viewsOf(made: Container): Promise<Container[]> {
-    await faults.quiesce();
-    return pinned.map((client) => client.database(made.database.id).container(made.id));
-  }
+  afterEach(() => server.faults.quiesce());
 
   function view(region: number, of: readonly Container[] = views): Container {
     return of[region % of.length] as Container;
@@ -57,7 +39,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   }
 
   test('every endpoint names all regions, and each region answers for itself', async () => {
-    for (const client of pinned) {
+    for (const client of server.pinned(sdk)) {
       const { resource } = await client.getDatabaseAccount();
       expect(resource?.writableLocations.map((one) => one.name)).toEqual(names());
     }
@@ -79,7 +61,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
 
   test('also over slow links, also for queries', async () => {
     const [from, to] = names();
-    await faults.add({ kind: 'delay', from, to, ms: 300 });
+    await server.faults.add({ kind: 'delay', from, to, ms: 300 });
     const written = await view(0).items.create({ id: 'slow', pk: 'p', n: 1 });
     const sessionToken = String(written.headers['x-ms-session-token']);
     const read = await view(1).item('slow', 'p').read({ sessionToken });
@@ -103,15 +85,15 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   });
 
   test('what a cut link does not carry, the third region relays', async () => {
-    await faults.add({ kind: 'cut', from: names()[0], to: names()[2], direction: 'both' });
+    await server.faults.add({ kind: 'cut', from: names()[0], to: names()[2], direction: 'both' });
     await view(0).items.create({ id: 'relayed', pk: 'p' });
     await expect.poll(() => everywhere('relayed'), { timeout: 15_000 }).not.toContain('absent');
   });
 
   test('while links are cut each region goes on by itself; healed, all agree on one of the writes', async () => {
     await view(0).items.create({ id: 'torn', pk: 'p', by: 'nobody' });
-    await faults.quiesce();
-    await faults.cutAll(names());
+    await server.faults.quiesce();
+    await server.cutAll();
     for (const [region, own] of views.entries()) {
       const replaced = await own.item('torn', 'p').replace({ id: 'torn', pk: 'p', by: names()[region] });
       expect(replaced.statusCode).toBe(200);
@@ -119,21 +101,21 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     for (const [region, own] of views.entries()) {
       expect((await own.item('torn', 'p').read()).resource).toMatchObject({ by: names()[region] });
     }
-    await faults.healAll();
-    await faults.quiesce();
+    await server.faults.healAll();
+    await server.faults.quiesce();
     const winner = expectAgreement(await everywhere('torn'));
     expect(names()).toContain(winner?.by);
   });
 
   test('one id made in three regions becomes one item', async () => {
-    await faults.cutAll(names());
+    await server.cutAll();
     const etags: string[] = [];
     for (const [region, own] of views.entries()) {
       const created = await own.items.create({ id: 'thrice', pk: 'p', by: names()[region] });
       expect(created.statusCode).toBe(201);
       etags.push(created.etag);
     }
-    await faults.quiesce();
+    await server.faults.quiesce();
     const winner = expectAgreement(await everywhere('thrice'));
     expect(etags).toContain(winner?._etag);
     for (const own of views) {
@@ -144,20 +126,20 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
 
   test('a delete wins over concurrent replaces, and the id is free again', async () => {
     await view(0).items.create({ id: 'doomed', pk: 'p', n: 0 });
-    await faults.quiesce();
-    await faults.cutAll(names());
+    await server.faults.quiesce();
+    await server.cutAll();
     await view(1).item('doomed', 'p').delete();
     await view(0).item('doomed', 'p').replace({ id: 'doomed', pk: 'p', n: 1 });
     await view(2).items.upsert({ id: 'doomed', pk: 'p', n: 2 });
     expect((await view(0).item('doomed', 'p').read()).resource).toMatchObject({ n: 1 });
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(expectAgreement(await everywhere('doomed'))).toBeUndefined();
     for (const own of views) {
       const { resources } = await own.items.query("SELECT * FROM c WHERE c.id = 'doomed'").fetchAll();
       expect(resources).toEqual([]);
     }
     expect((await view(2).items.create({ id: 'doomed', pk: 'p', n: 9 })).statusCode).toBe(201);
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(expectAgreement(await everywhere('doomed'))).toMatchObject({ n: 9 });
   });
 
@@ -166,11 +148,11 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     const ranked = await viewsOf(
       await makeContainer(view(0).database, { more: { conflictResolutionPolicy: policy } }),
     );
-    await faults.cutAll(names());
+    await server.cutAll();
     for (const [region, priority] of [5, 9, 7].entries()) {
       await view(region, ranked).items.create({ id: 'ranked', pk: 'p', priority });
     }
-    await faults.quiesce();
+    await server.faults.quiesce();
     expect(expectAgreement(await everywhere('ranked', ranked))).toMatchObject({ priority: 9 });
   });
 
@@ -179,8 +161,8 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     // Four operations in three regions: 64 items see every combination.
     const ids = Array.from({ length: 64 }, (_, n) => `item-${n}`);
     for (const id of ids) await view(0, own).items.create({ id, pk: 'p', n: 0 });
-    await faults.quiesce();
-    await faults.cutAll(names());
+    await server.faults.quiesce();
+    await server.cutAll();
     await Promise.all(
       own.map(async (container, region) => {
         for (const [n, id] of ids.entries()) {
@@ -194,7 +176,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
         }
       }),
     );
-    await faults.quiesce();
+    await server.faults.quiesce();
     const lists = await Promise.all(
       own.map(async (container) => {
         const { resources } = await container.items.query<Stored>('SELECT * FROM c').fetchAll();
@@ -208,30 +190,30 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
 
   test('writes go on over a network that repeats, reorders and delays', async () => {
     const [from, to, third] = names();
-    await faults.add({ kind: 'duplicate', from, to, probability: 0.3 });
-    await faults.add({ kind: 'reorder', from: to, to: third, probability: 0.3 });
-    await faults.add({ kind: 'delay', from, to: third, ms: 20, jitterMs: 20 });
+    await server.faults.add({ kind: 'duplicate', from, to, probability: 0.3 });
+    await server.faults.add({ kind: 'reorder', from: to, to: third, probability: 0.3 });
+    await server.faults.add({ kind: 'delay', from, to: third, ms: 20, jitterMs: 20 });
     await Promise.all(
       Array.from({ length: 60 }, (_, n) => view(n).items.upsert({ id: `noisy-${n % 20}`, pk: 'p', n })),
     );
-    await faults.quiesce();
+    await server.faults.quiesce();
     for (let n = 0; n < 20; n++) expect(expectAgreement(await everywhere(`noisy-${n}`))).toBeDefined();
   });
 
   test('a region that was killed comes back with all it had acknowledged', async () => {
     const dead = names()[1] ?? '';
-    await faults.cutAll(names());
+    await server.cutAll();
     const acknowledged: string[] = [];
     for (let n = 0; n < 20; n++) {
       const created = await view(1).items.create({ id: `survivor-${n}`, pk: 'p' });
       acknowledged.push(String(created.resource?.id));
     }
-    await faults.kill(dead);
+    await server.faults.kill(dead);
     const knock = await fetch(server.region(1).endpoint).catch(() => undefined);
     expect(knock?.status ?? 503, 'a dead region answers nobody').toBeGreaterThanOrEqual(500);
     await view(0).items.create({ id: 'meanwhile', pk: 'p' });
-    await faults.start(dead);
-    await faults.quiesce();
+    await server.faults.start(dead);
+    await server.faults.quiesce();
     for (const id of [...acknowledged, 'meanwhile']) {
       expect(expectAgreement(await everywhere(id))).toMatchObject({ id });
     }
@@ -240,44 +222,44 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   test('a region that was wiped is seeded from the others, and writes again', async () => {
     const wiped = names()[2] ?? '';
     await view(2).items.create({ id: 'before wipe', pk: 'p' });
-    await faults.quiesce();
-    await faults.kill(wiped);
-    await faults.wipe(wiped);
+    await server.faults.quiesce();
+    await server.faults.kill(wiped);
+    await server.faults.wipe(wiped);
     await view(0).items.upsert({ id: 'during wipe', pk: 'p' });
-    await faults.start(wiped);
-    await faults.quiesce();
+    await server.faults.start(wiped);
+    await server.faults.quiesce();
     const written = await view(2).items.create({ id: 'after wipe', pk: 'p' });
     // Session tokens of the new membership must still be understood everywhere.
     const sessionToken = String(written.headers['x-ms-session-token']);
     expect((await view(0).item('after wipe', 'p').read({ sessionToken })).statusCode).toBe(200);
-    await faults.quiesce();
+    await server.faults.quiesce();
     for (const id of ['before wipe', 'during wipe', 'after wipe']) {
       expect(expectAgreement(await everywhere(id))).toMatchObject({ id });
     }
   });
 
   test('collection of what is settled changes nothing that can be seen', async () => {
-    for (const name of names()) await faults.collect(name);
+    for (const name of names()) await server.faults.collect(name);
     await view(0).items.upsert({ id: 'kept', pk: 'p', n: 1 });
     await view(1).items.upsert({ id: 'gone', pk: 'p' });
-    await faults.quiesce();
+    await server.faults.quiesce();
     await view(1).item('gone', 'p').delete();
-    await faults.quiesce();
-    for (const name of names()) await faults.collect(name);
+    await server.faults.quiesce();
+    for (const name of names()) await server.faults.collect(name);
     expect(expectAgreement(await everywhere('gone'))).toBeUndefined();
     expect(expectAgreement(await everywhere('kept'))).toMatchObject({ n: 1 });
   });
 
   test('a fault is listed while it lasts, and what is nonsense is refused', async () => {
     const [from, to] = names();
-    const heal = await faults.add({ kind: 'cut', from, to, direction: 'one' });
-    expect(JSON.stringify(await faults.list())).toContain('"cut"');
+    const heal = await server.faults.add({ kind: 'cut', from, to, direction: 'one' });
+    expect(JSON.stringify(await server.faults.list())).toContain('"cut"');
     await heal();
-    expect(JSON.stringify(await faults.list())).not.toContain('"cut"');
-    await expect(faults.add({ kind: 'melt', region: from })).rejects.toThrow(/answered 40[04]/);
-    await expect(faults.add({ kind: 'cut', from, to: 'Atlantis', direction: 'both' })).rejects.toThrow(
+    expect(JSON.stringify(await server.faults.list())).not.toContain('"cut"');
+    await expect(server.faults.add({ kind: 'melt', region: from })).rejects.toThrow(/answered 40[04]/);
+    await expect(server.faults.add({ kind: 'cut', from, to: 'Atlantis', direction: 'both' })).rejects.toThrow(
       /40[04]/,
     );
-    await expect(faults.wipe(String(from))).rejects.toThrow(/answered 4\d\d/);
+    await expect(server.faults.wipe(String(from))).rejects.toThrow(/answered 4\d\d/);
   });
 });

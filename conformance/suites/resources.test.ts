@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { connect, freshName, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
-let server: ServerProcess;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   const client = () => connect(sdk, { endpoint: server.endpoint });

@@ -1,15 +1,9 @@
 import type { Container } from '@azure/cosmos';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
-let server: ServerProcess;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 /* What scripts find around them; the functions below are sent as text and never run here. */
 type Callback = (error: unknown, result: never) => void;

@@ -1,20 +1,11 @@
 import type { Container, Database, OperationInput } from '@azure/cosmos';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FaultClient } from '../harness/fault-client.ts';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connect, makeContainer, makeDatabase, refusal, SDKS } from '../harness/sdks.ts';
-import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 
 // Batches, patches that meet in three regions, time to live: with the clients that users have.
 
-let server: ServerProcess;
-let faults: FaultClient;
-
-beforeAll(async () => {
-  server = await ServerProcess.start();
-  faults = new FaultClient(server.management);
-});
-
-afterAll(() => server?.dispose());
+const server = TestedServer.during();
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   let database: Database;
@@ -25,16 +16,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     container = await makeContainer(database);
   });
 
-  afterEach(() => faults.quiesce());
-
-  /** The same container as each region shows it. */
-  async function viewsOf(made: Container): Promise<Container[]> {
-    await faults.quiesce();
-    return server.regions.map(({ endpoint }) => {
-      const client = connect(sdk, { endpoint, isPinned: true });
-      return client.database(database.id).container(made.id);
-    });
-  }
+  afterEach(() => server.faults.quiesce());
 
   const create = (id: string, more = {}): OperationInput => ({
     operationType: 'Create',
@@ -84,7 +66,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     });
 
     test('reaches the other regions whole', async () => {
-      const views = await viewsOf(await makeContainer(database));
+      const views = await server.viewsOf(sdk, await makeContainer(database));
       const [first] = views as [Container];
       const ids = Array.from({ length: 20 }, (_, place) => `i${place}`);
       const writeRound = (round: number) =>
@@ -95,7 +77,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
           'p',
         );
       await writeRound(0);
-      await faults.quiesce();
+      await server.faults.quiesce();
       const writing = (async () => {
         for (let round = 1; round <= 20; round++) await writeRound(round);
         return 'done';
@@ -117,10 +99,10 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
   });
 
   test('patches made in regions that were cut off all count, and every region shows the same', async () => {
-    const views = await viewsOf(await makeContainer(database));
+    const views = await server.viewsOf(sdk, await makeContainer(database));
     await views[0]?.items.create({ id: 'i', pk: 'p', n: 0, o: {} });
-    await faults.quiesce();
-    for (const { name } of server.regions) await faults.add({ kind: 'isolate', region: name });
+    await server.faults.quiesce();
+    for (const { name } of server.regions) await server.faults.add({ kind: 'isolate', region: name });
     for (const [place, view] of views.entries()) {
       const item = view.item('i', 'p');
       for (let round = 1; round <= 5; round++) {
@@ -130,7 +112,7 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
         ]);
       }
     }
-    await faults.quiesce();
+    await server.faults.quiesce();
     const reads = await Promise.all(views.map((view) => view.item('i', 'p').read()));
     expect(new Set(reads.map(({ resource }) => JSON.stringify(resource))).size).toBe(1);
     expect(reads[0]?.resource).toMatchObject({ n: 555, o: { r0: 5, r1: 5, r2: 5 } });

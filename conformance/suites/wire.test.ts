@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ServerProcess } from '../harness/server-process.ts';
+import { TestedServer } from '../harness/tested-server.ts';
 import { QUERY_HEADERS, send, sign, type WireAnswer, type WireRequest } from '../harness/wire.ts';
 
 // What clients other than the official one send, by mistake or on purpose, as plain HTTP.
@@ -9,10 +10,9 @@ import { QUERY_HEADERS, send, sign, type WireAnswer, type WireRequest } from '..
 const LINK = 'dbs/wire/colls/c';
 const MINUTE_MS = 60_000;
 
-let server: ServerProcess;
+const server = TestedServer.during();
 
 beforeAll(async () => {
-  server = await ServerProcess.start();
   await post('dbs', '', { id: 'wire' }, 'dbs');
   await post(
     'dbs/wire/colls',
@@ -22,8 +22,6 @@ beforeAll(async () => {
   );
   expect((await createItem({ id: 'known', pk: 'p', n: 1 })).status).toBe(201);
 });
-
-afterAll(() => server?.dispose());
 
 const ask = (request: WireRequest): Promise<WireAnswer> => send(server.endpoint, request);
 
