@@ -14,10 +14,7 @@ beforeEach(async () => {
   planet = await EnginePlanet.open();
   a = planet.region(0);
   b = planet.region(1);
-  await a.engine.resources.createDatabase({ id: 'd' }, undefined);
-  const body = { id: 'c', partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 } };
-  await a.engine.resources.createContainer('d', body, { kind: 'manual', throughput: 25_000 });
-  for (const record of Object.values(planet.directory.state.containers)) await b.parts.open(record);
+  await planet.makeContainer({}, 25_000);
 });
 afterEach(() => planet.close());
 

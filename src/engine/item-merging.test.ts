@@ -13,10 +13,7 @@ async function open(policy: JsonObject = {}): Promise<void> {
   planet = await EnginePlanet.open();
   a = planet.region(0);
   b = planet.region(1);
-  await a.engine.resources.createDatabase({ id: 'd' }, undefined);
-  const key = { paths: ['/pk'], kind: 'Hash', version: 2 };
-  await a.engine.resources.createContainer('d', { id: 'c', partitionKey: key, ...policy }, undefined);
-  for (const record of Object.values(planet.directory.state.containers)) await b.parts.open(record);
+  await planet.makeContainer(policy);
 }
 
 beforeEach(() => open());

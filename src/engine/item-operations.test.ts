@@ -15,10 +15,7 @@ async function open(options: Parameters<typeof EnginePlanet.open>[0] = {}): Prom
   planet = await EnginePlanet.open(options);
   a = planet.region(0);
   b = planet.region(1);
-  await a.engine.resources.createDatabase({ id: 'd' }, undefined);
-  const body = { id: 'c', partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 } };
-  await a.engine.resources.createContainer('d', body, undefined);
-  for (const record of Object.values(planet.directory.state.containers)) await b.parts.open(record);
+  await planet.makeContainer();
 }
 
 beforeEach(() => open());

@@ -15,10 +15,7 @@ async function open(defaultTtl?: number): Promise<void> {
   planet = await EnginePlanet.open();
   a = planet.region(0);
   b = planet.region(1);
-  await a.engine.resources.createDatabase({ id: 'd' }, undefined);
-  const body = { id: 'c', partitionKey: KEY, ...(defaultTtl === undefined ? {} : { defaultTtl }) };
-  await a.engine.resources.createContainer('d', body, undefined);
-  await follow();
+  await planet.makeContainer(defaultTtl === undefined ? {} : { defaultTtl });
 }
 
 /** Both regions take over what the account says of the container. */

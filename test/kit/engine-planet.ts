@@ -1,4 +1,5 @@
 import { type Directory, initialAccountState, openEmbeddedDirectory } from '../../src/account/index.ts';
+import type { JsonObject } from '../../src/base/index.ts';
 import { HybridClock } from '../../src/causality/index.ts';
 import { createEngine, createForwarder, type EngineParts, serveForwarding } from '../../src/engine/index.ts';
 import { createMemoryLog, type Log } from '../../src/log/index.ts';
@@ -71,6 +72,17 @@ export class EnginePlanet {
     const region = this.regions[place];
     if (region === undefined) throw new RangeError(`there is no region ${place}`);
     return region;
+  }
+
+  /** Makes the container `c` of the database `d`, with partition key `/pk`, and opens it in all regions. */
+  async makeContainer(more: JsonObject = {}, throughput?: number): Promise<void> {
+    const { resources } = this.region(0).engine;
+    await resources.createDatabase({ id: 'd' }, undefined);
+    const body = { id: 'c', partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 }, ...more };
+    const offer = throughput === undefined ? undefined : ({ kind: 'manual', throughput } as const);
+    await resources.createContainer('d', body, offer);
+    for (const record of Object.values(this.directory.state.containers))
+      for (const region of this.regions) await region.parts.open(record);
   }
 
   async close(): Promise<void> {

@@ -7,10 +7,12 @@ import type { Json, JsonObject } from '../../src/base/index.ts';
 export type Random = (below: number) => number;
 
 export const LONG = 'long'.repeat(60);
-// biome-ignore format: a list
+// biome-ignore format: values that are close in the order share a line
 export const SCALARS: readonly Json[] = [
-  null, true, false, 0, 1, 2, 2.5, -1, -0, 1e300, '', 'a', 'ab', 'abc', 'b', 'A', 'é', '～', '\u{1f600}',
-  '\ud83d', LONG, `${LONG}1`, `${LONG}2`, '\u0000', 'a\u0000b',
+  null, true, false,
+  0, 1, 2, 2.5, -1, -0, 1e300,
+  '', 'a', 'ab', 'abc', 'b', 'A', 'é', '～', '\u{1f600}', '\ud83d',
+  LONG, `${LONG}1`, `${LONG}2`, '\u0000', 'a\u0000b',
 ];
 
 function randomValue(random: Random, depth = 2): Json {

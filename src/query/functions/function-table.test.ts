@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { randomSource } from '../../../test/kit/array-source.ts';
 import { beginEnvironment } from '../environment.ts';
 import type { Value } from '../values.ts';
 import type { BuiltInFunction } from './built-in-function.ts';
@@ -20,12 +21,15 @@ const AREA = {
   ],
 };
 
-// biome-ignore format: a list
+// biome-ignore format: values that belong together share a line
 const VALUES: readonly Value[] = [
-  undefined, null, true, false, 0, -0, 1, -1, 2.5, 1e300, 2 ** 63, '', 'a', 'A.b', '^a', '[', 'i', 'day',
-  'yyyy-MM-dd',
-  '2024-02-29', '2024-02-29T12:30:45.1234567Z', '\ud83d', 'Straße', [], [1, 2], ['a', 'b'], [[1], { a: 1 }], {}, { a: 1 },
-  POINT, AREA,
+  undefined, null, true, false,
+  0, -0, 1, -1, 2.5, 1e300, 2 ** 63,
+  '', 'a', 'A.b', 'Straße', '\ud83d',
+  '^a', '[', 'i',
+  'day', 'yyyy-MM-dd', '2024-02-29', '2024-02-29T12:30:45.1234567Z',
+  [], [1, 2], ['a', 'b'], [[1], { a: 1 }],
+  {}, { a: 1 }, POINT, AREA,
 ];
 
 function evaluatorOf(found: BuiltInFunction): (...operands: Value[]) => Value {
@@ -33,17 +37,6 @@ function evaluatorOf(found: BuiltInFunction): (...operands: Value[]) => Value {
   if (found.volatility === 'immutable') return found.bind();
   const evaluate = found.bind(call);
   return (...operands) => evaluate(ENVIRONMENT, ...operands);
-}
-
-/** xorshift32: failures replay. */
-function randomSource(seed: number): (below: number) => number {
-  let state = Math.imul(seed, 2_654_435_761) + 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
 }
 
 /** Numbers of arguments that the function takes, up to five. */
