@@ -18,8 +18,8 @@ export interface AccountLookups {
 export type ChangeListener = (state: AccountState, previous: AccountState, change: AccountChange) => void;
 
 /**
- * A state with its indexes by name, kept up change by change: each look-up takes one or two hash probes. Whoever
- * listens hears of each change after it was made.
+ * A state with its indexes by name, kept up change by change: each look-up takes one or two hash probes.
+ * Listeners hear of a change once it was made.
  */
 export class AccountView implements AccountLookups {
   readonly #databases = new Map<string, DatabaseRecord>();

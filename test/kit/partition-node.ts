@@ -41,7 +41,7 @@ export async function makeFolder(): Promise<string> {
   return folder;
 }
 
-/** One region's node with one partition, over a log in files and a store in memory; crashes as the test ends. */
+/** One region's node with one partition, a log in files and a store in memory; crashes when the test ends. */
 export class PartitionNode {
   readonly log: Log;
   readonly store: Store;
