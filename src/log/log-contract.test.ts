@@ -67,7 +67,10 @@ async function realBench(): Promise<Bench> {
     open: async (path: string, mode: 'read' | 'write' | 'create') => {
       const file = await real.open(path, mode);
       const sync = file.sync.bind(file);
+      const writeDurably = file.writeDurably.bind(file);
       file.sync = () => (failure === undefined ? sync() : Promise.reject(failure));
+      file.writeDurably = (...write) =>
+        failure === undefined ? writeDurably(...write) : Promise.reject(failure);
       return file;
     },
   };

@@ -95,8 +95,7 @@ export class StreamWriter {
     const buffer = this.#cache.reserve(active.header.number, active.end, bytes);
     const number = active.lastGroup + 1;
     composeGroup(buffer, active, number, checkpoint === undefined ? records : [checkpoint, ...records]);
-    await active.file.write(active.end, [buffer]);
-    await active.file.sync();
+    await active.file.writeDurably(active.end, buffer);
     active.end += bytes;
     active.lastGroup = number;
     active.firstGroup ??= number;

@@ -31,6 +31,8 @@ export interface DiskFile {
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
   /** Makes all bytes written so far survive a power loss (fdatasync). */
   sync(): Promise<void>;
+  /** As `write`, and these bytes survive a power loss once it resolves; of others it promises nothing. */
+  writeDurably(position: number, bytes: Uint8Array): Promise<void>;
   truncate(length: number): Promise<void>;
   size(): Promise<number>;
   close(): Promise<void>;

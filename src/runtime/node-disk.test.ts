@@ -28,6 +28,18 @@ test('writes several chunks at a position and reads them back, short only at the
   await expect(file.write(0, [Buffer.from('x')])).rejects.toThrow('closed');
 });
 
+test('writes durably, under a new name too, beside other writes, and not after it was closed', async () => {
+  const file = await disk.open(join(directory, 'a'), 'create');
+  await disk.rename(join(directory, 'a'), join(directory, 'b'));
+  await disk.open(join(directory, 'a'), 'create').then((other) => other.close());
+  await file.writeDurably(0, Buffer.from('first'));
+  await file.write(5, [Buffer.from('-')]);
+  await file.writeDurably(6, Buffer.from('second'));
+  expect((await file.read(0, 100)).toString()).toBe('first-second');
+  await file.close();
+  await expect(file.writeDurably(0, Buffer.from('x'))).rejects.toThrow('closed');
+});
+
 test('create refuses an existing file, the others a missing one', async () => {
   const path = join(directory, 'a');
   await expect(disk.open(path, 'read')).rejects.toMatchObject({ code: 'ENOENT' });

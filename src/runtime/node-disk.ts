@@ -49,6 +49,8 @@ async function syncDirectory(directory: string): Promise<void> {
 /** Over the callback face of node:fs: a FileHandle adds checks and promises of its own to every call. */
 class NodeFile implements DiskFile {
   readonly #open: number;
+  /** The same file, opened so that every write is synced; undefined where the system has no such thing. */
+  #durable: Promise<number | undefined> | undefined;
   #isClosed = false;
 
   constructor(descriptor: number) {
@@ -77,19 +79,23 @@ class NodeFile implements DiskFile {
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
     let at = position;
     for (const chunk of chunks) {
-      let written = 0;
-      while (written < chunk.length) {
-        // The kernel may take less than it was given, for example at 2 GiB or when the disk fills up.
-        written += await call<number>((done) =>
-          fs.write(this.#descriptor, chunk, written, chunk.length - written, at + written, done),
-        );
-      }
+      await writeAll(this.#descriptor, at, chunk);
       at += chunk.length;
     }
   }
 
   async sync(): Promise<void> {
     return call((done) => fs.fdatasync(this.#descriptor, done));
+  }
+
+  /** One trip through the thread pool where write and sync are two: half the latency of a small group. */
+  async writeDurably(position: number, bytes: Uint8Array): Promise<void> {
+    this.#durable ??= openDurably(this.#descriptor);
+    const durable = await this.#durable;
+    // Also where `durable` is used: it is closed with the other one.
+    const descriptor = this.#descriptor;
+    await writeAll(durable ?? descriptor, position, bytes);
+    if (durable === undefined) await this.sync();
   }
 
   async truncate(length: number): Promise<void> {
@@ -103,8 +109,31 @@ class NodeFile implements DiskFile {
   async close(): Promise<void> {
     const descriptor = this.#descriptor;
     this.#isClosed = true;
+    const durable = await this.#durable;
+    if (durable !== undefined) await call((done) => fs.close(durable, done));
     return call((done) => fs.close(descriptor, done));
   }
+}
+
+/** The kernel may take less than it was given, for example at 2 GiB or when the disk fills up. */
+async function writeAll(descriptor: number, position: number, bytes: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    written += await call<number>((done) =>
+      fs.write(descriptor, bytes, written, bytes.length - written, position + written, done),
+    );
+  }
+}
+
+/**
+ * A second descriptor of an open file, whose writes return when they are synced. By its place in /proc, since
+ * its name may have changed. Elsewhere than on Linux such writes promise less than a sync does.
+ */
+async function openDurably(descriptor: number): Promise<number | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const flags = fs.constants.O_WRONLY | fs.constants.O_DSYNC;
+  const opening = call<number>((done) => fs.open(`/proc/self/fd/${descriptor}`, flags, done));
+  return opening.catch(() => undefined);
 }
 
 function call<T = void>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {

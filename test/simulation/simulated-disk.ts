@@ -444,6 +444,11 @@ class MountedFile implements DiskFile {
     }
   }
 
+  async writeDurably(position: number, bytes: Uint8Array): Promise<void> {
+    await this.write(position, [bytes]);
+    await this.sync();
+  }
+
   size(): Promise<number> {
     return this.#operate('read', () => this.#inode.current.size);
   }
