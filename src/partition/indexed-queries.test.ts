@@ -3,7 +3,7 @@ import { randomSource } from '../../test/kit/array-source.ts';
 import { randomCondition, randomItems, SCALARS } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 import { HybridClock } from '../causality/index.ts';
-import { compileIndexingPolicy } from '../index/index.ts';
+import { allRange, compileIndexingPolicy, pathId } from '../index/index.ts';
 import { createMemoryLog, type Log } from '../log/index.ts';
 import {
   beginEnvironment,
@@ -157,6 +157,30 @@ class World {
     }
   }
 
+  /** All entries of a path, as values with their numbers give them and as they stand in order. */
+  async entries(path: string): Promise<{ readonly byValue: string[]; readonly inOrder: string[] }> {
+    const source = await this.host.openSource(this.partition);
+    const scope = { pathId: pathId([path]), range: allRange() };
+    const values = source.scanValues(scope);
+    const ordered = source.scanIndex(scope);
+    try {
+      const byValue: string[] = [];
+      for (let parts = await values.next(7); parts.length > 0; parts = await values.next(7)) {
+        for (const { value, numbers } of parts) {
+          for (const number of numbers) byValue.push(`${value.toString('hex')} ${number}`);
+        }
+      }
+      const inOrder = (await ordered.next(1_000)).map(
+        (each) => `${each.value.toString('hex')} ${each.number}`,
+      );
+      return { byValue: byValue.sort(), inOrder: inOrder.sort() };
+    } finally {
+      await values.close();
+      await ordered.close();
+      await source.close();
+    }
+  }
+
   /** Equal ones stand in the order of insertion, or in its reverse. */
   expected(query: string, isReversed = false): unknown[] {
     // Bodies as they are stored: JSON has no negative zero.
@@ -195,6 +219,8 @@ describe('queries over a partition give what a scan of its items gives', () => {
         expect(await world.listed(undefined)).toEqual([...world.items.keys()]);
         const inRange = [...world.items.keys()].filter((id) => keyOf(id).startsWith('BB'));
         expect(await world.listed({ min: 'BB', max: 'BC' })).toEqual(inRange);
+        const { byValue, inOrder } = await world.entries('a');
+        expect(byValue).toEqual(inOrder);
         const limit = JSON.stringify(SCALARS[world.random(SCALARS.length)]);
         const path = ['c.a', 'c.o.x', 'c.none', 'c.id'][world.random(4)] as string;
         for (const where of ['', ` WHERE c.a > ${limit}`, ` WHERE ${path} <= ${limit}`, ' WHERE c.b = 1']) {

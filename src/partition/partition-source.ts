@@ -17,6 +17,7 @@ import type {
   PostingCursor,
   QuerySource,
   SourceItem,
+  ValueCursor,
 } from '../query/index.ts';
 import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
@@ -39,6 +40,7 @@ import {
   MergedCursor,
   StoredNumbers,
   StoredPostings,
+  StoredValues,
   type TermPosting,
 } from './source-cursors.ts';
 import { documentKey, kindEnd, manifestKey, trailingNumber } from './store-key.ts';
@@ -200,6 +202,12 @@ class PartitionSource implements QuerySource {
     // What memory adds comes in its place where numbers rise, which is where there is one value.
     const numbers = extra.map((posting) => posting.number);
     return numbers.length === 0 ? stored : new MergedCursor(stored, numbers, compareNumbers);
+  }
+
+  scanValues(scan: IndexScope): ValueCursor {
+    const range = termRange(scan);
+    const extra = this.#dirtyPostings(range, undefined, false);
+    return new StoredValues(this.#reader.scan(range), this.#hidden, extra, scan.pathId.length);
   }
 
   count(scope?: IndexScope): Promise<number> {

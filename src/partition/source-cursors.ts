@@ -1,7 +1,7 @@
 /** What a source's cursors are made of: the store's postings without hidden items, merged with memory's. */
 import { assert } from '../base/index.ts';
 import type { TermPart, TermText } from '../index/index.ts';
-import type { ItemNumber, Posting, PostingCursor } from '../query/index.ts';
+import type { ItemNumber, Posting, PostingCursor, ValueCursor, ValuePostings } from '../query/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { StoreCursor } from '../store/index.ts';
 import type { IndexReader, PostingScan } from './index-reader.ts';
@@ -275,6 +275,58 @@ export class StoredNumbers implements Cursor<ItemNumber> {
       this.#place = to;
     }
     return found;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Values with their numbers: those of the store, and then those of memory. */
+export class StoredValues implements ValueCursor {
+  readonly #scan: PostingScan;
+  readonly #hidden: ReadonlySet<ItemNumber>;
+  readonly #extra: readonly TermPosting[];
+  readonly #pathLength: number;
+  #extraPlace = 0;
+
+  constructor(
+    scan: PostingScan,
+    hidden: ReadonlySet<ItemNumber>,
+    extra: readonly TermPosting[],
+    pathLength: number,
+  ) {
+    this.#scan = scan;
+    this.#hidden = hidden;
+    this.#extra = extra;
+    this.#pathLength = pathLength;
+  }
+
+  async next(count: number): Promise<ValuePostings[]> {
+    const found: ValuePostings[] = [];
+    const hidden = this.#hidden;
+    for (let read = 0; read < count; ) {
+      const part = this.#scan.next();
+      if (part === undefined) {
+        if (this.#scan.pending === undefined) break;
+        await this.#scan.pending;
+        continue;
+      }
+      const shown = hidden.size === 0 ? part.numbers : part.numbers.filter((number) => !hidden.has(number));
+      read += part.numbers.length;
+      if (shown.length > 0) found.push({ value: this.#valueOf(part.term), numbers: shown });
+    }
+    if (found.length > 0) return found;
+    for (; found.length < count; this.#extraPlace++) {
+      const posting = this.#extra[this.#extraPlace];
+      if (posting === undefined) break;
+      found.push({ value: this.#valueOf(posting.term), numbers: [posting.number] });
+    }
+    return found;
+  }
+
+  #valueOf(term: TermText): Buffer {
+    return Buffer.from(term.slice(this.#pathLength), 'latin1');
   }
 
   close(): Promise<void> {

@@ -469,11 +469,14 @@ describe('what a page leaves to the next one', () => {
   test.each(QUERIES)('%s: later pages read nothing again', async (query) => {
     const source = new ArraySource(items, policy);
     const plain = (await pages(source, query, { itemCountMax: 40 })).flat();
-    const without = source.loads;
+    // What needs no items reads their properties instead.
+    const reads = () => source.loads || source.postingsRead;
+    const without = reads();
     source.loads = 0;
+    source.postingsRead = 0;
     const carryOvers = new CarryOvers();
     expect((await pages(source, query, { itemCountMax: 40, carryOvers })).flat()).toEqual(plain);
-    expect(source.loads).toBeLessThan(Math.min(2.5 * items.length, without / 2));
+    expect(reads()).toBeLessThan(Math.min(2.5 * items.length, without / 2));
   });
 
   test.each(QUERIES)('%s: a page that is asked for twice is the same', async (query) => {

@@ -2,6 +2,7 @@ import { WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type AggregateCall, Binder, type Frame } from './binder.ts';
 import { type Block, compileBlock, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
+import { type ColumnPaths, columnPaths } from './column-paths.ts';
 import { type Condition, findCondition } from './condition.ts';
 import { pathOf } from './document-path.ts';
 import type { QueryEnvironment } from './environment.ts';
@@ -45,6 +46,8 @@ export interface CompiledQuery {
   readonly projection: Projection;
   /** Rows exist only when all items were read: they are groups, or made of rows that are DISTINCT. */
   readonly isGathering: boolean;
+  /** Properties that are all it needs of an item; undefined when it needs more. */
+  readonly columns: ColumnPaths | undefined;
   /** Aggregates of the query, without those of its subqueries. */
   readonly aggregates: readonly AggregateCall[];
   /** Whether rows need values of user-defined functions. */
@@ -106,6 +109,7 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
     condition,
     projection: block.projection,
     isGathering: isGathering(block),
+    columns: columnPaths(tree, itemAliases(tree)),
     aggregates,
     callsFunctions: checkFunctionCalls(tree, block) > 0,
     // One row needs no order, but the expressions must make sense all the same.

@@ -316,11 +316,19 @@ describe('paging', () => {
       return Promise.resolve();
     };
     await page(many, 'SELECT VALUE SUM(c.n) FROM c', { pause });
+    expect(pauses, 'indexes alone').toBeGreaterThan(2);
+    pauses = 0;
+    await page(many, 'SELECT VALUE COUNT(c) FROM c WHERE c.n + 1 > 0', { pause });
     expect(pauses).toBeGreaterThan(5);
     pauses = 0;
     const parameters = { '@list': Array.from({ length: 20_000 }, (_, i) => i) };
     await page(many, 'SELECT VALUE ARRAY_LENGTH(SetUnion(@list, [c.n])) FROM c', { pause, parameters });
     expect(pauses, 'each item is compared with all of a parameter').toBeGreaterThan(5);
+    pauses = 0;
+    const shorter = { '@list': parameters['@list'].slice(0, 1_000) };
+    const union = 'SELECT VALUE SUM(ARRAY_LENGTH(SetUnion(@list, [c.n]))) FROM c';
+    await page(many, union, { pause, parameters: shorter });
+    expect(pauses, 'also without the items').toBeGreaterThan(12);
   });
 });
 

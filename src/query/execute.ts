@@ -1,5 +1,6 @@
 import { type Access, NOTHING } from './access.ts';
 import { type Candidates, chooseCandidates } from './candidates.ts';
+import { type ColumnScan, scanColumns } from './column-scan.ts';
 import { type CompiledQuery, frameFor, windowOf } from './compiled-query.ts';
 import { type Continuation, decodeContinuation } from './continuation.ts';
 import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
@@ -17,6 +18,12 @@ import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 const COUNT_CHUNK = 4_096;
 /** From so many rows to leave out on it pays to list numbers without the texts of their items. */
 const SKIPPED_BARE_MIN = 256;
+/**
+ * Items of a DISTINCT that are read before asking whether indexes would do instead, and the share of them
+ * that must be new rows if not.
+ */
+const DISTINCT_SAMPLE = 256;
+const DISTINCT_SHARE = 16;
 
 /**
  * One page of rows. Rows without ORDER BY come in the order of insertion; with it, in the exact order of the
@@ -77,7 +84,7 @@ async function executePlain(execution: Execution, access: Access, start: Continu
   try {
     const isMore =
       (await skipUnread(execution, candidates, position)) &&
-      (await fillPage(execution, candidates, position));
+      (await fillPage(execution, candidates, access, position));
     if (!isMore && !page.isFull) return execution.finish(undefined);
     return execution.finish(execution.continuationAt(position));
   } finally {
@@ -116,16 +123,50 @@ async function skipUnread(
 }
 
 /** Returns whether items are left that were not consumed, or may be. */
-async function fillPage(execution: Execution, candidates: Candidates, position: Position): Promise<boolean> {
+async function fillPage(
+  execution: Execution,
+  candidates: Candidates,
+  access: Access,
+  position: Position,
+): Promise<boolean> {
   const { page } = execution;
+  const distinctBefore = execution.distinctCount;
+  let isSampled = !execution.isDistinct;
+  let read = 0;
   while (!page.isClosed) {
+    if (!isSampled && read >= DISTINCT_SAMPLE) {
+      isSampled = true;
+      // Rows that are seldom new: far more items than the page has rows will have to be looked at.
+      if ((execution.distinctCount - distinctBefore) * DISTINCT_SHARE < read) {
+        const columns = await scanColumns(execution, access, position.after);
+        if (columns !== undefined) return fillFromColumns(execution, columns, position);
+      }
+    }
     const want = execution.nextChunk(candidates.isExact && candidates.isConfined);
     const numbers = await candidates.numbers.next(want);
     if (!(await consumeChunk(execution, candidates, numbers, position))) return page.isFull;
+    read += numbers.length;
     if (numbers.length < want) return false;
     if (execution.isOverdue) return true;
   }
   return page.isFull;
+}
+
+/** As `fillPage`, with the properties of the items in place of the items. */
+async function fillFromColumns(
+  execution: Execution,
+  columns: ColumnScan,
+  position: Position,
+): Promise<boolean> {
+  for (let chunk = await columns.next(); chunk !== undefined; chunk = await columns.next()) {
+    for (const { number, item } of chunk) {
+      if (execution.isReplaying) execution.isReplaying = number <= position.replayTo;
+      if (execution.holds(item, columns) && execution.offerRow() === 'refused') return execution.page.isFull;
+      position.after = number;
+    }
+    if (execution.isOverdue) return true;
+  }
+  return false;
 }
 
 /** False when the page closed before the last of `numbers` was consumed. */

@@ -68,6 +68,8 @@ const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 /** Work between two pauses, in items of a common size: a few milliseconds. */
 const ITEMS_PER_PAUSE = 512;
 const BYTES_LIKE_AN_ITEM = 4_096;
+/** What an item costs that expressions look at without its having been read and parsed, in items. */
+const UNREAD_WEIGHT = 0.25;
 /** The same in rows made of an item's arrays, and in elements looked at for them. */
 const ROWS_PER_PAUSE = 2_000;
 const STEPS_PER_PAUSE = 20_000;
@@ -193,6 +195,11 @@ export class Execution {
     return this.#distinct !== undefined;
   }
 
+  /** How many rows were different, those of earlier pages included. */
+  get distinctCount(): number {
+    return this.#distinct?.size ?? 0;
+  }
+
   /** How many items to load next: fewer when those before were large. */
   nextChunk(isExact: boolean): number {
     const meanBytes = this.#retrievedBytes / Math.max(1, this.#retrievedCount);
@@ -281,6 +288,11 @@ export class Execution {
     await this.#options.pause();
   }
 
+  /** Notes that expressions looked at so many items that were not read, which is most of the work. */
+  evaluated(count: number): Promise<void> {
+    return this.worked(count * (this.#itemWeight - 1 + UNREAD_WEIGHT));
+  }
+
   /** As many steps were taken as others may have to wait for. */
   pause(): Promise<void> {
     return this.worked(ITEMS_PER_PAUSE);
@@ -311,6 +323,21 @@ export class Execution {
     if (item === undefined || !this.admit(item, { ...known, isParsed })) return 'dropped';
     if (this.#cursor !== undefined) return this.#begin(item.number, item.text);
     if (this.#give(item.text) === 'refused') return 'refused';
+    this.hits++;
+    return 'kept';
+  }
+
+  /** Makes what is known of an item the one that expressions see; whether the condition holds for it. */
+  holds(item: JsonObject, { isExact }: { isExact: boolean }): boolean {
+    const { predicate } = this.compiled;
+    this.frame.slots[ITEM_SLOT] = item;
+    this.frame.steps = 0;
+    return isExact || predicate === undefined || predicate(this.frame);
+  }
+
+  /** As `offer`, of an item whose only row is the one that the frame tells. */
+  offerRow(): Outcome {
+    if (this.page.isClosed || this.#give(undefined) === 'refused') return 'refused';
     this.hits++;
     return 'kept';
   }
@@ -444,6 +471,6 @@ function attempt(evaluate: () => unknown): void {
   }
 }
 
-function parseItem(item: SourceItem): JsonObject {
+export function parseItem(item: SourceItem): JsonObject {
   return JSON.parse(item.text.toString('utf8')) as JsonObject;
 }

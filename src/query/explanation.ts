@@ -65,6 +65,10 @@ export function explain(
     names.set(indexedPath(segments).id.toString('latin1'), pathText(segments));
     if (!source.indexer.coverage(segments).indexed) missing.add(pathText(segments));
   }
+  // Of these an index spares reading items; without one they are read, which is what a SELECT does anyway.
+  for (const path of compiled.columns?.all ?? []) {
+    names.set(indexedPath(path).id.toString('latin1'), pathText(path));
+  }
   const named = steps.map(({ pathId, ...step }): ExplainedStep => {
     const path = pathId === undefined ? undefined : names.get(pathId);
     return path === undefined ? step : { ...step, path };

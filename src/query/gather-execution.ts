@@ -7,6 +7,7 @@ import type { Access } from './access.ts';
 import { ITEM_SLOT } from './binder.ts';
 import type { Block } from './block.ts';
 import { type CandidateScope, type Candidates, chooseCandidates, gatherCandidates } from './candidates.ts';
+import { scanColumns } from './column-scan.ts';
 import type { PartialItem } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
 import { DistinctRows, type GatheredRows, Groups } from './grouping.ts';
@@ -127,7 +128,9 @@ export async function executeGathering(
   if (execution.gathered !== undefined) return giveRows(execution, execution.gathered, start);
   const { first, last } = chainOf(execution);
   if (access === undefined) await new ItemRows(execution, first).addAll(0);
-  else if (!(await aggregateFromIndexes(execution, access, first))) await readAll(execution, access, first);
+  else if (!(await aggregateFromIndexes(execution, access, first))) {
+    if (!(await readColumns(execution, access, first))) await readAll(execution, access, first);
+  }
   await first.finish();
   return giveRows(execution, last.rows, start);
 }
@@ -146,6 +149,21 @@ async function readAll(execution: Execution, access: Access, first: Collector): 
   } finally {
     await candidates.numbers.close();
   }
+}
+
+/** The same from the indexes of the properties that are needed, where that is cheaper; false when not. */
+async function readColumns(execution: Execution, access: Access, first: Collector): Promise<boolean> {
+  const found = await scanColumns(execution, access, -1);
+  if (found === undefined) return false;
+  const rows = new ItemRows(execution, first);
+  for (let chunk = await found.next(); chunk !== undefined; chunk = await found.next()) {
+    for (const { number, item } of chunk) {
+      if (!execution.holds(item, found)) continue;
+      execution.hits++;
+      if (!rows.begin(number)) await rows.goOn();
+    }
+  }
+  return true;
 }
 
 async function addChunk(

@@ -104,6 +104,10 @@ export class DistinctRows {
     this.#memory = memory;
   }
 
+  get size(): number {
+    return this.#seen.size;
+  }
+
   /** Whether no equal row was added before. */
   add(value: Exclude<Value, undefined>): boolean {
     const identity = compact(canonicalText(value));

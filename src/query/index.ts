@@ -33,6 +33,8 @@ export type {
   QuerySource,
   QuerySpec,
   SourceItem,
+  ValueCursor,
+  ValuePostings,
   ValueRange,
 } from './source.ts';
 export type { FunctionCall, FunctionCaller } from './user-functions.ts';

@@ -7,6 +7,7 @@ import type {
   PostingCursor,
   QuerySource,
   SourceItem,
+  ValueCursor,
 } from './source.ts';
 
 /** One way in which a query read its source: an index, the list of all items, or the items themselves. */
@@ -85,6 +86,19 @@ export class MeteredSource implements QuerySource {
 
   scanIndexNumbers(scan: IndexScope & { after?: Posting }): NumberCursor {
     return this.#cursor(this.#step('index scan', scan.pathId), this.#source.scanIndexNumbers(scan));
+  }
+
+  scanValues(scan: IndexScope): ValueCursor {
+    const step = this.#step('index scan', scan.pathId);
+    const cursor = this.#source.scanValues(scan);
+    return {
+      next: async (count) => {
+        const found = await this.#timed(step, () => cursor.next(count));
+        for (const { numbers } of found) step.entries += numbers.length;
+        return found;
+      },
+      close: () => cursor.close(),
+    };
   }
 
   scanNumbers(scan: Parameters<QuerySource['scanNumbers']>[0]): NumberCursor {

@@ -34,6 +34,7 @@ const source: QuerySource = {
   state: '',
   scanIndex: () => ({ next: () => Promise.resolve(postings), close: () => Promise.resolve() }),
   scanIndexNumbers: () => ({ next: () => Promise.resolve(numbers), close: () => Promise.resolve() }),
+  scanValues: () => ({ next: () => Promise.resolve([]), close: () => Promise.resolve() }),
   count: () => Promise.resolve(numbers.length),
   estimate: () => ({ atLeast: numbers.length, atMost: numbers.length }),
   scanNumbers: () => ({ next: () => Promise.resolve([]), close: () => Promise.resolve() }),

@@ -33,6 +33,19 @@ export interface PostingCursor {
   close(): Promise<void>;
 }
 
+/** Some of the items that have `value` (encoded) at a path. */
+export interface ValuePostings {
+  readonly value: Buffer;
+  /** Rising, not empty. */
+  readonly numbers: readonly ItemNumber[];
+}
+
+export interface ValueCursor {
+  /** Further values, with about `count` postings together; none only at the end. */
+  next(count: number): Promise<ValuePostings[]>;
+  close(): Promise<void>;
+}
+
 /** Part of an index: the entries of a path with a value in the range. */
 export interface IndexScope {
   readonly pathId: Uint8Array;
@@ -65,6 +78,11 @@ export interface QuerySource {
    * then those of several values of an array come several times.
    */
   scanIndexNumbers(scan: IndexScope & { readonly after?: Posting }): NumberCursor;
+  /**
+   * Values with their numbers, in no order; one with many numbers comes in several parts. The cheapest way to
+   * read all of an index.
+   */
+  scanValues(scan: IndexScope): ValueCursor;
   /**
    * Numbers of all items, or of those whose effective partition key lies in `epkRange`, above `after`.
    * `isBare`: the items will not be loaded, so their texts are not worth reading on the way.

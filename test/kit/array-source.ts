@@ -80,6 +80,15 @@ export class ArraySource implements QuerySource {
     };
   }
 
+  scanValues(scan: Parameters<QuerySource['scanValues']>[0]) {
+    const postings = this.scanIndex(scan);
+    return {
+      next: async (count: number) =>
+        (await postings.next(count)).map(({ value, number }) => ({ value, numbers: [number] })),
+      close: () => postings.close(),
+    };
+  }
+
   async count(scope?: IndexScope): Promise<number> {
     return scope === undefined ? this.items.size : this.#postingsIn(scope).length;
   }

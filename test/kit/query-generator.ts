@@ -223,7 +223,7 @@ function groupQuery({ x, readX, y, readY }: Parts): Built {
       return object(members);
     });
   const select = `${x} AS x, COUNT(1) AS n, COUNT(${y}) AS m, MAKELIST(c.id) AS all`;
-  return { select, tail: ` GROUP BY ${x}, ${y}`.replace(`${x}, ${x}`, x), expected };
+  return { select, tail: ` GROUP BY ${x === y ? x : `${x}, ${y}`}`, expected };
 }
 
 function aggregateQuery({ x, readX }: Parts): Built {
