@@ -73,6 +73,14 @@ export class ByteWriter {
     return Buffer.from(this.#buffer.subarray(0, this.#length));
   }
 
+  /**
+   * The same without a copy, for bytes that soon go: they may stand in a longer buffer. Nothing is written
+   * after it.
+   */
+  take(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
     const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes));

@@ -24,7 +24,7 @@ export function sameDot(a: Dot, b: Dot): boolean {
  */
 export class VersionVector {
   /** Indexed by origin; missing ends count as 0. */
-  readonly #applied: number[];
+  #applied: number[];
 
   constructor(entries: Iterable<readonly [Origin, number]> = []) {
     this.#applied = [];
@@ -78,7 +78,7 @@ export class VersionVector {
 
   clone(): VersionVector {
     const copy = new VersionVector();
-    for (const n of this.#applied) copy.#applied.push(n);
+    copy.#applied = this.#applied.slice();
     return copy;
   }
 

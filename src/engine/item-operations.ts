@@ -223,20 +223,25 @@ export class ItemOperations {
       });
   }
 
-  async #writeBody(
+  /** Not an async function: mostly nothing has to be waited for, and an await costs turns and memory. */
+  #writeBody(
     write: ItemWrite,
     decide: (handle: ContainerHandle, item: ReadItem) => Decide,
   ): Promise<ItemAnswer> {
-    const handle = this.owner(write.path, write);
-    const item = readItem(write.body);
-    const definition = handle.record.definition.partitionKey;
-    const key = matchPartitionKey(definition, { named: write.partitionKey, item: item.object });
-    const epk = effectivePartitionKey(definition, key);
-    const record = partitionFor(handle, epk);
-    const opened = this.openForWrite(handle, record, itemKey(epk, idOf(item.object)), write);
-    // An await costs a turn even when there is nothing to wait for, and nearly always there is not.
-    const place = opened instanceof Promise ? await opened : opened;
-    return this.#commit(place, decide(handle, item));
+    try {
+      const handle = this.owner(write.path, write);
+      const item = readItem(write.body);
+      const definition = handle.record.definition.partitionKey;
+      const key = matchPartitionKey(definition, { named: write.partitionKey, item: item.object });
+      const epk = effectivePartitionKey(definition, key);
+      const record = partitionFor(handle, epk);
+      const opened = this.openForWrite(handle, record, itemKey(epk, idOf(item.object)), write);
+      const decision = decide(handle, item);
+      if (opened instanceof Promise) return opened.then((place) => this.#commit(place, decision));
+      return this.#commit(opened, decision);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #commit(place: Place, decide: Decide): Promise<ItemAnswer> {

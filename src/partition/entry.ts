@@ -74,16 +74,16 @@ export function encodeEntry({ changes }: Entry): Buffer {
   if (isSingle) {
     writer.string(itemKey);
     encodeFields(writer, operation);
-    return writer.finish();
+    return writer.take();
   }
   writer.uint(changes.length);
   for (const change of changes) {
     assert(change.operation.dot.n === operation.dot.n, 'the changes of a transaction are one write');
     const fields = new ByteWriter(sizeOf(change.operation) + 32);
     encodeFields(fields, change.operation);
-    writer.u8(kindOf(change.operation)).string(change.itemKey).bytes(fields.finish());
+    writer.u8(kindOf(change.operation)).string(change.itemKey).bytes(fields.take());
   }
-  return writer.finish();
+  return writer.take();
 }
 
 function kindOf(operation: ItemOperation): number {

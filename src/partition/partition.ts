@@ -193,8 +193,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const expectedTail = this.#applied.lsn;
     this.#advance(operation);
     const put = this.#apply(key, before, operation, parsed);
-    const appended = this.#append(expectedTail, [encodeEntry({ changes: [{ itemKey: key, operation }] })]);
-    return appended.then((lsn) => ({ lsn, put }));
+    const entry = encodeEntry({ changes: [{ itemKey: key, operation }] });
+    return this.#append(expectedTail, [entry], { lsn: this.#applied.lsn, put });
   }
 
   /**
@@ -226,7 +226,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
         this.#apply(itemKey, this.lookup(itemKey), operation, parsed);
       }
     }
-    return this.#append(expectedTail, [encodeEntry({ changes })]);
+    return this.#append(expectedTail, [encodeEntry({ changes })], this.#applied.lsn);
   }
 
   async #refuse(error: unknown, basedOn: Lsn): Promise<never> {
@@ -253,7 +253,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const head = this.#head(stamp);
     const changes = keys.map((key) => ({ itemKey: key, operation: expiryOperation(head, this.lookup(key)) }));
     this.#applyEntry(changes, false);
-    await this.#append(lsn, [encodeEntry({ changes })]);
+    await this.#append(lsn, [encodeEntry({ changes })], undefined);
   }
 
   /** Entries of other regions; see ReplicatedPartition. */
@@ -267,10 +267,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     }
     const expectedTail = this.#applied.lsn;
     for (const { changes } of fresh) this.#applyEntry(changes, true);
-    await this.#append(
-      expectedTail,
-      fresh.map((entry) => entry.bytes),
-    );
+    const appended = fresh.map((entry) => entry.bytes);
+    await this.#append(expectedTail, appended, undefined);
   }
 
   /** All changes of an entry, in the step in which the partition takes its position. */
@@ -284,18 +282,20 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     }
   }
 
-  async #append(expectedTail: Lsn, entries: readonly Uint8Array[]): Promise<Lsn> {
-    let lsn: Lsn;
-    try {
-      lsn = await this.#options.log.append(this.number, expectedTail, entries);
-    } catch (error) {
-      if (this.#ended !== undefined) throw this.#ended;
-      // Memory is now ahead of a log that will not follow: only opening anew can mend that.
-      this.#options.onBroken(error);
-      throw error;
-    }
-    this.#durable.reach(lsn);
-    return lsn;
+  /** Resolves to `outcome` once the entries are durable. One promise, since every write goes this way. */
+  #append<T>(expectedTail: Lsn, entries: readonly Uint8Array[], outcome: T): Promise<T> {
+    return this.#options.log.append(this.number, expectedTail, entries).then(
+      (lsn) => {
+        this.#durable.reach(lsn);
+        return outcome;
+      },
+      (error: unknown) => {
+        if (this.#ended !== undefined) throw this.#ended;
+        // Memory is now ahead of a log that will not follow: only opening anew can mend that.
+        this.#options.onBroken(error);
+        throw error;
+      },
+    );
   }
 
   /**

@@ -69,7 +69,7 @@ export function decodePosition(bytes: Uint8Array): Position {
 export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
   const writer = new ByteWriter(key.length + put.body.length + 48).string(key);
   encodePutHead(writer, put);
-  return writer.raw(put.body).finish();
+  return writer.raw(put.body).take();
 }
 
 /** `incarnation`: the number in the record's key. The body is a view. */

@@ -13,14 +13,23 @@ export interface EtagSource {
  */
 export function formatEtag({ origin, n, time }: EtagSource): string {
   const nHigh = Math.floor(n / 2 ** 32);
-  scratch.writeUInt32BE(n >>> 0, 0);
-  scratch.writeUInt16BE(nHigh & 0xffff, 4);
-  scratch.writeUInt16BE(((nHigh >>> 16) << 11) | origin, 6);
-  scratch.writeUInt32BE(Math.floor(time / 2 ** 32), 8);
-  scratch.writeUInt32BE(time >>> 0, 12);
-  const hex = scratch.toString('hex');
-  const count = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}`;
-  return `"${count}-${hex.slice(16, 20)}-${hex.slice(20)}"`;
+  let at = writeHex(n >>> 0, 8, 1);
+  at = writeHex(nHigh & 0xffff, 4, at + 1);
+  at = writeHex(((nHigh >>> 16) << 11) | origin, 4, at + 1);
+  const timeHigh = Math.floor(time / 2 ** 32);
+  at = writeHex(timeHigh >>> 16, 4, at + 1);
+  at = writeHex(timeHigh & 0xffff, 4, at + 1);
+  writeHex(time >>> 0, 8, at);
+  return etag.toString('latin1');
 }
 
-const scratch = Buffer.alloc(16);
+/** Put together in place and made a string once: every write makes two of them. */
+const etag = Buffer.from('"00000000-0000-0000-0000-000000000000"');
+const DIGITS = Buffer.from('0123456789abcdef');
+
+/** Returns where the digits end. */
+function writeHex(value: number, digits: number, start: number): number {
+  const end = start + digits;
+  for (let at = end - 1, rest = value; at >= start; at--, rest >>>= 4) etag[at] = DIGITS[rest & 15] as number;
+  return end;
+}
