@@ -2,8 +2,9 @@ import { VersionVector } from '../../src/causality/index.ts';
 import type { ErrorCode } from '../../src/errors/index.ts';
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
+import { valueOf } from './item-value.ts';
 import { type Ledger, nameOf } from './ledger.ts';
-import { fateOf } from './reference.ts';
+import { fateOf, type ModelPut } from './reference.ts';
 import type { LoggedChange, RegionLog } from './region-log.ts';
 import type { ClientRequest } from './region-under-test.ts';
 import type { Violations } from './violations.ts';
@@ -102,19 +103,13 @@ function describe(record: OperationRecord): string {
   return `#${record.number} ${kind} ${value ?? ''} of ${item.partitionKey}/${item.id} in ${record.region}`;
 }
 
-function valueIn(entry: LoggedChange): string {
-  if (entry.operation.kind !== 'put') return '';
-  const body = JSON.parse(Buffer.from(entry.operation.body).toString()) as { value?: unknown };
-  return String(body.value);
-}
-
 function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
   const { ledger, violations } = judgement;
   const entries = new Map<string, { entry: LoggedChange; partition: PartitionNumber }>();
   for (const partition of ledger.partitions()) {
     for (const entry of ledger.changes(partition)) {
       if (entry.operation.kind !== 'put') continue;
-      const value = valueIn(entry);
+      const value = valueOf(entry.operation.body);
       const twin = entries.get(value);
       if (twin !== undefined) {
         const names = `${nameOf(twin.entry.operation.dot)} and ${nameOf(entry.operation.dot)}`;
@@ -185,7 +180,7 @@ function judgeAcknowledgedPut(
         'I3 acknowledged writes are visible, covered or beaten',
         `${describe(record)} is not in ${region}`,
       );
-    } else if (fateOf(operation, model.operations, model.visible) === undefined) {
+    } else if (fateOf(operation, model) === undefined) {
       violations.report(
         'I3 acknowledged writes are visible, covered or beaten',
         `${describe(record)} vanished in ${region}`,
@@ -255,7 +250,7 @@ function judgeRead(
   const isShown = (log: RegionLog, from: Lsn, to: Lsn) => {
     const covering = demand === undefined ? 0 : log.firstCovering(demand);
     if (covering === undefined) return false;
-    return log.shown(record.key, Math.max(from, covering), to).some((put) => shownValue(put?.body) === value);
+    return log.shown(record.key, Math.max(from, covering), to).some((put) => shownValue(put) === value);
   };
   const own = ledger.log(record.region, record.partition);
   if (isShown(own, tailBefore, tailAfter)) return;
@@ -263,7 +258,7 @@ function judgeRead(
   const isForwarded = needsLeases || (demand !== undefined && isLate);
   const anybody = () => ledger.everyLog(record.partition);
   if (isForwarded && anybody().some((log) => isShown(log, 0, Number.POSITIVE_INFINITY))) return;
-  const isStale = own.shown(record.key, tailBefore, tailAfter).some((put) => shownValue(put?.body) === value);
+  const isStale = own.shown(record.key, tailBefore, tailAfter).some((put) => shownValue(put) === value);
   violations.report(
     isStale ? 'I11 session token promise' : 'a read shows what the region had',
     `${describe(record)} gave ${value ?? 'nothing'} (LSN ${tailBefore} to ${tailAfter}` +
@@ -271,7 +266,6 @@ function judgeRead(
   );
 }
 
-function shownValue(body: Uint8Array | undefined): string | undefined {
-  if (body === undefined) return undefined;
-  return String((JSON.parse(Buffer.from(body).toString()) as { value?: unknown }).value);
+function shownValue(put: ModelPut | undefined): string | undefined {
+  return put === undefined ? undefined : valueOf(put.body);
 }

@@ -31,6 +31,11 @@ export interface LedgerOptions {
   readonly isTimeCausal: boolean;
 }
 
+type DecodedEntry = Pick<LoggedEntry, 'dot' | 'context' | 'time'> & {
+  readonly bytes: Uint8Array;
+  readonly changes: ReturnType<typeof decodeEntry>['changes'];
+};
+
 /**
  * Follows every log of every region, judges each entry as it appears, and keeps what they all amount to: the
  * operations that ever existed, and what each region must show for its own log.
@@ -41,6 +46,8 @@ export class Ledger {
   readonly #former: { readonly partition: PartitionNumber; readonly log: RegionLog }[] = [];
   /** Every operation ever seen, by partition set and dot. */
   readonly #universe = new Map<PartitionNumber, Map<string, LoggedEntry>>();
+  /** By hash of their bytes: the same entry comes from every region, and is decoded once. */
+  readonly #decoded = new Map<number, DecodedEntry>();
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -128,17 +135,30 @@ export class Ledger {
   }
 
   #take(followed: Followed, partition: PartitionNumber, log: RegionLog, bytes: Uint8Array): void {
-    const copy = Uint8Array.from(bytes);
     const lsn = log.entries.length + 1;
-    const changes = decodeEntry(copy).changes.map(({ itemKey, operation }) => ({
+    const hash = murmur3x86Hash32(bytes);
+    const { dot, context, time, changes } = this.#decode(bytes, hash);
+    const entry: LoggedEntry = {
+      dot,
+      context,
+      time,
       lsn,
-      key: itemKey,
-      operation,
-    }));
-    const entry: LoggedEntry = { ...peekEntry(copy), lsn, changes, hash: murmur3x86Hash32(bytes) };
+      changes: changes.map(({ itemKey, operation }) => ({ lsn, key: itemKey, operation })),
+      hash,
+    };
     this.#judge(followed, partition, log, entry);
     log.append(entry);
     this.#admit(partition, entry, followed.region);
+  }
+
+  #decode(bytes: Uint8Array, hash: number): DecodedEntry {
+    const known = this.#decoded.get(hash);
+    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known;
+    const copy = bytes.slice();
+    const { dot, context, time } = peekEntry(copy);
+    const decoded = { bytes: copy, dot, context, time, changes: decodeEntry(copy).changes };
+    this.#decoded.set(hash, decoded);
+    return decoded;
   }
 
   #judge(followed: Followed, partition: PartitionNumber, log: RegionLog, entry: LoggedEntry): void {

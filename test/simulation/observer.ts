@@ -1,6 +1,7 @@
 import type { Dot } from '../../src/causality/index.ts';
 import { LogDamagedError, type PartitionNumber } from '../../src/log/index.ts';
 import { visiblePut } from '../../src/merge/index.ts';
+import { valueIn } from './item-value.ts';
 import { type Ledger, nameOf } from './ledger.ts';
 import { ENDED, type PlanetDriver, type RegionLife } from './planet-driver.ts';
 import type { RegionUnderTest } from './region-under-test.ts';
@@ -207,8 +208,4 @@ export class Observer {
       `${what}: a query finds [${names(one)}], visible is [${names(other)}]`,
     );
   }
-}
-
-function valueIn(body: string): string {
-  return String((JSON.parse(body) as { value?: unknown }).value);
 }

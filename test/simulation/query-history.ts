@@ -1,5 +1,6 @@
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import type { Put } from '../../src/merge/index.ts';
+import { valueOf } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
 import type { RegionLog } from './region-log.ts';
 import type { Violations } from './violations.ts';
@@ -99,6 +100,5 @@ function judgeKey(log: RegionLog, key: string, { from, to, left }: Window): stri
 }
 
 function valueIn(put: Put | undefined): string | undefined {
-  if (put === undefined) return undefined;
-  return String((JSON.parse(Buffer.from(put.body).toString()) as { value?: unknown }).value);
+  return put === undefined ? undefined : valueOf(put.body);
 }

@@ -1,5 +1,5 @@
-import type { Dot, VersionVector } from '../../src/causality/index.ts';
-import type { ItemOperation, Put } from '../../src/merge/index.ts';
+import type { Dot } from '../../src/causality/index.ts';
+import type { Incarnation, ItemOperation, Put } from '../../src/merge/index.ts';
 import { beats } from '../kit/item-reference.ts';
 
 /** What an item shows: a put, or what several concurrent patches make together, in the shape of one. */
@@ -17,29 +17,32 @@ export type Fate =
   /** It lost a conflict against what is visible. */
   | { readonly kind: 'beaten'; readonly by: Dot };
 
+/** All that a region knows of an item. */
+export interface KnownItem {
+  readonly operations: readonly ItemOperation[];
+  /** The deletes of each incarnation. */
+  readonly dead: ReadonlyMap<Incarnation, readonly Dot[]>;
+  readonly visible: ModelPut | undefined;
+}
+
 /**
  * What became of a write, with the other write that is to blame; undefined when nothing explains its
  * absence.
  */
-export function fateOf(
-  put: Put,
-  known: readonly ItemOperation[],
-  shown: ModelPut | undefined,
-): Fate | undefined {
-  const visible = shown?.dot;
+export function fateOf(put: Put, item: KnownItem): Fate | undefined {
+  const { visible: shown } = item;
   if (shown?.parts?.some((part) => isSame(put.dot, part)) === true) return { kind: 'visible' };
-  if (visible !== undefined && isSame(put.dot, visible)) return { kind: 'visible' };
-  const killer = known.find((one) => one.kind === 'delete' && one.incarnations.includes(put.incarnation));
-  if (killer !== undefined) return { kind: 'deleted', by: killer.dot };
-  const successor = known.find((one) => one.context.covers(put.dot));
-  if (successor !== undefined) return { kind: 'covered', by: successor.dot };
-  const winner = known.find((one) => one.kind === 'put' && visible !== undefined && isSame(one.dot, visible));
-  if (winner?.kind === 'put' && beats(winner, put)) return { kind: 'beaten', by: winner.dot };
+  if (shown !== undefined && isSame(put.dot, shown.dot)) return { kind: 'visible' };
+  const killer = item.dead.get(put.incarnation)?.[0];
+  if (killer !== undefined) return { kind: 'deleted', by: killer };
+  const { operations } = item;
+  // What has seen it comes after it.
+  for (let place = operations.indexOf(put) + 1; place < operations.length; place++) {
+    const successor = operations[place];
+    if (successor?.context.covers(put.dot) === true) return { kind: 'covered', by: successor.dot };
+  }
+  if (shown !== undefined && beats(shown, put)) return { kind: 'beaten', by: shown.dot };
   return undefined;
-}
-
-export function coveredBy(vector: VersionVector, operations: readonly ItemOperation[]): ItemOperation[] {
-  return operations.filter((one) => vector.covers(one.dot));
 }
 
 function isSame(a: Dot, b: Dot): boolean {

@@ -65,7 +65,9 @@ function modelPut(item: ReferenceItem | undefined): ModelPut | undefined {
 
 function isSame(a: ModelPut | undefined, b: ModelPut | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return isDeepStrictEqual([a.dot, a.parts, a.body], [b.dot, b.parts, b.body]);
+  if (a.dot.origin !== b.dot.origin || a.dot.n !== b.dot.n) return false;
+  // One dot has one content, as is judged elsewhere; what is merged has a body of its own.
+  return a.body === b.body || isDeepStrictEqual([a.parts, a.body], [b.parts, b.body]);
 }
 
 /** One change of a log's entry: a transaction has several, all with one LSN and one dot. */
@@ -95,9 +97,12 @@ export class RegionLog {
   readonly incarnations = new Set<Incarnation>();
   /** The latest hybrid time in the log. */
   timeMax = 0;
+  /** By origin: at n - 1 the LSN from which on its n-th write was here. */
+  readonly #since = new Map<number, Lsn[]>();
 
   append(entry: LoggedEntry): void {
     this.entries.push(entry);
+    this.#noteSince(entry);
     this.vector.advance(entry.dot.origin, entry.dot.n);
     this.timeMax = Math.max(this.timeMax, entry.time);
     for (const { key, operation } of entry.changes) {
@@ -113,23 +118,46 @@ export class RegionLog {
 
   /** The first LSN at which everything that `demand` names was here; undefined when it never was. */
   firstCovering(demand: VersionVector): Lsn | undefined {
-    const vector = new VersionVector();
-    if (vector.coversAll(demand)) return 0;
-    for (const { lsn, dot } of this.entries) {
-      vector.advance(dot.origin, dot.n);
-      if (vector.coversAll(demand)) return lsn;
+    let first = 0;
+    for (const [origin, n] of demand.entries()) {
+      const lsn = this.#since.get(origin)?.[n - 1];
+      if (lsn === undefined) return undefined;
+      first = Math.max(first, lsn);
     }
-    return undefined;
+    return first;
+  }
+
+  #noteSince({ dot, lsn }: LoggedEntry): void {
+    let since = this.#since.get(dot.origin);
+    if (since === undefined) {
+      since = [];
+      this.#since.set(dot.origin, since);
+    }
+    // Where numbers were left out, which is judged elsewhere, the vector covers them all the same.
+    while (since.length < dot.n) since.push(lsn);
   }
 
   /** What the item showed at any moment from `from` to `to`, both included. */
   shown(key: string, from: Lsn, to: Lsn): (ModelPut | undefined)[] {
-    const timeline = this.items.get(key)?.timeline ?? [{ lsn: 0, put: undefined }];
+    const timeline = this.items.get(key)?.timeline;
+    if (timeline === undefined) return [undefined];
     const shown: (ModelPut | undefined)[] = [];
-    for (const [place, version] of timeline.entries()) {
-      const until = timeline[place + 1]?.lsn ?? Number.POSITIVE_INFINITY;
-      if (version.lsn <= to && until > from) shown.push(version.put);
+    for (let place = placeAt(timeline, from); place < timeline.length; place++) {
+      const version = timeline[place];
+      if (version === undefined || version.lsn > to) break;
+      shown.push(version.put);
     }
     return shown;
   }
+}
+
+/** Place of the version that was shown at `lsn`. */
+function placeAt(timeline: readonly Version[], lsn: Lsn): number {
+  let [low, high] = [0, timeline.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((timeline[middle]?.lsn ?? 0) <= lsn) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
