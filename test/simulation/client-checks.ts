@@ -8,7 +8,7 @@ import {
 import { checkSession, type SessionOperation, type Version } from '../checkers/session-history.ts';
 import { checkSnapshot, type SeenItem } from '../checkers/snapshot-history.ts';
 import { demandOf, type OperationRecord } from './client-history.ts';
-import { valueOf } from './item-value.ts';
+import { itemValue } from './item-value.ts';
 import { type Ledger, nameOf } from './ledger.ts';
 import type { LoggedChange } from './region-log.ts';
 import { BOUND, isTimeCausal, type Swarm } from './swarm.ts';
@@ -186,5 +186,5 @@ function registerOf(
 }
 
 function valueIn({ operation }: LoggedChange): string {
-  return operation.kind === 'put' ? valueOf(operation.body) : '';
+  return operation.kind === 'put' ? itemValue(operation.body) : '';
 }

@@ -2,7 +2,7 @@ import { VersionVector } from '../../src/causality/index.ts';
 import type { ErrorCode } from '../../src/errors/index.ts';
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
-import { valueOf } from './item-value.ts';
+import { itemValue } from './item-value.ts';
 import { type Ledger, nameOf } from './ledger.ts';
 import { fateOf, type ModelPut } from './reference.ts';
 import type { LoggedChange, RegionLog } from './region-log.ts';
@@ -109,7 +109,7 @@ function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgem
   for (const partition of ledger.partitions()) {
     for (const entry of ledger.changes(partition)) {
       if (entry.operation.kind !== 'put') continue;
-      const value = valueOf(entry.operation.body);
+      const value = itemValue(entry.operation.body);
       const twin = entries.get(value);
       if (twin !== undefined) {
         const names = `${nameOf(twin.entry.operation.dot)} and ${nameOf(entry.operation.dot)}`;
@@ -267,5 +267,5 @@ function judgeRead(
 }
 
 function shownValue(put: ModelPut | undefined): string | undefined {
-  return put === undefined ? undefined : valueOf(put.body);
+  return put === undefined ? undefined : itemValue(put.body);
 }

@@ -2,7 +2,7 @@
 const VALUES = new WeakMap<Uint8Array, string>();
 
 /** The member `value` of an item's JSON text, which tells one write from all others. */
-export function valueOf(body: Uint8Array): string {
+export function itemValue(body: Uint8Array): string {
   let value = VALUES.get(body);
   if (value === undefined) {
     value = valueIn(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());

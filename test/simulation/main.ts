@@ -1,7 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Excerpt, formatExcerpt, parseExcerpt } from './excerpt.ts';
 import { makeProductPlanet } from './product-planet.ts';
-import { reachedTooSeldom } from './reachability.ts';
+import { SeedTally } from './seed-tally.ts';
 import { runSeeds, type SeedReport, serveSeeds } from './seed-workers.ts';
 import { shrink } from './shrinking.ts';
 import { type SimulationResult, simulate } from './simulation.ts';
@@ -13,10 +14,11 @@ import { SCALES, type ScaleName } from './swarm.ts';
  */
 
 const HELP = `npm run sim -- [options]
-  --seeds N      how many seeds (default 100)
+  --seeds N      how many seeds (default 100; with --time as many as there is time for)
+  --time S       begins no more seeds after so many seconds
   --from K       the first one (default 0)
   --scale NAME   full (default): 5 regions, at least 2,000 requests and 20 faults a seed; or small
-  --jobs N       how many processes (default 2)
+  --jobs N       how many processes (default: one for each core)
   --twice        runs each seed twice and compares the stories
   --trace        prints every event of the first seed
   --story        prints what clients and faults did in the first seed
@@ -26,10 +28,11 @@ const HELP = `npm run sim -- [options]
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '100' },
+    seeds: { type: 'string' },
+    time: { type: 'string' },
     from: { type: 'string', default: '0' },
     scale: { type: 'string', default: 'full' },
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     twice: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     story: { type: 'boolean', default: false },
@@ -40,7 +43,10 @@ const { values } = parseArgs({
   },
 });
 
+const SECONDS_BETWEEN_LINES = 10;
+
 const scaleName: ScaleName = values.scale === 'small' ? 'small' : 'full';
+const seeds = Number(values.seeds ?? (values.time === undefined ? 100 : Number.POSITIVE_INFINITY));
 
 function play(seed: number, excerpt: Excerpt = {}, isTraced = false): Promise<SimulationResult> {
   const sink = isTraced ? { traceSink: (line: string) => console.log(line) } : {};
@@ -52,6 +58,7 @@ async function report(seed: number): Promise<SeedReport> {
   const isSame = !values.twice || (await play(seed)).digest === digest;
   return {
     seed,
+    digest,
     violations: isSame ? violations : [{ invariant: 'one seed, one story', message: '', atMs: 0 }],
     counts: [...counts, ['simulated seconds', Math.round(simulatedMs / 1000)]],
   };
@@ -72,44 +79,43 @@ async function runOne(seed: number): Promise<number> {
   const excerpt = values.only === undefined ? {} : parseExcerpt(values.only);
   const result = await play(seed, excerpt, values.trace);
   if (values.story) console.log(result.story().join('\n'));
-  show({ seed, violations: result.violations, counts: [...result.counts] });
+  show({ seed, violations: result.violations });
+  console.log(`story ${result.digest}`);
   return result.violations.length === 0 ? 0 : 1;
 }
 
-function show({ seed, violations }: SeedReport): void {
+function show({ seed, violations }: Pick<SeedReport, 'seed' | 'violations'>): void {
   if (violations.length > 0) console.log(`\nseed ${seed} fails:`);
   for (const { invariant, message, atMs } of violations)
     console.log(`  ${atMs.toFixed(0)} ms ${invariant}: ${message}`);
 }
 
 async function runAll(): Promise<number> {
-  const [from, seeds] = [Number(values.from), Number(values.seeds)];
-  const totals = new Map<string, number>();
-  const fewest = new Map<string, number>();
-  const failed: number[] = [];
-  const startMs = performance.now();
-  const onReport = (one: SeedReport) => {
-    show(one);
-    if (one.violations.length > 0) failed.push(one.seed);
-    for (const [name, count] of one.counts) {
-      totals.set(name, (totals.get(name) ?? 0) + count);
-      fewest.set(name, Math.min(fewest.get(name) ?? Number.POSITIVE_INFINITY, count));
-    }
-  };
+  const from = Number(values.from);
+  const tally = new SeedTally({ seeds, scale: scaleName });
+  const untilMs = values.time === undefined ? Number.POSITIVE_INFINITY : 1_000 * Number(values.time);
+  let isStopped = false;
+  process.once('SIGINT', () => {
+    isStopped = true;
+  });
+  const progress = setInterval(() => console.error(tally.progress()), 1_000 * SECONDS_BETWEEN_LINES);
   const args = ['--worker', '--scale', scaleName, ...(values.twice ? ['--twice'] : [])];
-  await runSeeds({ from, seeds, jobs: Number(values.jobs), args }, onReport);
-  const seconds = (performance.now() - startMs) / 1000;
-  const first = failed.toSorted((a, b) => a - b)[0];
+  const isOver = () => isStopped || tally.elapsedMs >= untilMs;
+  try {
+    await runSeeds({ from, seeds, jobs: Number(values.jobs), args, isOver }, (one) => {
+      show(one);
+      tally.add(one);
+    });
+  } finally {
+    clearInterval(progress);
+  }
+  const first = tally.firstFailed;
   if (first !== undefined) await showShortest(first);
-  console.log(`\n${seeds} seeds from ${from}: ${failed.length} failed, ${seconds.toFixed(1)} s`);
-  for (const [name, count] of [...totals].sort()) console.log(`  ${name.padEnd(40)} ${count}`);
-  for (const name of ['requests', 'strikes']) console.log(`  fewest ${name} of a seed: ${fewest.get(name)}`);
-  const missing = reachedTooSeldom(totals, { seeds, scale: scaleName });
-  for (const { name, count, least } of missing) console.log(`  ${name}: ${count} times, expected ${least}`);
-  return failed.length === 0 && missing.length === 0 ? 0 : 1;
+  console.log(`\n${tally.summary(from).join('\n')}`);
+  return tally.isGreen ? 0 : 1;
 }
 
 if (values.help) console.log(HELP);
 else if (values.worker) serveSeeds(report);
-else if (Number(values.seeds) === 1) process.exitCode = await runOne(Number(values.from));
+else if (seeds === 1) process.exitCode = await runOne(Number(values.from));
 else process.exitCode = await runAll();

@@ -53,6 +53,7 @@ export class PlanetDriver {
   readonly #regions = new Map<string, DrivenRegion>();
   /** Machines whose disk fails, or will. */
   readonly #failing = new WeakSet<SimulatedMachine>();
+  readonly #waiters: (() => void)[] = [];
   #replaced = 0;
 
   constructor(options: PlanetDriverOptions & { readonly skewMs: readonly number[] }) {
@@ -89,6 +90,11 @@ export class PlanetDriver {
     return open;
   }
 
+  /** Resolves when a region opens. */
+  opened(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
   /**
    * Powers a region on; resolves when it is open or has crashed on the way. Nothing when it has power
    * already.
@@ -119,6 +125,7 @@ export class PlanetDriver {
       if (opened === ENDED) return;
       life.region = opened;
       driven.openSinceMs = runtime.elapsedMs;
+      for (const wake of this.#waiters.splice(0)) wake();
     } catch (error) {
       if (this.#failing.has(machine)) this.crash(name);
       else if (driven.isDamaged && error instanceof LogDamagedError) await this.#replace(name);

@@ -1,6 +1,6 @@
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import type { Put } from '../../src/merge/index.ts';
-import { valueOf } from './item-value.ts';
+import { itemValue } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
 import type { RegionLog } from './region-log.ts';
 import type { Violations } from './violations.ts';
@@ -100,5 +100,5 @@ function judgeKey(log: RegionLog, key: string, { from, to, left }: Window): stri
 }
 
 function valueIn(put: Put | undefined): string | undefined {
-  return put === undefined ? undefined : valueOf(put.body);
+  return put === undefined ? undefined : itemValue(put.body);
 }

@@ -1,6 +1,7 @@
 import { DatabaseError } from '../../src/errors/index.ts';
 import { isRefusal, type OperationRecord, type Outcome } from './client-history.ts';
 import { type Excerpt, includes, lastRequest } from './excerpt.ts';
+import { valueIn } from './item-value.ts';
 import { type PlanetDriver, type RegionLife, textOf } from './planet-driver.ts';
 import type { QueryRecord } from './query-history.ts';
 import type { ClientAnswer, ClientRequest, ItemName, RegionUnderTest } from './region-under-test.ts';
@@ -108,7 +109,10 @@ export class Workload {
       await runtime.sleep(-Math.log(1 - chance.next()) * swarm.thinkMs, 'think');
       const life = this.#serving(client.region, chance);
       const region = life?.region;
-      if (life === undefined || region === undefined) continue;
+      if (life === undefined || region === undefined) {
+        await this.#options.driver.opened();
+        continue;
+      }
       this.#requestsLeft -= 1;
       if (!includes(excerpt, act)) continue;
       story.acts.push(act);
@@ -253,7 +257,7 @@ export class Workload {
     });
     const bodies = await Promise.race([found, life.ended.then(() => undefined)]);
     if (bodies === undefined) return;
-    const values = bodies.map((body) => String((JSON.parse(body) as { value?: unknown }).value));
+    const values = bodies.map(valueIn);
     const number = this.queries.length + 1;
     runtime.record(`query #${number} ${life.name} ${values.join(' ')}`);
     const wipes = driver.wipes(life.name);
@@ -335,7 +339,7 @@ export class Workload {
 const NOT_READ: Outcome = { kind: 'unknown', reason: 'the batch was refused' };
 
 function outcomeOf({ etag, body, sessionToken }: ClientAnswer): Outcome {
-  const value = body === undefined ? undefined : String((JSON.parse(body) as { value?: unknown }).value);
+  const value = body === undefined ? undefined : valueIn(body);
   return { kind: 'ok', etag, value, token: sessionToken };
 }
 
