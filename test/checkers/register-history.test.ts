@@ -60,6 +60,11 @@ describe('staleness', () => {
     expect(stalenessViolation([...five, read(undefined, 30, 31)], bound)).toBeUndefined();
   });
 
+  test('the writes of one transaction are one operation', () => {
+    const all = five.map((one) => ({ ...one, position: Math.min(3, one.value ?? 0) }));
+    expect(stalenessViolation([...all, read(1, 60, 61)], bound)).toBeUndefined();
+  });
+
   test('too many, or too old, is found', () => {
     expect(stalenessViolation([...five, read(1, 60, 61)], bound)).toMatch(/4 operations/);
     expect(stalenessViolation([...five, read(4, 152, 153)], bound)).toMatch(/ms after 5/);

@@ -10,6 +10,8 @@ export interface RegisterOperation {
   value: number | undefined;
   /** A write that was refused for sure, or a read that came to nothing. */
   isVoid: boolean;
+  /** Of a write: its place in a log. The writes of one transaction share it, and count as one operation. */
+  readonly position?: number;
 }
 
 interface Zone {
@@ -26,21 +28,32 @@ interface Zone {
  * hold a backward zone.
  */
 export function linearizabilityViolation(history: readonly RegisterOperation[]): string | undefined {
-  const keys = new Set(history.map(({ key }) => key));
-  for (const key of keys) {
-    const operations = history.filter((one) => one.key === key && !one.isVoid);
+  const live = history.filter(({ isVoid }) => !isVoid);
+  for (const [key, operations] of grouped(live, (one) => one.key)) {
     const why = registerViolation(operations);
     if (why !== undefined) return `${key}: ${why}`;
   }
   return undefined;
 }
 
+function grouped<K>(
+  operations: readonly RegisterOperation[],
+  keyOf: (one: RegisterOperation) => K,
+): Map<K, RegisterOperation[]> {
+  const groups = new Map<K, RegisterOperation[]>();
+  for (const one of operations) {
+    const group = groups.get(keyOf(one));
+    if (group === undefined) groups.set(keyOf(one), [one]);
+    else group.push(one);
+  }
+  return groups;
+}
+
 function registerViolation(operations: readonly RegisterOperation[]): string | undefined {
   const zones: Zone[] = [];
-  const values = new Set(operations.map(({ value }) => value));
-  for (const value of values) {
-    const cluster = operations.filter((one) => one.value === value && Number.isFinite(one.endMs));
-    const write = operations.find((one) => one.kind === 'write' && one.value === value);
+  for (const [value, all] of grouped(operations, (one) => one.value)) {
+    const cluster = all.filter((one) => Number.isFinite(one.endMs));
+    const write = all.find((one) => one.kind === 'write');
     if (value !== undefined && write === undefined) return `${value} was read and never written`;
     const reads = cluster.filter(({ kind }) => kind === 'read');
     // A write with an unknown outcome that nobody saw may never have happened.
@@ -79,20 +92,25 @@ export function stalenessViolation(
   const acknowledged = history
     .filter(({ kind, isVoid, endMs }) => kind === 'write' && !isVoid && Number.isFinite(endMs))
     .sort((a, b) => a.endMs - b.endMs);
+  const ofKeys = grouped(acknowledged, (one) => one.key);
   for (const read of history) {
     if (read.kind !== 'read' || read.isVoid || !Number.isFinite(read.endMs)) continue;
     const seen = read.value ?? -1;
-    const before = acknowledged.filter(({ endMs }) => endMs < read.startMs);
-    const missed = before.find(({ key, value }) => key === read.key && (value ?? 0) > seen);
-    if (missed === undefined) continue;
+    const missed = ofKeys
+      .get(read.key)
+      ?.find(({ endMs, value }) => endMs >= read.startMs || (value ?? 0) > seen);
+    if (missed === undefined || missed.endMs >= read.startMs) continue;
     const who = `${read.region} showed ${read.key}=${seen} at ${read.startMs}`;
     const ms = read.startMs - missed.endMs;
     if (ms > bound.ms) return `${who}, ${ms} ms after ${missed.value} was acknowledged`;
     // What came after the missed one in the origin's log is missing as well; what was begun before its end
     // may have come before it.
     const { region, endMs } = missed;
-    const later = before.filter((write) => write.region === region && write.startMs >= endMs).length + 1;
-    if (later > bound.operations) return `${who}, with ${later} operations missing`;
+    const later = acknowledged.filter(
+      (write) => write.endMs < read.startMs && write.region === region && write.startMs >= endMs,
+    );
+    const operations = new Set(later.map((write) => write.position ?? write)).size + 1;
+    if (operations > bound.operations) return `${who}, with ${operations} operations missing`;
   }
   return undefined;
 }

@@ -182,7 +182,8 @@ function registerOf(
   if (value === undefined || outcome?.kind === 'refused') return [];
   if (positions !== undefined && !positions.has(value)) return [];
   const endMs = outcome?.kind === 'ok' ? completedAtMs : Number.POSITIVE_INFINITY;
-  return [{ ...common, kind: 'write', endMs, value: number(value) }];
+  const place = positions === undefined ? {} : { position: Number(number(value)) };
+  return [{ ...common, kind: 'write', endMs, value: number(value), ...place }];
 }
 
 function valueIn({ operation }: LoggedChange): string {

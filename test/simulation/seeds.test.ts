@@ -11,7 +11,7 @@ import { SCALES } from './swarm.ts';
 const SEEDS = 100;
 const REGRESSIONS: readonly number[] = [3855];
 /** The same for worlds of full size. */
-const FULL_REGRESSIONS: readonly number[] = [119, 140, 314, 705];
+const FULL_REGRESSIONS: readonly number[] = [119, 140, 314, 705, 88042];
 
 describe('every promise holds under faults', () => {
   const seeds = [...new Set([...Array.from({ length: SEEDS }, (_, seed) => seed), ...REGRESSIONS])];
