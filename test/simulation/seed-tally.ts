@@ -60,8 +60,9 @@ export class SeedTally {
     const played = this.#digests.size;
     const seconds = (this.elapsedMs / 1_000).toFixed(1);
     const counts = [...this.#totals].sort();
+    const failed = this.#failed.length;
     return [
-      `${played} seeds from ${from}: ${played - this.#failed.length} passed, ${this.#failed.length} failed, ${seconds} s`,
+      `${played} seeds from ${from}: ${played - failed} passed, ${failed} failed, ${seconds} s`,
       ...counts.map(([name, count]) => `  ${name.padEnd(40)} ${count}`),
       ...['requests', 'strikes'].map((name) => `  fewest ${name} of a seed: ${this.#fewest.get(name)}`),
       ...this.#missing().map(({ name, count, least }) => `  ${name}: ${count} times, expected ${least}`),
