@@ -3,8 +3,10 @@ import { DatabaseError } from '../errors/index.ts';
 import { type AggregateCall, Binder, type Frame } from './binder.ts';
 import { type Block, compileBlock, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
 import { type ColumnPaths, columnPaths } from './column-paths.ts';
-import { type Condition, findCondition } from './condition.ts';
+import type { Condition } from './condition.ts';
+import { findCondition } from './condition-finder.ts';
 import { pathOf } from './document-path.ts';
+import { itemPathNames, namesWithin } from './element-condition.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { compileExpression, type Predicate } from './evaluate.ts';
 import type { OrderKey } from './order-key.ts';
@@ -176,12 +178,30 @@ function readerOf(tree: Query, block: Block): { reader: Block; readerTree: Query
 }
 
 function conditionOf(tree: Query, binder: Binder): Condition | undefined {
-  const find = ({ from, where }: Query) => where && findCondition(where, itemAliases({ from }), binder);
+  const find = (query: Query) => query.where && conditionOn(query.where, query, binder);
   const innermost = itemQuery(tree);
   if (innermost === tree) return find(tree);
   // Its rows go through the conditions of the queries around it, too.
   const narrowed = find(innermost);
   return narrowed === undefined ? { kind: 'opaque' } : { kind: 'opaque', narrowed };
+}
+
+/** What a condition on rows demands of their item. */
+function conditionOn(where: Expression, { from = [] }: Query, binder: Binder): Condition {
+  const [first] = from;
+  const ofItem = itemPathNames(itemAliases({ from }));
+  if (first === undefined || first.collection.kind === 'subquery')
+    return findCondition(where, ofItem, binder);
+  // The first name in FROM is the container, whatever its spelling.
+  const names = namesWithin(from, new Map([...ofItem, [first.collection.root, []]]));
+  let isOfItem = true;
+  forEachPart(where, (node) => {
+    const name = node.kind === 'name' ? node.name : node.kind === 'path' ? node.root : undefined;
+    if (name !== undefined && names.get(name) !== undefined && !ofItem.has(name)) isOfItem = false;
+  });
+  if (isOfItem) return findCondition(where, ofItem, binder);
+  // Rows are looked at one by one, whatever is known of their items.
+  return { kind: 'opaque', narrowed: findCondition(where, names, binder) };
 }
 
 function refuseUnsupported(tree: Query): void {

@@ -2,6 +2,7 @@ import { type Access, NOTHING } from './access.ts';
 import { type Candidates, chooseCandidates } from './candidates.ts';
 import { type ColumnScan, scanColumns } from './column-scan.ts';
 import { type CompiledQuery, frameFor, windowOf } from './compiled-query.ts';
+import { withComposites } from './composite-access.ts';
 import { type Continuation, decodeContinuation } from './continuation.ts';
 import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
 import { executeGathering } from './gather-execution.ts';
@@ -43,11 +44,12 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
     await execution.prepareNothing();
     return executeWithoutItems(execution, start);
   }
-  const access = planAccess(compiled, options.indexer, frame);
+  const planned = planAccess(compiled, options.indexer, frame);
+  const access = withComposites(planned, options.indexer);
   if (compiled.isGathering) return executeGathering(execution, access, start);
   if (compiled.order.length === 0) return executePlain(execution, access, start);
   if (compiled.ranking !== undefined) return executeRanked(execution, access, compiled.ranking, start);
-  const order = planOrder(compiled, access, options.indexer);
+  const order = planOrder(compiled, planned, options.indexer);
   if (access.kind === 'nothing') return execution.finish(undefined);
   return 'kind' in order
     ? executeSorted(execution, { access, composite: order.composite }, start)

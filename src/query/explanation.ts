@@ -4,6 +4,7 @@
  */
 import {
   ARRAY_ELEMENT,
+  type CompositeIndex,
   decodeIndexValue,
   GEOMETRY_CELLS,
   isExact,
@@ -13,6 +14,7 @@ import {
 import type { Access } from './access.ts';
 import { estimateAccess } from './candidates.ts';
 import { type CompiledQuery, frameFor } from './compiled-query.ts';
+import { withComposites } from './composite-access.ts';
 import { type Condition, indexedPath } from './condition.ts';
 import type { ExecuteOptions } from './execution.ts';
 import type { ReadStep } from './metered-source.ts';
@@ -48,6 +50,8 @@ export interface Explanation {
   readonly steps: readonly ExplainedStep[];
   /** Paths whose indexes were read. */
   readonly usedIndexes: readonly string[];
+  /** Composite indexes that were read, each by its paths with their directions, such as `/a ASC`. */
+  readonly usedComposites: readonly (readonly string[])[];
   /** Paths that the query asks for and no index knows. */
   readonly missingIndexes: readonly string[];
 }
@@ -58,28 +62,38 @@ export function explain(
   { parameters, environment, source }: Pick<ExecuteOptions, 'parameters' | 'environment' | 'source'>,
   steps: readonly ReadStep[],
 ): Explanation {
-  const access = planAccess(compiled, source.indexer, frameFor(compiled, parameters, environment));
+  const frame = frameFor(compiled, parameters, environment);
+  const access = withComposites(planAccess(compiled, source.indexer, frame), source.indexer);
   const names = new Map<string, string>();
   const missing = new Set<string>();
   for (const segments of pathsOf(compiled)) {
-    names.set(indexedPath(segments).id.toString('latin1'), pathText(segments));
+    names.set(idText(indexedPath(segments).id), pathText(segments));
     if (!source.indexer.coverage(segments).indexed) missing.add(pathText(segments));
   }
   // Of these an index spares reading items; without one they are read, which is what a SELECT does anyway.
   for (const path of compiled.columns?.all ?? []) {
-    names.set(indexedPath(path).id.toString('latin1'), pathText(path));
+    names.set(idText(indexedPath(path).id), pathText(path));
   }
+  const composites = new Map(source.indexer.composites.map((index) => [idText(index.id), specsOf(index)]));
+  for (const [id, specs] of composites) names.set(id, specs.join(', '));
   const named = steps.map(({ pathId, ...step }): ExplainedStep => {
     const path = pathId === undefined ? undefined : names.get(pathId);
     return path === undefined ? step : { ...step, path };
   });
-  const used = named.flatMap(({ kind, path }) =>
-    path !== undefined && (kind === 'index scan' || kind === 'index count') ? [path] : [],
-  );
+  const used = new Set<string>();
+  const usedComposites = new Set<readonly string[]>();
+  for (const { kind, pathId } of steps) {
+    if (pathId === undefined || (kind !== 'index scan' && kind !== 'index count')) continue;
+    const specs = composites.get(pathId);
+    const path = names.get(pathId);
+    if (specs !== undefined) usedComposites.add(specs);
+    else if (path !== undefined) used.add(path);
+  }
   return {
     plan: planNode(access, source, names),
     steps: named,
-    usedIndexes: [...new Set(used)].sort(),
+    usedIndexes: [...used].sort(),
+    usedComposites: [...usedComposites],
     missingIndexes: [...missing].sort(),
   };
 }
@@ -105,8 +119,24 @@ export function sumExplanations(all: readonly Explanation[]): Explanation | unde
     plan: first.plan,
     steps: [...steps.values()],
     usedIndexes: union('usedIndexes'),
+    usedComposites: differing(all.flatMap(({ usedComposites }) => usedComposites)),
     missingIndexes: union('missingIndexes'),
   };
+}
+
+function differing(lists: readonly (readonly string[])[]): (readonly string[])[] {
+  return [...new Map(lists.map((list) => [list.join(), list])).values()];
+}
+
+function idText(id: Buffer): string {
+  return id.toString('latin1');
+}
+
+/** As metrics name the parts of a composite index. */
+function specsOf({ parts }: CompositeIndex): readonly string[] {
+  return parts.map(({ path, isDescending }) => {
+    return `${pathText(path).slice(0, -2)} ${isDescending ? 'DESC' : 'ASC'}`;
+  });
 }
 
 function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string, string>): PlanNode {
@@ -117,7 +147,7 @@ function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string
     case 'nothing':
       return { operator: 'nothing', ...common };
     case 'scan': {
-      const path = names.get(access.pathId.toString('latin1')) ?? access.pathId.toString('hex');
+      const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');
       return { operator: 'index', path, values: rangeText(access.range, access.isPoint), ...common };
     }
     default: {

@@ -1,4 +1,4 @@
-import { assert, prefixEnd, unreachable } from '../base/index.ts';
+import { assert, unreachable } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   ARRAY_ELEMENT,
@@ -6,7 +6,6 @@ import {
   analyzePhrase,
   analyzerFor,
   type CompositeIndex,
-  compositeValue,
   definedRange,
   EARTH,
   equalRange,
@@ -17,7 +16,6 @@ import {
   orderIn,
   PLANE,
   parseShape,
-  placeBytesMax,
   prefixRange,
   rangeAbove,
   rangeBelow,
@@ -27,6 +25,7 @@ import {
 import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOWN, union } from './access.ts';
 import type { Frame } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
+import { compositePart } from './composite-access.ts';
 import {
   type CellsCondition,
   type Comparison,
@@ -235,24 +234,6 @@ export interface CompositeScan {
 
 const SORTED: SortedPlan = { kind: 'sorted' };
 
-/** Entries with the values that the condition demands of the first paths. */
-function compositeRange(index: CompositeIndex, access: Access): ValueRange {
-  const terms = access.kind === 'and' ? access.terms : [access];
-  const places: Buffer[] = [];
-  for (const { path } of index.parts) {
-    const { id } = indexedPath(path);
-    const own = terms.find(
-      (term): term is ScanAccess =>
-        term.kind === 'scan' && term.isPoint && term.isExact && term.pathId.equals(id),
-    );
-    if (own === undefined || own.range.from.length > placeBytesMax(index.parts.length)) break;
-    places.push(own.range.from);
-  }
-  const from = compositeValue(places, index);
-  const to = prefixEnd(from);
-  return places.length === 0 || to === undefined ? allRange() : { from, to };
-}
-
 /**
  * The properties by which the query orders.
  * @throws DatabaseError `BadRequest` when a term is something else.
@@ -288,7 +269,10 @@ export function planOrder(
     // Items do not have what is computed, and their entries say so.
     if (index.isComing === true || terms.some(({ key }) => key.isComputed)) return SORTED;
     const isReverse = direction === 'reverse';
-    return { kind: 'sorted', composite: { index, isReverse, range: compositeRange(index, access) } };
+    return {
+      kind: 'sorted',
+      composite: { index, isReverse, range: compositePart(index, access)?.range ?? allRange() },
+    };
   }
   const message =
     'The order by query does not have a corresponding composite index that it can be served from.';

@@ -65,6 +65,14 @@ export function randomCondition(random: Random, depth: number): string {
     () => `ARRAY_CONTAINS(c.tags, ${scalar()})`,
     () => `EXISTS(SELECT VALUE t FROM t IN c.tags WHERE t ${one(['=', '<', '!='])} ${scalar()})`,
     () => `EXISTS(SELECT VALUE k FROM k IN c.kids WHERE k.g = ${random(4)} AND IS_STRING(k.s))`,
+    () =>
+      `EXISTS(SELECT ${one(['VALUE k.s', 'VALUE k', '*', 'k.g'])} FROM k IN c.kids WHERE k.g = ${random(4)})`,
+    () =>
+      `EXISTS(SELECT VALUE t FROM t IN c.tags${one(['', ` WHERE t > ${scalar()} OR c.a = ${scalar()}`])})`,
+    () =>
+      `EXISTS(SELECT VALUE 1 FROM k IN c.kids JOIN t IN c.tags WHERE k.g = ${random(4)} AND t = ${scalar()})`,
+    () => `ARRAY_CONTAINS_${one(['ANY', 'ALL'])}(c.tags, ${scalar()}, ${scalar()})`,
+    () => `ARRAY_CONTAINS(c.kids, {g: ${random(4)}, s: ${scalar()}}, ${one(['true', 'false'])})`,
     () => `(SELECT VALUE COUNT(1) FROM k IN c.kids WHERE k.g > ${random(3)}) = ${random(3)}`,
     () => `LENGTH(${path()}) > 1`,
     () => one(['true', 'false', '1 = 1', 'undefined']),

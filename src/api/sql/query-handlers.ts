@@ -46,12 +46,12 @@ export function handleItemQuery(exchange: Exchange): Answer {
 
 /** Version 2 of the published form. */
 function utilizationText({ explanation }: QueryMetrics): string {
-  const indexes = (paths: readonly string[] = []) => ({
+  const indexes = (paths: readonly string[] = [], composites: readonly (readonly string[])[] = []) => ({
     SingleIndexes: paths.map((path) => ({ IndexSpec: path })),
-    CompositeIndexes: [],
+    CompositeIndexes: composites.map((specs) => ({ IndexSpecs: specs })),
   });
   const text = JSON.stringify({
-    UtilizedIndexes: indexes(explanation?.usedIndexes),
+    UtilizedIndexes: indexes(explanation?.usedIndexes, explanation?.usedComposites),
     PotentialIndexes: indexes(explanation?.missingIndexes),
   });
   return encodeURIComponent(text);

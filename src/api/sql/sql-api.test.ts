@@ -151,6 +151,7 @@ class OneContainer implements Items {
         plan: { operator: 'index', path: '/a/?', isExact: true, estimate: { atLeast: 0, atMost: 9 } },
         steps: [{ kind: 'index scan' as const, path: '/a/?', calls: 1, entries: 3, bytes: 0, ms: 0.1 }],
         usedIndexes: ['/a/?'],
+        usedComposites: [['/a ASC', '/b DESC']],
         missingIndexes: ['/"ü b"/?'],
       },
     };
@@ -475,7 +476,10 @@ describe('feeds and queries', () => {
     const { headers: told } = await ask('POST', DOCS, { headers, body: { query: 'SELECT * FROM c' } });
     const read = (name: string) => JSON.parse(decodeURIComponent(told[name] ?? ''));
     expect(read('x-ms-cosmos-index-utilization')).toEqual({
-      UtilizedIndexes: { SingleIndexes: [{ IndexSpec: '/a/?' }], CompositeIndexes: [] },
+      UtilizedIndexes: {
+        SingleIndexes: [{ IndexSpec: '/a/?' }],
+        CompositeIndexes: [{ IndexSpecs: ['/a ASC', '/b DESC'] }],
+      },
       PotentialIndexes: { SingleIndexes: [{ IndexSpec: '/"ü b"/?' }], CompositeIndexes: [] },
     });
     expect(read('x-orrery-explain')).toMatchObject({ requestUnits: 2.29, plan: { path: '/a/?' } });
