@@ -64,7 +64,7 @@ test.each(Array.from({ length: 40 }, (_, i) => i))('ranges of every kind, seed %
     expect(await rows(byIndex, query), query).toEqual(await rows(byScan, query));
     const count = query.replace('c.id', 'COUNT(1)');
     expect(await rows(byIndex, count), count).toEqual(await rows(byScan, count));
-    // An order that the second index has, and the first from its end: both with a range of what they begin with.
+    // Orders that indexes have, one of them from its end.
     for (const order of ['c.b, c.a', 'c.a DESC, c.b']) {
       const ordered = `SELECT VALUE [c.b, c.a, c.id] FROM c WHERE ${where.join(' AND ')} ORDER BY ${order}`;
       const sortable = new ArraySource(objects, {

@@ -7,7 +7,7 @@ import { isAggregating } from './block.ts';
 import { type Condition, elementDemands, indexedPath } from './condition.ts';
 import type { Expression, Query, Source, SubqueryNode } from './syntax.ts';
 
-/** Names and the paths that they stand for: nothing for the item, a path with `[]` for elements of an array. */
+/** Names and the paths that they stand for: none for the item, one with `[]` for elements of an array. */
 export type PathNames = ReadonlyMap<string, readonly PathSegment[]>;
 
 export function itemPathNames(aliases: Iterable<string>): PathNames {
