@@ -4,9 +4,9 @@ import type { Json, JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   epkOf,
+  holdersOf,
   type OpenConflict,
   type Partition,
-  type StoredPut,
   type TransactionOutcome,
 } from '../partition/index.ts';
 import { extractPartitionKey, partitionKeyRange } from '../resource/index.ts';
@@ -66,7 +66,7 @@ export async function runMergeProcedure(
       {
         kind: 'procedure',
         source: procedure.definition.body,
-        arguments: argumentsOf(conflict, transaction.get(key)),
+        arguments: argumentsOf(conflict, transaction),
         selfLink: handle.selfLink,
         altLink: handle.path,
         limits: SCRIPT_LIMITS,
@@ -92,14 +92,23 @@ export async function runMergeProcedure(
 
 /**
  * `incomingItem, existingItem, isTombstone, conflictingItems`, as the documentation of merge procedures has
- * them: the losing write comes to the items as they are.
+ * them: the losing write comes to the items as they are, its own and those that have its unique values.
  */
-function argumentsOf({ loser }: PlacedConflict, visible: StoredPut | undefined): Json[] {
+function argumentsOf(conflict: PlacedConflict, transaction: ScriptTransaction): Json[] {
+  const { key, loser, partition } = conflict;
   const incoming = itemOf(loser.body);
-  if (visible === undefined) return [incoming, null, true, []];
+  const visible = transaction.get(key);
+  const others: JsonObject[] = [];
+  for (const holder of holdersOf(partition, conflict)) {
+    const put = transaction.get(holder);
+    if (put !== undefined) others.push(itemOf(put.body));
+  }
+  if (visible === undefined) return [incoming, null, others.length === 0, others];
   const existing = itemOf(visible.body);
   // Of two creates neither is a version of the other.
-  return loser.isCreate ? [incoming, null, false, [existing]] : [incoming, existing, false, []];
+  return loser.isCreate
+    ? [incoming, null, false, [existing, ...others]]
+    : [incoming, existing, false, others];
 }
 
 function scopeOf({ handle, record, partition, key: itemKey, loser }: PlacedConflict): ScriptScope {

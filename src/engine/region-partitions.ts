@@ -4,6 +4,7 @@ import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { Partition, PartitionHost } from '../partition/index.ts';
+import { uniqueKeysOf } from '../resource/index.ts';
 
 /** What a partition follows of its container's policies. */
 export interface PartitionPolicies {
@@ -51,8 +52,10 @@ export class RegionPartitions {
     if (!this.#isWanted(container)) throw ownerNotFound();
     const opening = this.#opening.get(record.number);
     if (opening !== undefined) return opening;
+    const { definition } = container;
+    const rules = { defaultTtl: definition.defaultTtl, uniqueKeys: uniqueKeysOf(definition) };
     const opened = this.#host
-      .open(record.number, this.#origin, indexer, container.definition.defaultTtl)
+      .open(record.number, this.#origin, indexer, rules)
       .finally(() => this.#opening.delete(record.number));
     this.#opening.set(record.number, opened);
     return opened;

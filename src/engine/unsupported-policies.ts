@@ -1,17 +1,13 @@
-import { isJsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { ContainerDefinition } from '../resource/index.ts';
 
 /**
- * Refuses policies that this version would store but not keep: a container that promises uniqueness or expiry
- * and does not deliver is worse than none.
+ * Refuses policies that this version would store but not keep: a container that promises something and does
+ * not deliver is worse than none.
  * @throws DatabaseError `BadRequest` naming the policy.
  */
 export function refuseUnsupported(definition: ContainerDefinition): void {
-  const { others } = definition;
-  const uniqueKeys = isJsonObject(others.uniqueKeyPolicy) ? others.uniqueKeyPolicy.uniqueKeys : undefined;
-  if (Array.isArray(uniqueKeys) && uniqueKeys.length > 0) refuse('unique keys');
-  if (others.clientEncryptionPolicy !== undefined) refuse('client encryption policies');
+  if (definition.others.clientEncryptionPolicy !== undefined) refuse('client encryption policies');
 }
 
 function refuse(what: string): never {

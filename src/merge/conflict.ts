@@ -30,17 +30,21 @@ export function applyOperation(state: ItemState, operation: ItemOperation): Item
   return isPlain && operation.losers === undefined ? next : withConflicts(state, next, operation);
 }
 
-/** The present losers that are to be kept; none for most items. */
-export function losersOf(state: ItemState): readonly Loser[] {
-  if (state.siblings.length < 2 || isMerged(state)) return NONE;
-  const [winner, ...others] = state.siblings;
-  const losers = others.filter((put) => put.keeps === true).map((put) => loserOf(put, winner));
+/**
+ * The present losers that are to be kept; none for most items. `isSuppressed`: the item as a whole has lost
+ * against other items, over unique keys.
+ */
+export function losersOf(state: ItemState, isSuppressed = false): readonly Loser[] {
+  if (!isSuppressed && (state.siblings.length < 2 || isMerged(state))) return NONE;
+  const winner = isSuppressed ? undefined : state.siblings[0];
+  const others = state.siblings.filter((put) => put !== winner && put.keeps === true);
+  const losers = others.map((put) => loserOf(put, winner));
   return withReferred(losers, state.referred);
 }
 
 /** Every conflict of the item that nobody has settled, by origin and n. */
-export function conflictsOf(state: ItemState): readonly Loser[] {
-  const present = losersOf(state);
+export function conflictsOf(state: ItemState, isSuppressed = false): readonly Loser[] {
+  const present = losersOf(state, isSuppressed);
   if (state.conflicts === undefined) return sortedByDot(present);
   return sortedByDot([...withReferred(state.conflicts, state.referred), ...present]);
 }
@@ -76,8 +80,9 @@ function withConflicts(
   const known = [...(before.conflicts ?? [])];
   for (const loser of isSettle ? NONE : (operation.losers ?? NONE)) {
     const place = known.findIndex(({ dot }) => sameDot(dot, loser.dot));
-    if (place < 0) known.push(loser);
-    else if (loser.isReferred === true) known[place] = { ...loser, ...known[place], isReferred: true };
+    const before = known[place];
+    if (before === undefined) known.push(loser);
+    else known[place] = withBoth(before, loser);
   }
   const siblings = isSettle ? after.siblings.filter(isOpen) : after.siblings;
   const pending = isSettle ? ofPresentBases(after.pending, siblings) : after.pending;
@@ -85,6 +90,16 @@ function withConflicts(
   // What was settled is no longer for anybody, whichever of the two arrived first.
   const referred = (before.referred ?? []).filter(({ conflict }) => isOpen({ dot: conflict }));
   return withBook(withPending({ siblings, dead: after.dead }, pending), conflicts, marks, referred);
+}
+
+/**
+ * One loser, as two operations carry it: what either origin saw of it counts, whichever comes first. One may
+ * have seen it lose against another version, the other against another item.
+ */
+function withBoth(one: Loser, other: Loser): Loser {
+  const isCreate = one.isCreate || other.isCreate;
+  const isReferred = one.isReferred === true || other.isReferred === true;
+  return isReferred ? { ...one, isCreate, isReferred } : { ...one, isCreate };
 }
 
 /** The state in which conflicts that nobody has settled are for people to decide. */

@@ -34,3 +34,4 @@ export type {
   Refer,
   Settle,
 } from './operation.ts';
+export { type Claim, losingClaims } from './unique-claims.ts';

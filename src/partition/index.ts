@@ -7,7 +7,7 @@ export { conversionPercent } from './index-conversion.ts';
 export type { Intent, PutIntent, Stamp, WriteOutcome } from './intent.ts';
 export type { HeldItem } from './item-cache.ts';
 export { epkOf, type ItemKey, idIn, itemKey } from './item-key.ts';
-export { conflictsIn, type OpenConflict, openConflicts } from './open-conflicts.ts';
+export { conflictsIn, holdersOf, type OpenConflict, openConflicts } from './open-conflicts.ts';
 export { Partition } from './partition.ts';
 export { PartitionHost, type PartitionHostOptions } from './partition-host.ts';
 export type { SourceView } from './partition-source.ts';

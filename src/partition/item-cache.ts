@@ -1,5 +1,5 @@
 import type { Lsn } from '../log/index.ts';
-import type { Incarnation, ItemState, StoredPut } from '../merge/index.ts';
+import { type Incarnation, type ItemState, type StoredPut, visiblePut } from '../merge/index.ts';
 import { DocumentCache, type PartitionDocuments } from './document-cache.ts';
 import type { ItemKey } from './item-key.ts';
 
@@ -7,10 +7,20 @@ import type { ItemKey } from './item-key.ts';
 export interface HeldItem {
   readonly key: ItemKey;
   readonly state: ItemState;
-  /** The sibling that readers see. */
+  /** The sibling that readers see; undefined too while other items suppress it: see `isSuppressed`. */
   readonly visible: StoredPut | undefined;
   /** The entry that brought the item to this state; 0 when it was there before this process started. */
   readonly lsn: Lsn;
+}
+
+/** Whether the item would be visible if it had not lost its unique values to others: see unique-index.ts. */
+export function isSuppressed({ visible, state }: Pick<HeldItem, 'visible' | 'state'>): boolean {
+  return visible === undefined && state.siblings.length > 0;
+}
+
+/** What is visible of the item, or would be. */
+export function candidateOf(item: HeldItem | undefined): StoredPut | undefined {
+  return item === undefined ? undefined : (item.visible ?? visiblePut(item.state));
 }
 
 interface Node {

@@ -4,7 +4,7 @@ import { type Incarnation, isMerged, type StoredPut } from '../merge/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
-import { decodeDocument, decodeState } from './record.ts';
+import { decodeDocument, decodeState, isSuppressedState } from './record.ts';
 import { documentKey, stateKey } from './store-key.ts';
 
 type Reader = Pick<Store | StoreSnapshot, 'get'>;
@@ -18,6 +18,7 @@ export function loadItem(store: Reader, partition: PartitionNumber, key: ItemKey
     const visible = loadDocument(store, partition, state);
     return { key, state: { siblings: [visible], dead: [] }, visible, lsn: 0 };
   }
+  if (isSuppressedState(record)) return { key, state, visible: undefined, lsn: 0 };
   const [best, ...losers] = state.siblings;
   if (best === undefined) return { key, state, visible: undefined, lsn: 0 };
   const visible = loadDocument(store, partition, best.incarnation);

@@ -4,8 +4,10 @@ import { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts';
 import type { QuerySource } from '../query/index.ts';
+import type { UniqueKeys } from '../resource/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
+import { isLostForGood } from './casualties.ts';
 import { dueNumbers } from './expiry.ts';
 import { buildExpiryIndex, hasExpiryIndex } from './expiry-index.ts';
 import { IndexCompactor } from './index-compactor.ts';
@@ -41,6 +43,13 @@ export interface PartitionHostOptions {
   readonly vectorBytesMax?: number;
   /** The store failed: this node must be opened anew. */
   readonly onFailed: (reason: unknown) => void;
+}
+
+/** What a container demands of its items. */
+export interface PartitionRules {
+  /** In seconds; -1 for items with one of their own only. */
+  readonly defaultTtl?: number | undefined;
+  readonly uniqueKeys?: UniqueKeys | undefined;
 }
 
 /** Expired items looked at in one round of collection, and taken away together. */
@@ -98,7 +107,7 @@ export class PartitionHost implements PartitionTable {
     number: PartitionNumber,
     origin: Origin,
     indexer: Indexer,
-    defaultTtl?: number,
+    { defaultTtl, uniqueKeys }: PartitionRules = {},
   ): Promise<Partition> {
     assert(!this.#partitions.has(number), 'a partition is opened once');
     const { log, store, clock, runtime } = this.#options;
@@ -111,6 +120,7 @@ export class PartitionHost implements PartitionTable {
       cache: this.#cache.forPartition(),
       clock,
       indexer,
+      uniqueKeys,
       vectorViews: { runtime, memory: this.#vectorMemory },
       onDirty: (...change) => this.#feeder.markDirty(...change),
       room: () => this.#feeder.room(),
@@ -232,6 +242,10 @@ export class PartitionHost implements PartitionTable {
       if (partition.applied.unsettled === 0 && !hasTtl) continue;
       const stable = stableIn(partition);
       if (hasTtl) await this.#expire(partition, stable, isOurs);
+      if (partition.unique !== undefined) {
+        const isLost = (key: ItemKey) => isLostHere(partition, key, stable, isOurs);
+        await this.#endItems(partition, partition.unsettledKeys(), isLost);
+      }
       for (const key of partition.unsettledKeys()) {
         partition.collectItem(key, stable);
         if (++visited % 256 === 0) await new Promise<void>((resolve) => this.#options.runtime.soon(resolve));
@@ -259,10 +273,18 @@ export class PartitionHost implements PartitionTable {
     } finally {
       await snapshot.close();
     }
+    await this.#endItems(partition, keys, (key) => isDue(partition, key, stable, isOurs));
+  }
+
+  /** Takes away those of the items that are due by then, in entries of many. */
+  async #endItems(
+    partition: Partition,
+    keys: readonly ItemKey[],
+    isDueNow: (key: ItemKey) => boolean,
+  ): Promise<void> {
     for (let place = 0; place < keys.length; place += EXPIRIES_IN_ENTRY) {
       if (partition.isEnded) return;
-      const some = keys.slice(place, place + EXPIRIES_IN_ENTRY);
-      const due = some.filter((key) => isDue(partition, key, stable, isOurs));
+      const due = keys.slice(place, place + EXPIRIES_IN_ENTRY).filter(isDueNow);
       if (due.length > 0) await partition.expire(due);
     }
   }
@@ -329,4 +351,16 @@ function isDue(
   const item = partition.lookup(key);
   if (item?.visible === undefined || partition.shown(item) !== undefined) return false;
   return isOurs(item.visible.dot.origin) && item.state.siblings.every(({ dot }) => stable.covers(dot));
+}
+
+/** Whether an item has lost its unique values for ever, and it is on this region to take it away. */
+function isLostHere(
+  partition: Partition,
+  key: ItemKey,
+  stable: VersionVector,
+  isOurs: (origin: Origin) => boolean,
+): boolean {
+  const [best] = partition.lookup(key)?.state.siblings ?? [];
+  if (partition.unique === undefined || best === undefined || !isOurs(best.dot.origin)) return false;
+  return isLostForGood(key, partition.unique, partition, (dot) => stable.covers(dot));
 }

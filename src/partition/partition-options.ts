@@ -1,6 +1,7 @@
 import type { HybridClock, Origin } from '../causality/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { Log, PartitionNumber } from '../log/index.ts';
+import type { UniqueKeys } from '../resource/index.ts';
 import type { Store } from '../store/index.ts';
 import type { PartitionCache } from './item-cache.ts';
 import type { Partition } from './partition.ts';
@@ -15,6 +16,8 @@ export interface PartitionOptions {
   readonly cache: PartitionCache;
   readonly clock: HybridClock;
   readonly indexer: Indexer;
+  /** Of the container; undefined when it has none. */
+  readonly uniqueKeys: UniqueKeys | undefined;
   /** The region's wall clock, in Unix milliseconds. */
   readonly nowMs: () => number;
   readonly vectorViews: Pick<VectorViewsOptions, 'runtime' | 'memory'>;

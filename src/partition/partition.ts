@@ -12,35 +12,27 @@ import type { VersionVector } from '../causality/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
-import {
-  applyOperation,
-  collect,
-  EMPTY_ITEM,
-  etagOf,
-  type Incarnation,
-  type ItemOperation,
-  type StoredPut,
-  visiblePut,
-} from '../merge/index.ts';
+import type { Incarnation, ItemOperation, StoredPut } from '../merge/index.ts';
 import type { EffectivePartitionKey } from '../resource/index.ts';
+import { casualtiesOf, endSuppressedBy } from './casualties.ts';
 import { deliverable } from './delivery.ts';
-import { type DirtyItem, DirtyItems } from './dirty-item.ts';
+import type { DirtyItem } from './dirty-item.ts';
 import { DurableLog } from './durable-log.ts';
 import { type Change, decodeEntry, encodeEntry } from './entry.ts';
 import { ExpiryRule } from './expiry.ts';
 import { decodeManifest, IndexRuns, NO_RUNS } from './index-runs.ts';
 import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
-import type { ItemKey } from './item-key.ts';
-import { loadItem } from './item-loader.ts';
+import { epkOf, type ItemKey } from './item-key.ts';
 import { KeyWatches } from './key-watches.ts';
+import { PartitionItems } from './partition-items.ts';
 import type { PartitionOptions } from './partition-options.ts';
 import { draftedOperations, type EntryStamp, expiryOperation, intendedOperation } from './put-operation.ts';
-import { decodeDocument, decodePosition, type Position, START } from './record.ts';
+import { decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
-import { documentKey, manifestKey, positionKey } from './store-key.ts';
+import { manifestKey, positionKey } from './store-key.ts';
 import { type ItemDraft, type Standpoint, Transaction, type TransactionHost } from './transaction.ts';
-import { UnsettledItems } from './unsettled-items.ts';
+import type { UniqueIndex } from './unique-index.ts';
 import { VectorViews } from './vector-views.ts';
 import type { Waiting } from './waiters.ts';
 
@@ -61,8 +53,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   readonly #applied: { -readonly [K in keyof Position]: Position[K] };
   readonly #durable: DurableLog;
   readonly vector: VersionVector;
-  readonly #dirty = new DirtyItems();
-  readonly #unsettled = new UnsettledItems();
+  readonly #items: PartitionItems;
   readonly watches = new KeyWatches();
   readonly expiry: ExpiryRule;
   #ended: DatabaseError | undefined;
@@ -79,6 +70,11 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const manifest = stored && options.store.get(manifestKey(options.number));
     this.index = new IndexRuns(manifest === undefined ? NO_RUNS : decodeManifest(manifest));
     this.#applied = { ...this.#fed, vector: this.#fed.vector.clone() };
+    this.#items = new PartitionItems({
+      ...options,
+      applied: this.#applied,
+      onReplaced: (old, now, isNew) => this.#noteChange(old, now, isNew),
+    });
     this.#durable = new DurableLog(this.#fed);
     this.vector = this.#durable.vector;
     options.clock.resumeAfter(this.#fed.time);
@@ -104,7 +100,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   /** The policy was changed. What the index lacks of it comes with the feeder's next batches. */
   set indexer(indexer: Indexer) {
     this.#indexer = indexer;
-    this.#dirty.forgetTerms();
+    this.#items.forgetTerms();
     this.#watchVectors();
   }
 
@@ -122,7 +118,12 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   }
 
   get dirty(): ReadonlyMap<ItemKey, DirtyItem> {
-    return this.#dirty.all;
+    return this.#items.dirty;
+  }
+
+  /** Undefined when the container has no unique keys. */
+  get unique(): UniqueIndex | undefined {
+    return this.#items.unique;
   }
 
   get cache(): PartitionCache {
@@ -133,14 +134,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   /** The newest state of an item, possibly still in flight: see `settled`. */
   lookup(key: ItemKey): HeldItem | undefined {
-    const dirty = this.#dirty.get(key);
-    if (dirty !== undefined) return dirty.item;
-    if (this.#fed.lsn === 0) return undefined;
-    const cached = this.#options.cache.get(key);
-    if (cached !== undefined) return cached;
-    const loaded = loadItem(this.#options.store, this.number, key);
-    if (loaded !== undefined) this.#options.cache.set(loaded);
-    return loaded;
+    return this.#items.lookup(key);
   }
 
   /** What readers see of an item that `lookup` gave. */
@@ -150,11 +144,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   /** The key of the visible item with this number; undefined when there is none. Not for hot paths. */
   keyOf(number: Incarnation): ItemKey | undefined {
-    const cached = this.#options.cache.getByNumber(number);
-    if (cached !== undefined) return cached.key;
-    for (const { item } of this.dirty.values()) if (item.visible?.incarnation === number) return item.key;
-    const document = this.#options.store.get(documentKey(this.number, number));
-    return document && decodeDocument(document, number).key;
+    return this.#items.keyOf(number);
   }
 
   /** Resolves once everything up to `lsn` is durable; undefined when it already is. */
@@ -177,6 +167,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    * When `decide` throws, the error reaches the caller only after the state that it was based on is durable.
    */
   write(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
+    if (this.unique !== undefined) return this.#writeAlone(key, decide);
     try {
       this.#admit();
     } catch (error) {
@@ -195,6 +186,19 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const put = this.#apply(key, before, operation, parsed);
     const entry = encodeEntry({ changes: [{ itemKey: key, operation }] });
     return this.#append(expectedTail, [entry], { lsn: this.#applied.lsn, put });
+  }
+
+  /** As `write`, for items that others may be in the way of, or in the way of which they are. */
+  async #writeAlone(key: ItemKey, decide: (visible: StoredPut | undefined) => Intent): Promise<WriteOutcome> {
+    const transaction = this.begin(epkOf(key));
+    try {
+      transaction.write(key, decide(transaction.get(key)));
+    } catch (error) {
+      await transaction.rollBack();
+      throw error;
+    }
+    const { lsn, puts } = await transaction.commit();
+    return { lsn, put: puts.get(key) };
   }
 
   /**
@@ -218,7 +222,13 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const head = this.#head(stamp);
     const expectedTail = this.#applied.lsn;
     const changes: Change[] = [];
+    const casualties = this.unique === undefined ? [] : casualtiesOf(drafts, this.unique, this);
     this.#advance(head);
+    for (const itemKey of casualties) {
+      const operation = expiryOperation(head, this.lookup(itemKey));
+      changes.push({ itemKey, operation });
+      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
+    }
     for (const draft of drafts) {
       const { key: itemKey } = draft;
       for (const { operation, parsed } of draftedOperations(head, draft, () => this.lookup(itemKey))) {
@@ -226,6 +236,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
         this.#apply(itemKey, this.lookup(itemKey), operation, parsed);
       }
     }
+    this.#items.judge();
     return this.#append(expectedTail, [encodeEntry({ changes })], this.#applied.lsn);
   }
 
@@ -251,7 +262,12 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   async expire(keys: readonly ItemKey[]): Promise<void> {
     const { lsn, stamp } = this.standpoint();
     const head = this.#head(stamp);
-    const changes = keys.map((key) => ({ itemKey: key, operation: expiryOperation(head, this.lookup(key)) }));
+    const ended = new Set(keys);
+    if (this.unique !== undefined) endSuppressedBy(keys, this.unique, this, ended);
+    const changes = [...ended].map((key) => ({
+      itemKey: key,
+      operation: expiryOperation(head, this.lookup(key)),
+    }));
     this.#applyEntry(changes, false);
     await this.#append(lsn, [encodeEntry({ changes })], undefined);
   }
@@ -280,6 +296,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     for (const { itemKey, operation } of changes) {
       this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
     }
+    this.#items.judge();
   }
 
   /** Resolves to `outcome` once the entries are durable. One promise, since every write goes this way. */
@@ -337,32 +354,17 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     operation: ItemOperation,
     parsed: JsonObject | undefined,
   ): StoredPut | undefined {
-    const state = applyOperation(before?.state ?? EMPTY_ITEM, operation);
-    const { dot } = operation;
-    const applied = this.#applied;
-    let put: StoredPut | undefined;
     if (operation.kind === 'put') {
-      applied.sequence = Math.max(applied.sequence, Math.floor(operation.incarnation / ORIGINS));
-      put = state.siblings.find((sibling) => sibling.dot.origin === dot.origin && sibling.dot.n === dot.n);
+      const sequence = Math.floor(operation.incarnation / ORIGINS);
+      this.#applied.sequence = Math.max(this.#applied.sequence, sequence);
     }
     this.watches.note(key);
-    const visible = visiblePut(state);
-    this.#replace(before, { key, state, visible, lsn: applied.lsn }, visible === put ? parsed : undefined);
-    return put;
+    return this.#items.apply(key, before, operation, parsed);
   }
 
-  #replace(before: HeldItem | undefined, after: HeldItem, parsed: JsonObject | undefined): void {
-    const applied = this.#applied;
-    const old = before?.visible;
-    const now = after.visible;
-    applied.itemCount += (now === undefined ? 0 : 1) - (old === undefined ? 0 : 1);
-    applied.itemBytes += (now?.body.length ?? 0) - (old?.body.length ?? 0);
-    this.#unsettled.note(after);
-    applied.unsettled = this.#unsettled.size;
+  #noteChange(old: StoredPut | undefined, now: StoredPut | undefined, isNew: boolean): void {
     if (this.vectors !== undefined && old !== now)
-      this.vectors.note(applied.lsn, old?.incarnation, now?.incarnation);
-    const isNew = this.#dirty.replace(before, after, parsed);
-    this.#options.cache.delete(after.key);
+      this.vectors.note(this.#applied.lsn, old?.incarnation, now?.incarnation);
     this.#options.onDirty(this, now?.body.length ?? 0, isNew);
   }
 
@@ -396,7 +398,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const tail = log.tail(this.number);
     assert(this.#fed.lsn <= tail, 'a store ahead of its log is rebuilt before its partitions open');
     await this.#durable.loadCheckpoints(store, this.number);
-    if (this.#fed.unsettled > 0) await this.#unsettled.load(store, this.number);
+    await this.#items.loadUnsettled();
     while (this.#applied.lsn < tail) {
       for (const bytes of await log.read(this.number, this.#applied.lsn + 1, 1 << 20)) {
         this.#applyEntry(decodeEntry(bytes).changes, false);
@@ -409,7 +411,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   /** The items that collection must look at, as of now. */
   unsettledKeys(): ItemKey[] {
-    return this.#unsettled.keys();
+    return this.#items.unsettledKeys();
   }
 
   /** Checkpoints that the store does not have yet, up to what is durable. */
@@ -429,12 +431,12 @@ export class Partition implements ReplicatedPartition, TransactionHost {
 
   /** The store now holds `item` as it was given. */
   fedItem(item: HeldItem): void {
-    if (this.#dirty.fed(item)) this.#options.cache.set(item);
+    this.#items.fed(item);
   }
 
   /** Losing versions and marks of the dead that wait for collection, for people to see. */
   countUnsettled(): { readonly siblings: number; readonly tombstones: number } {
-    return this.#unsettled.count((key) => this.lookup(key)?.state ?? EMPTY_ITEM);
+    return this.#items.countUnsettled();
   }
 
   /**
@@ -442,13 +444,6 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    * Not logged: it follows from the log.
    */
   collectItem(key: ItemKey, stable: VersionVector): void {
-    const before = this.lookup(key);
-    if (before === undefined) return;
-    const state = collect(before.state, (dot) => stable.covers(dot)) ?? EMPTY_ITEM;
-    if (state === before.state) return;
-    const visible = visiblePut(state);
-    const isSame = (visible && etagOf(visible)) === (before.visible && etagOf(before.visible));
-    assert(isSame, 'collection never changes what is visible');
-    this.#replace(before, { key, state, visible, lsn: before.lsn }, undefined);
+    this.#items.collect(key, stable);
   }
 }

@@ -3,7 +3,7 @@ import type { ItemOperation, Loser, Patch, Put } from '../merge/index.ts';
 import { liveIncarnations, losersOf, patchBase } from '../merge/index.ts';
 import type { PathEdit } from '../resource/index.ts';
 import type { Intent, Stamp } from './intent.ts';
-import type { HeldItem } from './item-cache.ts';
+import { type HeldItem, isSuppressed } from './item-cache.ts';
 import type { ItemDraft } from './transaction.ts';
 
 /** What the operations of one entry share. */
@@ -39,8 +39,10 @@ export function deleteOperation(head: EntryStamp, covered: HeldItem): ItemOperat
 
 /** What a write that covers the item must carry along. */
 function keptLosers(covered: HeldItem | undefined): readonly Loser[] | undefined {
-  if (covered === undefined || covered.state.siblings.length < 2) return undefined;
-  const losers = losersOf(covered.state);
+  if (covered === undefined) return undefined;
+  const hasLost = isSuppressed(covered);
+  if (!hasLost && covered.state.siblings.length < 2) return undefined;
+  const losers = losersOf(covered.state, hasLost);
   return losers.length === 0 ? undefined : losers;
 }
 

@@ -12,6 +12,7 @@ import {
   isSettled,
   type StoredPut,
 } from '../merge/index.ts';
+import { type HeldItem, isSuppressed } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 
 /**
@@ -84,12 +85,20 @@ export function decodeDocument(bytes: Buffer, incarnation: Incarnation): { key: 
 
 const STATE_SETTLED = 1;
 const STATE_WHOLE = 2;
+const STATE_SUPPRESSED = 3;
 
 /**
  * What an item's key leads to. Nearly every item is settled: then the document holds everything, and this
- * is only its number, which stays the same for as long as the item is replaced and not recreated.
+ * is only its number, which stays the same for as long as the item is replaced and not recreated. An item
+ * that others suppress has no document, so all of it is here.
  */
-export function encodeState(state: ItemState): Buffer {
+export function encodeState(item: Pick<HeldItem, 'state' | 'visible'>): Buffer {
+  const { state } = item;
+  if (isSuppressed(item)) {
+    const writer = new ByteWriter(1024).u8(STATE_SUPPRESSED);
+    encodeItemState(writer, state);
+    return writer.finish();
+  }
   const [only] = state.siblings;
   if (isSettled(state) && only !== undefined)
     return new ByteWriter(12).u8(STATE_SETTLED).uint(only.incarnation).finish();
@@ -111,6 +120,11 @@ export function decodeState(record: Buffer): Incarnation | ItemState {
   // The flag that merge's codec sets when the visible body is left out.
   const hasVisible = (record[1] ?? 0) & 2;
   return decodeItemState(reader, hasVisible === 0 ? undefined : ELSEWHERE);
+}
+
+/** Whether others suppress the item that the record is about. */
+export function isSuppressedState(record: Buffer): boolean {
+  return record[0] === STATE_SUPPRESSED;
 }
 
 export function encodeVector(vector: VersionVector): Buffer {

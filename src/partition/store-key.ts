@@ -9,6 +9,7 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *   d <number>                  the visible item: its key, the write that it is, its JSON text
  *   k <item key>                the item's number, or its merge state without the visible body
  *   u <item key>                the item's merge state is unsettled: collection has work here
+ *   q <value>                   who claims a unique value: see unique-index.ts
  *   e <own> <ms> <number>       items by their deadlines: see expiry.ts
  *   e 2                         all of them are there
  *   r                           the runs that make up the index, oldest first: see index-runs.ts
@@ -17,7 +18,7 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *
  * Numbers and LSNs are 8 bytes, runs and places 4, all big-endian, so that keys sort as they count.
  */
-export type KeyKind = 'm' | 'c' | 'd' | 'e' | 'k' | 'u' | 'r' | 'f' | 'x';
+export type KeyKind = 'm' | 'c' | 'd' | 'e' | 'k' | 'u' | 'q' | 'r' | 'f' | 'x';
 
 const PREFIX_BYTES = 5;
 
@@ -83,6 +84,10 @@ export function stateKey(partition: PartitionNumber, itemKey: string): Buffer {
 
 export function unsettledKey(partition: PartitionNumber, itemKey: string): Buffer {
   return textKey(partition, 'u', itemKey);
+}
+
+export function claimsKey(partition: PartitionNumber, value: string): Buffer {
+  return textKey(partition, 'q', value);
 }
 
 function textKey(partition: PartitionNumber, kind: KeyKind, text: string): Buffer {

@@ -16,6 +16,7 @@ import type { Intent, PutIntent, Stamp } from './intent.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf, type ItemKey } from './item-key.ts';
 import type { KeyWatch, KeyWatches } from './key-watches.ts';
+import type { UniqueIndex, UniqueValue } from './unique-index.ts';
 
 /** Where a transaction would stand in the log if it were committed now. */
 export interface Standpoint {
@@ -54,6 +55,8 @@ export interface TransactionHost {
   standpoint(): Standpoint;
   settled(lsn: Lsn): Promise<void> | undefined;
   readonly watches: Pick<KeyWatches, 'begin'>;
+  /** Undefined when the container has no unique keys. */
+  readonly unique: UniqueIndex | undefined;
   /** Makes the drafts one entry at `standpoint`, which is still the present one. */
   commitDrafts(drafts: readonly ItemDraft[], standpoint: Standpoint): Promise<Lsn>;
 }
@@ -84,6 +87,12 @@ interface Touched {
   verdict: Verdict | undefined;
 }
 
+/** A write as the transaction sees it from now on. */
+interface Rendered {
+  readonly put: StoredPut;
+  readonly parsed: JsonObject | undefined;
+}
+
 export interface TransactionOutcome {
   readonly lsn: Lsn;
   /** What was written, by item, as it is in the log now; undefined for items that ended. */
@@ -94,6 +103,8 @@ export class Transaction {
   readonly epk: EffectivePartitionKey;
   readonly #host: TransactionHost;
   readonly #touched = new Map<ItemKey, Touched>();
+  /** Unique values of what it has written. */
+  readonly #ownValues = new Map<UniqueValue, ItemKey>();
   #standpoint: Standpoint;
   #creations = 0;
   #watch: KeyWatch | undefined;
@@ -119,6 +130,7 @@ export class Transaction {
     const touched = this.#touch(key);
     if (intent.kind === 'delete') {
       assert(touched.shown !== undefined, 'only what is there is deleted');
+      if (touched.intent !== undefined) this.#giveValuesBack(key);
       if (touched.created === undefined) touched.endsOld = true;
       touched.created = undefined;
       touched.intent = undefined;
@@ -126,16 +138,19 @@ export class Transaction {
       touched.shown = undefined;
       return undefined;
     }
+    const isCreation = touched.shown === undefined;
+    const rendered = this.#render(touched, isCreation ? this.#creations : touched.created, intent);
+    this.#takeValues(key, rendered, touched);
     // Patches of one item add up; with a whole write among them they are part of a whole write.
-    const isPatch =
-      intent.edits !== undefined && touched.created === undefined && touched.shown !== undefined;
+    const isPatch = intent.edits !== undefined && touched.created === undefined && !isCreation;
     const isFirst = touched.intent === undefined;
     const joins = isPatch && (isFirst || touched.edits !== undefined);
-    if (touched.shown === undefined) touched.created = this.#creations++;
+    if (isCreation) touched.created = this.#creations++;
     touched.edits = joins ? [...(touched.edits ?? []), ...(intent.edits ?? [])] : undefined;
     touched.intent = intent;
-    this.#render(touched, intent);
-    return touched.shown;
+    touched.shown = rendered.put;
+    touched.parsed = rendered.parsed;
+    return rendered.put;
   }
 
   /**
@@ -187,18 +202,48 @@ export class Transaction {
     return touched;
   }
 
-  #render(touched: Touched, intent: PutIntent): void {
+  #render({ initial }: Touched, created: number | undefined, intent: PutIntent): Rendered {
     const { stamp, incarnation: numberOf } = this.#standpoint;
-    const incarnation =
-      touched.created === undefined ? touched.initial?.incarnation : numberOf(touched.created);
+    const incarnation = created === undefined ? initial?.incarnation : numberOf(created);
     assert(incarnation !== undefined, 'an item that is not created was there');
     const { body, parsed } = intent.render({ ...stamp, incarnation });
     const { priority, ttl, keeps, isUnindexed } = intent;
     const dot = { origin: stamp.origin, n: stamp.n };
-    touched.parsed = parsed;
     const put = { dot, time: stamp.time, incarnation, priority, ttl, body };
     const isPlain = keeps !== true && isUnindexed !== true;
-    touched.shown = isPlain ? put : { ...put, keeps, isUnindexed };
+    return { put: isPlain ? put : { ...put, keeps, isUnindexed }, parsed };
+  }
+
+  /**
+   * Makes the unique values of what is being written its own, in place of those that it had in this
+   * transaction.
+   * @throws DatabaseError `Conflict` when another item has one of them, and then nothing changes.
+   */
+  #takeValues(key: ItemKey, { put, parsed }: Rendered, { intent }: Touched): void {
+    const { unique } = this.#host;
+    if (unique === undefined) return;
+    const values = unique.valuesOf(key, put.body, parsed);
+    for (const value of values) {
+      if ((this.#holderOf(value, unique) ?? key) === key) continue;
+      throw new DatabaseError('Conflict', 'Unique index constraint violation.');
+    }
+    if (intent !== undefined) this.#giveValuesBack(key);
+    for (const value of values) this.#ownValues.set(value, key);
+  }
+
+  #giveValuesBack(key: ItemKey): void {
+    for (const [value, holder] of this.#ownValues) if (holder === key) this.#ownValues.delete(value);
+  }
+
+  /** The visible item that has the value as far as this transaction sees; undefined when it is free. */
+  #holderOf(value: UniqueValue, unique: UniqueIndex): ItemKey | undefined {
+    const own = this.#ownValues.get(value);
+    if (own !== undefined) return own;
+    return unique.claimants(value).find((other) => {
+      const touched = this.#touch(other);
+      // What it has written has other values by now, or they would be known.
+      return touched.shown !== undefined && touched.intent === undefined;
+    });
   }
 
   /**
@@ -216,9 +261,7 @@ export class Transaction {
           return this.#refuse(this.#host.lookup(key)?.lsn ?? 0);
       }
       this.#standpoint = now;
-      for (const touched of this.#touched.values()) {
-        if (touched.intent !== undefined) this.#render(touched, touched.intent);
-      }
+      if (!this.#renderAgain()) return this.#refuse(now.lsn);
     }
     const drafts: ItemDraft[] = [];
     const puts = new Map<ItemKey, StoredPut | undefined>();
@@ -229,6 +272,27 @@ export class Transaction {
     }
     if (drafts.length === 0) return this.#settleReads().then(() => ({ lsn: this.#standpoint.lsn, puts }));
     return this.#host.commitDrafts(drafts, this.#standpoint).then((lsn) => ({ lsn, puts }));
+  }
+
+  /** All writes anew at the present standpoint; false when others have taken their unique values since. */
+  #renderAgain(): boolean {
+    for (const [key, touched] of this.#touched) {
+      if (touched.intent === undefined) continue;
+      const rendered = this.#render(touched, touched.created, touched.intent);
+      touched.shown = rendered.put;
+      touched.parsed = rendered.parsed;
+      const { unique } = this.#host;
+      const values = unique?.valuesOf(key, rendered.put.body, rendered.parsed) ?? [];
+      if (unique !== undefined && values.some((value) => this.#isTaken(value, unique))) return false;
+    }
+    return true;
+  }
+
+  /** Whether an item that this transaction knows nothing of has the value now. */
+  #isTaken(value: UniqueValue, unique: UniqueIndex): boolean {
+    return unique
+      .claimants(value)
+      .some((key) => !this.#touched.has(key) && this.#host.shown(this.#host.lookup(key)) !== undefined);
   }
 
   /** Forgets all writes; resolves when everything that was read is durable, so that it may be told. */

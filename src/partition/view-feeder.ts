@@ -16,6 +16,7 @@ import type { HeldItem } from './item-cache.ts';
 import type { Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
 import { blockKey, checkpointKey, fencesKey, manifestKey, positionKey } from './store-key.ts';
+import { type ClaimChanges, writeClaims } from './unique-index.ts';
 import { writeViews } from './view-writes.ts';
 
 /** A batch is due when the first item has waited so long. */
@@ -47,6 +48,8 @@ interface Feed {
   /** By which the terms are that changes remember. */
   readonly indexer: Indexer;
   readonly changes: readonly (DirtyItem & { readonly item: HeldItem })[];
+  /** Undefined when the container has no unique keys. */
+  readonly claims: ClaimChanges | undefined;
 }
 
 export class ViewFeeder {
@@ -196,8 +199,9 @@ export class ViewFeeder {
     }
     // Until the partition is told, the items stay dirty and hide what the store has: there is no hurry.
     let told = 0;
-    for (const { partition, position, changes } of done) {
+    for (const { partition, position, changes, claims } of done) {
       partition.fedUpTo(position);
+      if (claims !== undefined) partition.unique?.fed(claims);
       for (const { item } of changes) {
         partition.fedItem(item);
         if (++told % SLICE_ITEMS === 0) await this.#turn();
@@ -205,7 +209,10 @@ export class ViewFeeder {
     }
   }
 
-  async #writeFeed({ partition, position, changes, indexer }: Feed, batch: StoreBatch): Promise<void> {
+  async #writeFeed(
+    { partition, position, changes, indexer, claims }: Feed,
+    batch: StoreBatch,
+  ): Promise<void> {
     const { number, index } = partition;
     const added: IndexRun[] = [];
     const rules = await this.#convert(partition, indexer, added, batch);
@@ -230,6 +237,7 @@ export class ViewFeeder {
     for (const { lsn, vector } of partition.newCheckpoints()) {
       batch.set(checkpointKey(number, lsn), encodeVector(vector));
     }
+    if (claims !== undefined) writeClaims(number, claims, batch);
     batch.set(positionKey(number), encodePosition(position));
   }
 
@@ -278,7 +286,8 @@ function takeFeed(partition: Partition): Feed {
   }
   const position = partition.position();
   assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
-  return { partition, position, changes, indexer: partition.indexer };
+  const claims = partition.unique?.takeChanges();
+  return { partition, position, changes, claims, indexer: partition.indexer };
 }
 
 function writeRun({ number, index }: Partition, postings: PostingGatherer, batch: StoreBatch): IndexRun {

@@ -13,7 +13,7 @@ import type { StoreBatch } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
 import { writeExpiry } from './expiry.ts';
 import { ALL_TERM, keyTerm, unindexedTerm } from './index-runs.ts';
-import type { HeldItem } from './item-cache.ts';
+import { type HeldItem, isSuppressed } from './item-cache.ts';
 import { epkOf } from './item-key.ts';
 import { encodeDocument, encodeState } from './record.ts';
 import { documentKey, stateKey, unsettledKey } from './store-key.ts';
@@ -100,7 +100,7 @@ function writeState(
     before.visible.incarnation === after.visible?.incarnation;
   // A replaced item keeps its number, which is all that a settled record says.
   if (!isSame) {
-    const value = isGone(after) ? undefined : encodeState(after.state);
+    const value = isGone(after) ? undefined : encodeState(after);
     batch.set(stateKey(partition, after.key), value);
   }
   if (wasUnsettled !== nowUnsettled) {
@@ -181,5 +181,5 @@ export function isGone({ state }: HeldItem): boolean {
 
 /** Whether collection has something to wait for. */
 export function isUnsettled(item: HeldItem): boolean {
-  return isCollectible(item.state);
+  return isCollectible(item.state) || isSuppressed(item);
 }

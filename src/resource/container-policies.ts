@@ -1,17 +1,16 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
-import { listAt, objectsAt, plainPath, refuse, stringAt, wordAt } from './body-shape.ts';
+import { objectsAt, plainPath, refuse, stringAt, wordAt } from './body-shape.ts';
 import { checkTtl, SYSTEM_PROPERTIES } from './item-text.ts';
 import { splitPath } from './partition-key.ts';
 import { checkEmbeddings, checkFullText } from './search-policies.ts';
 import type { ConflictResolutionPolicy, PartitionKeyDefinition } from './types.ts';
+import { checkUniqueKeys } from './unique-keys.ts';
 
 /**
  * Checks of the container policies that are kept as the user wrote them. All throw DatabaseError
  * `BadRequest`.
  */
 
-const UNIQUE_KEYS_MAX = 10;
-const UNIQUE_KEY_PATHS_MAX = 16;
 const COMPUTED_PROPERTIES_MAX = 20;
 const DEFAULT_CONFLICT_PATH = '/_ts';
 
@@ -85,23 +84,6 @@ export function checkOthers(body: JsonObject, context: PolicyContext): JsonObjec
 function asObject(value: Json, name: string): JsonObject {
   if (!isJsonObject(value)) throw refuse(`'${name}' must be an object.`);
   return value;
-}
-
-function checkUniqueKeys(value: Json): void {
-  const keys = objectsAt(asObject(value, 'uniqueKeyPolicy'), 'uniqueKeys') ?? [];
-  if (keys.length > UNIQUE_KEYS_MAX) throw refuse(`More than ${UNIQUE_KEYS_MAX} unique keys.`);
-  const seen = new Set<string>();
-  for (const key of keys) {
-    const paths = (listAt(key, 'paths') ?? []).map((path) => plainPath(path, 'a unique key'));
-    if (paths.length < 1 || paths.length > UNIQUE_KEY_PATHS_MAX) {
-      throw refuse(`A unique key has 1 to ${UNIQUE_KEY_PATHS_MAX} paths, not ${paths.length}.`);
-    }
-    const names = paths.map((path) => JSON.stringify(splitPath(path))).sort();
-    if (new Set(names).size < names.length)
-      throw refuse('The paths of a unique key must differ from each other.');
-    if (seen.has(names.join())) throw refuse('Two unique keys have the same paths.');
-    seen.add(names.join());
-  }
 }
 
 function checkChangeFeed(value: Json): void {

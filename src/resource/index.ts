@@ -86,3 +86,4 @@ export type {
   PartitionKeyDefinition,
   Throughput,
 } from './types.ts';
+export { type UniqueKeys, uniqueKeysOf, uniqueTexts } from './unique-keys.ts';

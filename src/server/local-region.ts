@@ -53,7 +53,10 @@ interface Open {
 const CACHE_BYTES = 96 << 20;
 const DIRTY_BYTES = 96 << 20;
 
-/** 3: packed postings; 4: patches, time to live. What an older program left is built anew from the log. */
+/**
+ * 3: packed postings; 4: patches, time to live; 5: unique keys. What an older program left is built anew from
+ * the log.
+ */
 const STORE_FORMAT = 5;
 
 /** A store that fails again so soon after it was opened anew is not worth another try: it is built anew. */
