@@ -69,6 +69,10 @@ export class Deadlines {
     else before.after = after;
     if (after === undefined) this.#last = before;
     else after.before = before;
+    // One that is over and has grown old would otherwise keep all that came after it from being collected
+    // young: each holds the next.
+    pending.before = undefined;
+    pending.after = undefined;
   }
 
   #expire(): void {

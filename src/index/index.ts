@@ -8,6 +8,7 @@ export {
   toldLength,
 } from './composite.ts';
 export { type Coverage, compileIndexingPolicy, compileIndexRules, type Indexer } from './indexer.ts';
+export { NO_TERMS, type PackedTerms, unpackTerms } from './packed-terms.ts';
 export { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';

@@ -19,6 +19,7 @@ import {
   PLACES_BYTES_MAX,
   placesOf,
 } from './composite.ts';
+import { NO_TERMS, type PackedTerms, packTerms } from './packed-terms.ts';
 import {
   ARRAY_ELEMENT,
   childPathId,
@@ -66,6 +67,8 @@ export interface Indexer {
    * Depends on nothing but the policy and the item.
    */
   terms(item: JsonObject): TermText[];
+  /** The same, for keeping. */
+  packedTerms(item: JsonObject): PackedTerms;
   coverage(segments: readonly PathSegment[]): Coverage;
   /** Paths of which a vector index is kept. */
   readonly vectors: readonly VectorEmbedding[];
@@ -170,6 +173,7 @@ export function compileIndexRules(rules: string): Indexer {
 const NO_INDEX: Indexer = {
   rules: NO_RULES,
   terms: () => [],
+  packedTerms: () => NO_TERMS,
   coverage: () => ({ indexed: false, explicit: false }),
   vectors: [],
   composites: [],
@@ -229,6 +233,17 @@ class PathIndexer implements Indexer {
   }
 
   terms(item: JsonObject): TermText[] {
+    this.#gather(item);
+    return this.#takeTerms();
+  }
+
+  packedTerms(item: JsonObject): PackedTerms {
+    this.#gather(item);
+    return packTerms(this.#sink, this.#ends);
+  }
+
+  /** Leaves the terms in the sink. */
+  #gather(item: JsonObject): void {
     if (this.#learned > LEARNED_NODES_MAX) this.#forget();
     this.#items += 1;
     this.#sink.length = 0;
@@ -239,7 +254,6 @@ class PathIndexer implements Indexer {
       if (node.seenIn !== this.#items) this.#add(node.id, undefined, false);
     }
     if (this.composites.length > 0) this.#addComposites(item);
-    return this.#takeTerms();
   }
 
   coverage(segments: readonly PathSegment[]): Coverage {

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../base/index.ts';
-import type { Indexer, TermText } from '../index/index.ts';
+import { type Indexer, NO_TERMS, type PackedTerms } from '../index/index.ts';
+import type { StoredPut } from '../merge/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 
@@ -10,10 +11,8 @@ export interface DirtyItem {
   stored: HeldItem | undefined;
   /** What is being written to the store: it may be there already, or not yet. */
   feeding: HeldItem | undefined;
-  /** The visible item parsed, when whoever wrote it had it at hand. */
-  parsed: JsonObject | undefined;
-  /** Its index terms, once somebody asked for them: see `termsOfDirty`. */
-  terms: readonly TermText[] | undefined;
+  /** Index terms of what is visible, once they were worked out: see `termsOfDirty`. */
+  terms: PackedTerms | undefined;
 }
 
 /** The items of one partition that memory knows better than the store. */
@@ -30,19 +29,17 @@ export class DirtyItems {
 
   /**
    * `after` takes the place of `before`. True when it did not wait for the store already; one that is being
-   * fed is on its way, and now will have to be fed once more.
+   * fed is on its way, and now will have to be fed once more. `terms`: those of `after`, if they are known.
    */
-  replace(before: HeldItem | undefined, after: HeldItem, parsed: JsonObject | undefined): boolean {
+  replace(before: HeldItem | undefined, after: HeldItem, terms: PackedTerms | undefined): boolean {
     const dirty = this.#items.get(after.key);
     if (dirty === undefined) {
-      const fresh = { item: after, stored: before, feeding: undefined, parsed, terms: undefined };
-      this.#items.set(after.key, fresh);
+      this.#items.set(after.key, { item: after, stored: before, feeding: undefined, terms });
       return true;
     }
     const isNew = dirty.feeding === dirty.item;
     dirty.item = after;
-    dirty.parsed = parsed;
-    dirty.terms = undefined;
+    dirty.terms = terms;
     return isNew;
   }
 
@@ -63,22 +60,17 @@ export class DirtyItems {
 }
 
 /**
- * Index terms of what is visible of a dirty item. Worked out late: of an item that is written again and again
- * only the last version is ever indexed.
+ * Index terms of what is visible of a dirty item, by its partition's indexer. Of one that is written again
+ * and again only the last version is ever indexed.
  */
-export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): readonly TermText[] {
-  dirty.terms ??= freshTerms(dirty, indexer);
+export function termsOfDirty(dirty: DirtyItem, indexer: Indexer): PackedTerms {
+  dirty.terms ??= termsOf(dirty.item.visible, indexer);
   return dirty.terms;
 }
 
-/** The same by an indexer that is not the partition's own. */
-export function freshTerms(
-  { item, parsed }: Pick<DirtyItem, 'item' | 'parsed'>,
-  indexer: Indexer,
-): TermText[] {
-  const { visible } = item;
-  if (visible === undefined || visible.isUnindexed === true) return [];
-  return indexer.terms(parsed ?? parseBody(visible.body));
+export function termsOf(put: StoredPut | undefined, indexer: Indexer): PackedTerms {
+  if (put === undefined || put.isUnindexed === true) return NO_TERMS;
+  return indexer.packedTerms(parseBody(put.body));
 }
 
 /** Bodies were checked to be JSON objects before they entered any log. */

@@ -95,6 +95,9 @@ export class ItemCache {
     else node.older.newer = node.newer;
     if (node.newer === undefined) this.#newest = node.older;
     else node.newer.older = node.older;
+    // A removed node that has grown old must not keep those after it alive until it is collected itself.
+    node.older = undefined;
+    node.newer = undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import { assert, type JsonObject } from '../base/index.ts';
 import type { VersionVector } from '../causality/index.ts';
+import type { PackedTerms } from '../index/index.ts';
 import {
   applyOperation,
   collect,
@@ -30,6 +31,8 @@ export interface PartitionItemsOptions
   extends Pick<PartitionOptions, 'number' | 'store' | 'cache' | 'uniqueKeys'> {
   /** Where memory is; what items count is kept in it. */
   readonly applied: Counts;
+  /** Index terms by the present policy. */
+  readonly termsOf: (item: JsonObject) => PackedTerms;
   /** Called for each change of an item; `isNew`: it was not waiting for the store already. */
   readonly onReplaced: (old: StoredPut | undefined, now: StoredPut | undefined, isNew: boolean) => void;
 }
@@ -94,7 +97,11 @@ export class PartitionItems {
     const visible = visiblePut(state);
     if (this.unique !== undefined) this.unique.note(key, candidateOf(before), visible);
     const { lsn } = this.#options.applied;
-    this.#replace(before, { key, state, visible, lsn }, visible === put ? parsed : undefined);
+    // What is new will be fed once, most likely, so its terms are made while it is at hand as parsed. What is
+    // replaced may be replaced again before that.
+    const isNew = before === undefined && visible === put && put?.isUnindexed !== true;
+    const terms = isNew && parsed !== undefined ? this.#options.termsOf(parsed) : undefined;
+    this.#replace(before, { key, state, visible, lsn }, terms);
     return put;
   }
 
@@ -113,7 +120,7 @@ export class PartitionItems {
     }
   }
 
-  #replace(before: HeldItem | undefined, after: HeldItem, parsed: JsonObject | undefined): void {
+  #replace(before: HeldItem | undefined, after: HeldItem, terms: PackedTerms | undefined): void {
     const { applied, cache, onReplaced } = this.#options;
     const old = before?.visible;
     const now = after.visible;
@@ -121,7 +128,7 @@ export class PartitionItems {
     applied.itemBytes += (now?.body.length ?? 0) - (old?.body.length ?? 0);
     this.#unsettled.note(after);
     applied.unsettled = this.#unsettled.size;
-    const isNew = this.#dirty.replace(before, after, parsed);
+    const isNew = this.#dirty.replace(before, after, terms);
     cache.delete(after.key);
     onReplaced(old, now, isNew);
   }

@@ -3,7 +3,7 @@
  * A dirty item hides whatever the store has under its old number, and shows itself under its new one.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Indexer, TermText } from '../index/index.ts';
+import { type Indexer, type TermText, unpackTerms } from '../index/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import type { StoredPut } from '../merge/index.ts';
 import type {
@@ -21,7 +21,7 @@ import type {
 } from '../query/index.ts';
 import type { EpkRange, VectorEmbedding } from '../resource/index.ts';
 import type { Store, StoreSnapshot } from '../store/index.ts';
-import { parseBody, termsOfDirty } from './dirty-item.ts';
+import { type DirtyItem, parseBody, termsOf, termsOfDirty } from './dirty-item.ts';
 import { dueNumbers } from './expiry.ts';
 import { commonCoverage } from './index-conversion.ts';
 import { type BlockCache, IndexReader } from './index-reader.ts';
@@ -128,13 +128,11 @@ class PartitionSource implements QuerySource {
       if (feeding?.visible !== undefined) this.#hidden.add(feeding.visible.incarnation);
       if (visible === undefined || partition.shown(item) === undefined) continue;
       if (this.#isLeftOut(visible)) continue;
-      // The item may be written again while this source is open, and must not change in it.
-      const frozen = { ...dirty };
       this.#dirty.set(visible.incarnation, {
         number: visible.incarnation,
         text: asBuffer(visible.body),
         epk: epkOf(item.key),
-        terms: () => termsOfDirty(frozen, indexer),
+        terms: presentTerms(dirty, partition),
       });
     }
   }
@@ -343,6 +341,21 @@ class PartitionSource implements QuerySource {
   close(): Promise<void> {
     return this.#snapshot.close();
   }
+}
+
+/**
+ * The terms of a dirty item as it is now, to be worked out when they are wanted: by then it may have been
+ * written again, or the policy changed.
+ */
+function presentTerms(dirty: DirtyItem, partition: Partition): () => readonly TermText[] {
+  const { item } = dirty;
+  const { indexer } = partition;
+  let terms: readonly TermText[] | undefined;
+  return () => {
+    const isPresent = dirty.item === item && partition.indexer === indexer;
+    terms ??= unpackTerms(isPresent ? termsOfDirty(dirty, indexer) : termsOf(item.visible, indexer));
+    return terms;
+  };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -73,6 +73,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     this.#items = new PartitionItems({
       ...options,
       applied: this.#applied,
+      termsOf: (item) => this.#indexer.packedTerms(item),
       onReplaced: (old, now, isNew) => this.#noteChange(old, now, isNew),
     });
     this.#durable = new DurableLog(this.#fed);

@@ -5,10 +5,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { assert, WeightedCache } from '../base/index.ts';
-import { encodeFences, type Indexer, PostingGatherer, type TermText } from '../index/index.ts';
+import { encodeFences, type Indexer, type PackedTerms, PostingGatherer } from '../index/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
-import { type DirtyItem, freshTerms, termsOfDirty } from './dirty-item.ts';
+import { type DirtyItem, termsOf, termsOfDirty } from './dirty-item.ts';
 import type { IndexCompactor } from './index-compactor.ts';
 import { convertSome, indexersByNumber, needsConversion } from './index-conversion.ts';
 import { encodeManifest, type IndexRules, type IndexRun, newRun } from './index-runs.ts';
@@ -23,7 +23,7 @@ import { writeViews } from './view-writes.ts';
 const BATCH_DELAY_MS = 500;
 /** What a dirty item costs beside its body, in bytes: its index terms above all. */
 const ITEM_OVERHEAD_BYTES = 3000;
-/** Items whose index terms are remembered, at some two kilobytes each. */
+/** Items whose index terms are remembered, at half a kilobyte each. */
 const RECENT_TERMS = 2048;
 /** Items turned into store writes before the event loop gets its turn. */
 const SLICE_ITEMS = 32;
@@ -54,7 +54,7 @@ interface Feed {
 
 export class ViewFeeder {
   readonly #options: ViewFeederOptions;
-  readonly #recentTerms = new WeightedCache<string, readonly TermText[]>(RECENT_TERMS);
+  readonly #recentTerms = new WeightedCache<string, PackedTerms>(RECENT_TERMS);
   #waiting = new Set<Partition>();
   /** Partitions whose index is being converted: each batch takes them a step on. */
   readonly #converting = new Set<Partition>();
@@ -221,7 +221,8 @@ export class ViewFeeder {
     let postings = new PostingGatherer();
     for (let place = 0; place < changes.length; place++) {
       const change = changes[place] as Feed['changes'][number];
-      const terms = (by: Indexer) => (by === indexer ? termsOfDirty(change, by) : freshTerms(change, by));
+      const terms = (by: Indexer) =>
+        by === indexer ? termsOfDirty(change, by) : termsOf(change.item.visible, by);
       const indexing = { indexerOf, recent: this.#recentTerms, keepsExpiry, postings };
       writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
       if (postings.size >= RUN_POSTINGS) {

@@ -1,5 +1,12 @@
 import type { WeightedCache } from '../base/index.ts';
-import type { Indexer, PostingGatherer, TermText } from '../index/index.ts';
+import {
+  type Indexer,
+  NO_TERMS,
+  type PackedTerms,
+  type PostingGatherer,
+  type TermText,
+  unpackTerms,
+} from '../index/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import {
   etagOf,
@@ -10,7 +17,7 @@ import {
   type StoredPut,
 } from '../merge/index.ts';
 import type { StoreBatch } from '../store/index.ts';
-import { parseBody } from './dirty-item.ts';
+import { termsOf } from './dirty-item.ts';
 import { writeExpiry } from './expiry.ts';
 import { ALL_TERM, keyTerm, unindexedTerm } from './index-runs.ts';
 import { type HeldItem, isSuppressed } from './item-cache.ts';
@@ -25,7 +32,7 @@ export interface ItemChange {
   readonly before: HeldItem | undefined;
   readonly after: HeldItem;
   /** Index terms of `after`. */
-  readonly terms: (indexer: Indexer) => readonly TermText[];
+  readonly terms: (indexer: Indexer) => PackedTerms;
 }
 
 /** How items become index terms. */
@@ -36,7 +43,7 @@ export interface Indexing {
    * Terms of writes that were fed not long ago, by the writes' names: what is replaced often is parsed once
    * for each version, not twice.
    */
-  readonly recent: WeightedCache<string, readonly TermText[]>;
+  readonly recent: WeightedCache<string, PackedTerms>;
   /** Whether items are put in the order of their deadlines. */
   readonly keepsExpiry: boolean;
   /** Where postings go. */
@@ -115,13 +122,14 @@ function writePostings(
 ): void {
   const old = change.before?.visible;
   const now = change.after.visible;
-  let gone: readonly TermText[] =
-    old === undefined ? [] : (recent.get(nameOf(partition, old)) ?? termsOf(old, indexerOf(old.incarnation)));
-  let fresh: readonly TermText[] = now === undefined ? [] : change.terms(indexerOf(now.incarnation));
+  const known = old && recent.get(nameOf(partition, old));
+  let gone = unpackTerms(known ?? (old === undefined ? NO_TERMS : termsOf(old, indexerOf(old.incarnation))));
+  const packed = now === undefined ? NO_TERMS : change.terms(indexerOf(now.incarnation));
+  let fresh = unpackTerms(packed);
   if (old !== undefined) {
     recent.delete(nameOf(partition, old));
     // Most items are written once: only one that was replaced is likely to be replaced again.
-    if (now !== undefined) recent.set(nameOf(partition, now), fresh, 1);
+    if (now !== undefined) recent.set(nameOf(partition, now), packed, 1);
   }
   if (old !== undefined && now !== undefined && old.incarnation === now.incarnation) {
     [gone, fresh] = differingTerms(gone, fresh);
@@ -167,11 +175,6 @@ export function differingTerms(
   const inOld = new Set(oldLeft);
   const inNow = new Set(nowLeft);
   return [oldLeft.filter((term) => !inNow.has(term)), nowLeft.filter((term) => !inOld.has(term))];
-}
-
-function termsOf(put: StoredPut, indexer: Indexer): TermText[] {
-  if (!isIndexed(put)) return [];
-  return indexer.terms(parseBody(put.body));
 }
 
 /** Whether nothing at all is known of the item any more. */
