@@ -126,10 +126,14 @@ function judgeSessions(
       violations.report('session guarantees', problem);
     }
   }
+  // What has unique values may give way to others at any time, and be found missing.
+  const mayVanish = swarm.uniqueValues > 0;
   // All writes of an item have one order only where the latest hybrid time wins and nothing is deleted: a
   // delete ends the winner that it saw, and an earlier write of another incarnation shows again.
-  const isTotallyOrdered = swarm.conflictPath === '/_ts' && isTimeCausal(swarm) && swarm.mix.delete === 0;
-  for (const problem of checkCausal(records.flatMap(causalOperation), { isTotallyOrdered })) {
+  const isTotallyOrdered =
+    swarm.conflictPath === '/_ts' && isTimeCausal(swarm) && swarm.mix.delete === 0 && !mayVanish;
+  const causal = records.flatMap((record) => causalOperation(record, mayVanish));
+  for (const problem of checkCausal(causal, { isTotallyOrdered })) {
     violations.report('causal consistency', problem);
   }
 }
@@ -147,12 +151,12 @@ function sessionOperation({ request, key, rangeId, outcome }: OperationRecord): 
   };
 }
 
-function causalOperation({ request, key, outcome }: OperationRecord): CausalOperation[] {
+function causalOperation({ request, key, outcome }: OperationRecord, mayVanish: boolean): CausalOperation[] {
   const session = String(request.session);
   const { kind, value } = request;
   if (outcome === undefined || outcome.kind === 'refused') {
     const isMissing = outcome?.kind === 'refused' && outcome.code === 'NotFound' && kind === 'read';
-    return isMissing ? [{ session, kind, key, value: undefined, isAcknowledged: true }] : [];
+    return isMissing && !mayVanish ? [{ session, kind, key, value: undefined, isAcknowledged: true }] : [];
   }
   const isAcknowledged = outcome.kind === 'ok';
   if (kind === 'read') {

@@ -180,7 +180,7 @@ function judgeAcknowledgedPut(
         'I3 acknowledged writes are visible, covered or beaten',
         `${describe(record)} is not in ${region}`,
       );
-    } else if (fateOf(operation, model) === undefined) {
+    } else if (fateOf(operation, { ...model, visible: model.candidate }) === undefined) {
       violations.report(
         'I3 acknowledged writes are visible, covered or beaten',
         `${describe(record)} vanished in ${region}`,

@@ -29,6 +29,8 @@ export interface LedgerOptions {
   readonly violations: Violations;
   /** Whether hybrid times must respect causality: not so when clocks differ by more than the drift limit. */
   readonly isTimeCausal: boolean;
+  /** Whether the container has unique keys. */
+  readonly isUnique?: boolean;
 }
 
 type DecodedEntry = Pick<LoggedEntry, 'dot' | 'context' | 'time'> & {
@@ -61,7 +63,7 @@ export class Ledger {
     }
     let log = logs.get(partition);
     if (log === undefined) {
-      log = new RegionLog();
+      log = new RegionLog(this.#options.isUnique === true);
       logs.set(partition, log);
     }
     return log;
@@ -90,6 +92,14 @@ export class Ledger {
   /** What all those operations did to items. */
   *changes(partition: PartitionNumber): Generator<LoggedChange> {
     for (const entry of this.universe(partition).values()) yield* entry.changes;
+  }
+
+  /** How often items disappeared because others had their unique values, over all logs. */
+  countGivenWay(): number {
+    let count = 0;
+    for (const number of this.partitions())
+      for (const log of this.everyLog(number)) for (const item of log.items.values()) count += item.givenWay;
+    return count;
   }
 
   partitions(): PartitionNumber[] {
@@ -147,7 +157,10 @@ export class Ledger {
       hash,
     };
     this.#judge(followed, partition, log, entry);
+    const isOwnClaim = this.#options.isUnique === true && dot.origin === followed.origin;
+    const hidden = isOwnClaim ? log.hiddenKeys() : [];
     log.append(entry);
+    for (const key of hidden) this.#judgeReturn(`${followed.region} partition ${partition}`, log, entry, key);
     this.#admit(partition, entry, followed.region);
   }
 
@@ -192,13 +205,25 @@ export class Ledger {
     }
     const deleted = new Set<string>();
     for (const { key, operation } of changes) {
-      const visible = deleted.has(key) ? undefined : log.items.get(key)?.visible;
+      const item = log.items.get(key);
+      const before = operation.kind === 'expire' ? item?.candidate : item?.visible;
+      const visible = deleted.has(key) ? undefined : before;
       if (operation.kind === 'delete') deleted.add(key);
       const problem = problemOf(operation, visible, log);
       if (problem !== undefined) {
         violations.report('I7 visible is a function of the set of operations', `${where} ${problem}`);
       }
     }
+  }
+
+  /** Whoever saw an item give way does not bring it back, unless it is what they write. */
+  #judgeReturn(where: string, log: RegionLog, { lsn, changes }: LoggedEntry, key: string): void {
+    if (log.items.get(key)?.visible === undefined) return;
+    if (changes.some((change) => change.key === key && change.operation.kind === 'put')) return;
+    this.#options.violations.report(
+      'I10 one visible item for each unique value',
+      `${where} LSN ${lsn} brings back ${key}, which had given way`,
+    );
   }
 
   #admit(partition: PartitionNumber, entry: LoggedEntry, region: string): void {
@@ -230,7 +255,7 @@ export class Ledger {
   ): boolean {
     const log = this.log(region, partition.number);
     if (partition.tail() !== log.entries.length || !partition.isQuiet()) return false;
-    const { violations } = this.#options;
+    const { violations, isUnique } = this.#options;
     const where = `${region} partition ${partition.number}`;
     if (!partition.vector.equals(log.vector)) {
       violations.report(
@@ -239,7 +264,9 @@ export class Ledger {
       );
     }
     for (const [key, model] of log.items) {
-      const state = partition.lookup(key)?.state ?? EMPTY_ITEM;
+      const item = partition.lookup(key);
+      if (isUnique === true) judgeClaim(`${where} ${key}`, item, model, violations);
+      const state = item?.state ?? EMPTY_ITEM;
       if (model.wasJudgedWith(state)) continue;
       judgeItem(`${where} ${key}`, { state, model, everybodyHas }, violations);
     }
@@ -266,6 +293,20 @@ function problemOf(
   return isRight ? undefined : `writes ${operation.incarnation}, ${was}`;
 }
 
+/** What gives way to others is not visible, and nothing else is hidden. */
+function judgeClaim(
+  where: string,
+  item: ReturnType<InspectedPartition['lookup']>,
+  model: ModelItem,
+  violations: Violations,
+): void {
+  if ((item?.visible === undefined) === (model.visible === undefined)) return;
+  violations.report(
+    'I10 one visible item for each unique value',
+    `${where} shows ${nameOf(item?.visible?.dot)}, its log says ${nameOf(model.visible?.dot)}`,
+  );
+}
+
 interface ItemJudgement {
   readonly state: ItemState;
   readonly model: ModelItem;
@@ -278,15 +319,15 @@ function judgeItem(
   violations: Violations,
 ): void {
   const shown = visiblePut(state);
-  if (!isSamePut(shown, model.visible)) {
+  if (!isSamePut(shown, model.candidate)) {
     violations.report(
       'I7 visible is a function of the set of operations',
-      `${where} shows ${nameOf(shown?.dot)}, its log says ${nameOf(model.visible?.dot)}`,
+      `${where} shows ${nameOf(shown?.dot)}, its log says ${nameOf(model.candidate?.dot)}`,
     );
   }
   for (const sibling of state.siblings) {
     if (model.maximal.some((put) => isSamePut(sibling, put))) continue;
-    if (sibling.patch?.merged !== undefined && isSamePut(sibling, model.visible)) continue;
+    if (sibling.patch?.merged !== undefined && isSamePut(sibling, model.candidate)) continue;
     violations.report(
       'I1 equal vectors, equal state',
       `${where} keeps ${nameOf(sibling.dot)}, which is not maximal`,

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type * as Causality from '../../src/causality/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type * as Merge from '../../src/merge/index.ts';
-import type { ItemOperation, ItemState } from '../../src/merge/index.ts';
+import type { Claim, ItemOperation, ItemState } from '../../src/merge/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { ProductPlanetOptions } from './product-planet.ts';
 import type { PlanetContext } from './simulation.ts';
@@ -25,6 +25,7 @@ afterEach(() => {
   vi.doUnmock('../../src/replication/causal-buffer.ts');
   vi.doUnmock('../../src/replication/lease-holder.ts');
   vi.doUnmock('../../src/partition/partition.ts');
+  vi.doUnmock('../../src/partition/casualties.ts');
 });
 
 /** Runs seeds until one fails; its first violation. */
@@ -269,6 +270,45 @@ describe('in delivery and membership', () => {
         ),
     }));
     await expectFound();
+  });
+});
+
+describe('in unique keys', () => {
+  const unique = (swarm: Swarm): Swarm => ({ ...swarm, account: 'multi', uniqueValues: 4 });
+
+  test('nothing planted, nothing found', async () => {
+    expect(await firstViolation({}, 10, unique)).toBeUndefined();
+  });
+
+  test('items that lost their values stay visible', async () => {
+    plantInMerge(() => ({ losingClaims: () => new Set<string>() }));
+    await expectFound({}, unique);
+  });
+
+  test('items lose to items that have lost themselves', async () => {
+    plantInMerge(({ losingClaims }) => ({
+      losingClaims: (claims) => {
+        const loses = ({ key }: Claim, pair: readonly Claim[]) => losingClaims(pair).has(key);
+        const losers = claims.filter((one) => claims.some((other) => loses(one, [one, other])));
+        return new Set(losers.map(({ key }) => key));
+      },
+    }));
+    await expectFound({}, unique);
+  });
+
+  test('what was seen to lose comes back with the next write', async () => {
+    vi.doMock('../../src/partition/casualties.ts', async (original) => ({
+      ...(await original<object>()),
+      endSuppressedBy: () => undefined,
+      casualtiesOf: () => [],
+    }));
+    await expectFound({}, unique);
+  });
+
+  test('the store has no claims', async () => {
+    const wrapStore = (store: Store): Store =>
+      wrapped(store, { get: (key) => (key[4] === 'q'.charCodeAt(0) ? undefined : store.get(key)) });
+    await expectFound({ wrapStore }, unique);
   });
 });
 

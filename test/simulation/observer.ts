@@ -116,14 +116,16 @@ export class Observer {
     return different;
   }
 
-  /** Losing siblings and marks of the dead that are still kept, over all regions. */
+  /** Losing siblings, marks of the dead and items that gave way that are still kept, over all regions. */
   unsettled(): number {
     const { driver, ledger } = this.#options;
     let count = 0;
     for (const { name, region } of driver.open()) {
       for (const number of ledger.partitions()) {
         for (const key of ledger.log(name, number).items.keys()) {
-          const state = region.partition(number)?.lookup(key)?.state;
+          const item = region.partition(number)?.lookup(key);
+          const state = item?.state;
+          if (state !== undefined && item?.visible === undefined && state.siblings.length > 0) count += 1;
           if (state !== undefined) count += Math.max(0, state.siblings.length - 1) + state.dead.length;
         }
       }

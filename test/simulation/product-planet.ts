@@ -33,6 +33,7 @@ import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
 import { type AccountKind, BOUND } from './swarm.ts';
+import { UNIQUE_MEMBERS } from './unique-model.ts';
 
 /** Loaded before any simulation, whose time stands still while something real is waited for. */
 const INSTANCE = await loadInstance(SCRIPT_LIMITS.memoryBytes);
@@ -163,13 +164,16 @@ function addressesOf(name: string) {
 async function createContainer(
   directory: Directory,
   timeMs: number,
-  { conflictPath, throughput }: PlanetContext['swarm'],
+  { conflictPath, throughput, uniqueValues }: PlanetContext['swarm'],
 ): Promise<ContainerRecord> {
   const { rid } = await directory.execute({ kind: 'createDatabase', id: PATH.database, timeMs });
   const definition = normalizeContainer({
     id: PATH.container,
     partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 },
     conflictResolutionPolicy: { mode: 'LastWriterWins', conflictResolutionPath: conflictPath },
+    ...(uniqueValues === 0
+      ? {}
+      : { uniqueKeyPolicy: { uniqueKeys: UNIQUE_MEMBERS.map((name) => ({ paths: [`/${name}`] })) } }),
   });
   return directory.execute({
     kind: 'createContainer',
@@ -278,7 +282,7 @@ class ProductRegion implements RegionUnderTest {
       case 'replace':
         return items.replace(target, body);
       case 'patch':
-        return items.patch(target, patchBody(request.value, request.priority));
+        return items.patch(target, patchBody(request));
       case 'delete':
         return items.delete(target);
       case 'read':
@@ -361,16 +365,17 @@ class ProductRegion implements RegionUnderTest {
 }
 
 /** Marks the item as this write's, counts it, and leaves a trace that a patch of another value keeps. */
-function patchBody(value: string | undefined, priority: number | undefined): Buffer {
+function patchBody({ value, priority, unique }: ClientRequest): Buffer {
   const operations = [
     { op: 'set', path: '/value', value },
     { op: 'incr', path: '/count', value: 1 },
     { op: 'set', path: `/trace${Number(value?.slice(1)) % 5}`, value },
     ...(priority === undefined ? [] : [{ op: 'set', path: '/priority', value: priority }]),
+    ...Object.entries(unique ?? {}).map(([name, one]) => ({ op: 'set', path: `/${name}`, value: one })),
   ];
   return Buffer.from(JSON.stringify({ operations }));
 }
 
-function bodyOf({ item, value, priority }: ClientRequest): Buffer {
-  return Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority }));
+function bodyOf({ item, value, priority, unique }: ClientRequest): Buffer {
+  return Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority, ...unique }));
 }

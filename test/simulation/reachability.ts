@@ -20,6 +20,8 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
     'topology tree': 100,
     'patch ok': 10_000,
     'create Conflict': 1_000,
+    'replace Conflict': 100,
+    'items that gave way': 1_000,
     'delete NotFound': 1_000,
     'replace PreconditionFailed': 1_000,
     'read ReadSessionNotAvailable': 100,

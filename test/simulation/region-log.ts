@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Dot, VersionVector } from '../../src/causality/index.ts';
 import type { Lsn } from '../../src/log/index.ts';
 import type { Incarnation, ItemOperation, ItemState, Put } from '../../src/merge/index.ts';
+import { epkOf } from '../../src/partition/index.ts';
 import { type ReferenceItem, referenceOf, referenceVisible } from '../kit/item-reference.ts';
 import type { ModelPut } from './reference.ts';
+import { givingWay } from './unique-model.ts';
 
 /** What one item showed from `lsn` on. */
 export interface Version {
@@ -16,6 +18,10 @@ export class ModelItem {
   readonly operations: ItemOperation[] = [];
   readonly timeline: Version[] = [{ lsn: 0, put: undefined }];
   maximal: Put[] = [];
+  /** What is visible, or would be if others did not have its unique values. */
+  candidate: ModelPut | undefined;
+  /** How often it gave way to others. */
+  givenWay = 0;
   readonly dead = new Map<Incarnation, Dot[]>();
   /** The product's state that was last found right, with the number of operations at that time. */
   #judged: { readonly state: ItemState; readonly operations: number } | undefined;
@@ -24,7 +30,7 @@ export class ModelItem {
     return this.timeline.at(-1)?.put;
   }
 
-  apply(lsn: Lsn, operation: ItemOperation): void {
+  apply(operation: ItemOperation): void {
     this.operations.push(operation);
     this.maximal = this.maximal.filter((put) => !operation.context.covers(put.dot));
     if (operation.kind === 'put') {
@@ -36,10 +42,15 @@ export class ModelItem {
       this.maximal = this.maximal.filter((put) => !this.dead.has(put.incarnation));
     }
     const best = modelPut(referenceOf(this.maximal, this.operations));
-    if (isSame(best, this.visible)) return;
-    // Nobody can see what an item is between two changes of one transaction.
-    if (this.timeline.at(-1)?.lsn === lsn && lsn > 0) this.timeline.pop();
-    this.timeline.push({ lsn, put: best });
+    if (!isSame(best, this.candidate)) this.candidate = best;
+  }
+
+  /** What it shows from here on; `givesWay`: others have its unique values. */
+  show(lsn: Lsn, givesWay: boolean): void {
+    const put = givesWay ? undefined : this.candidate;
+    if (put === this.visible) return;
+    this.timeline.push({ lsn, put });
+    if (givesWay) this.givenWay += 1;
   }
 
   judged(state: ItemState): void {
@@ -60,7 +71,8 @@ export class ModelItem {
 function modelPut(item: ReferenceItem | undefined): ModelPut | undefined {
   if (item?.merged === undefined) return item?.put;
   const parts = item.merged.puts.map(({ dot }) => dot);
-  return { ...item.put, body: Buffer.from(JSON.stringify(item.merged.item)), parts };
+  const time = Math.max(...item.merged.puts.map((put) => put.time));
+  return { ...item.put, time, body: Buffer.from(JSON.stringify(item.merged.item)), parts };
 }
 
 function isSame(a: ModelPut | undefined, b: ModelPut | undefined): boolean {
@@ -97,8 +109,14 @@ export class RegionLog {
   readonly incarnations = new Set<Incarnation>();
   /** The latest hybrid time in the log. */
   timeMax = 0;
+  /** Whether the container has unique keys. */
+  readonly #isUnique: boolean;
   /** By origin: at n - 1 the LSN from which on its n-th write was here. */
   readonly #since = new Map<number, Lsn[]>();
+
+  constructor(isUnique: boolean) {
+    this.#isUnique = isUnique;
+  }
 
   append(entry: LoggedEntry): void {
     this.entries.push(entry);
@@ -112,8 +130,26 @@ export class RegionLog {
         item = new ModelItem();
         this.items.set(key, item);
       }
-      item.apply(entry.lsn, operation);
+      item.apply(operation);
     }
+    // Nobody can see what items are between two changes of one transaction.
+    if (this.#isUnique) this.#showRivals(entry);
+    else for (const { key } of entry.changes) this.items.get(key)?.show(entry.lsn, false);
+  }
+
+  #showRivals({ lsn, changes }: LoggedEntry): void {
+    for (const epk of new Set(changes.map(({ key }) => epkOf(key)))) {
+      const items = [...this.items].filter(([key]) => epkOf(key) === epk);
+      const rivals = items.flatMap(([key, { candidate: put }]) => (put === undefined ? [] : [{ key, put }]));
+      const losing = givingWay(rivals);
+      for (const [key, item] of items) item.show(lsn, losing.has(key));
+    }
+  }
+
+  /** Items that are not visible because others have their unique values. */
+  hiddenKeys(): string[] {
+    const hidden = [...this.items].filter(([, item]) => item.candidate !== item.visible);
+    return hidden.map(([key]) => key);
   }
 
   /** The first LSN at which everything that `demand` names was here; undefined when it never was. */

@@ -1,8 +1,9 @@
 import type { Origin, VersionVector } from '../../src/causality/index.ts';
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
-import type { ItemState } from '../../src/merge/index.ts';
+import type { ItemState, StoredPut } from '../../src/merge/index.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
+import type { UniqueValues } from './unique-model.ts';
 
 /** An item as clients name it. */
 export interface ItemName {
@@ -19,6 +20,8 @@ export interface ClientRequest {
   readonly value: string | undefined;
   /** The member `priority` of the body, for containers that resolve conflicts by it. */
   readonly priority: number | undefined;
+  /** Members that are unique; undefined in worlds without. */
+  readonly unique: UniqueValues | undefined;
   readonly ifMatch: string | undefined;
   readonly sessionToken: string | undefined;
   /** Number of the client, and of its session: those that follow one another pass no tokens on. */
@@ -43,7 +46,7 @@ export interface InspectedPartition {
   tail(): Lsn;
   read(fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]>;
   /** The newest state of an item, possibly ahead of `vector`: see `isQuiet`. */
-  lookup(key: string): { readonly state: ItemState } | undefined;
+  lookup(key: string): { readonly state: ItemState; readonly visible?: StoredPut | undefined } | undefined;
   /** Whether `lookup` shows exactly what `vector` says: nothing is between memory and log. */
   isQuiet(): boolean;
 }

@@ -120,7 +120,11 @@ interface World {
 async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const { runtime, network, swarm, violations, random, counts, story } = world;
   const planet = await makePlanet({ runtime, network, random: random.split('planet'), swarm });
-  const ledger = new Ledger({ violations, isTimeCausal: isTimeCausal(swarm) });
+  const ledger = new Ledger({
+    violations,
+    isTimeCausal: isTimeCausal(swarm),
+    isUnique: swarm.uniqueValues > 0,
+  });
   const onWiped = (region: string) => ledger.forget(region);
   const driver = new PlanetDriver({ ...world, planet, skewMs: swarm.skewMs, onWiped });
   const observer = new Observer({ ...world, driver, ledger });
@@ -160,6 +164,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('entries', sum(ledger.partitions().map((number) => ledger.universe(number).size)));
   counts.set(`account ${swarm.account}`, 1);
   counts.set(`topology ${swarm.topology}`, 1);
+  if (swarm.uniqueValues > 0) counts.set('items that gave way', ledger.countGivenWay());
   counts.set('requests', workload.records.length + workload.queries.length);
   counts.set('strikes', nemesis.count);
   counts.set('disks found damaged', driver.replaced);

@@ -98,6 +98,8 @@ export interface Swarm {
   readonly collectEveryMs: number;
   /** How long a fault lasts, on average. */
   readonly faultMs: number;
+  /** How many values unique members have, of which items have one each; 0 for no unique keys. */
+  readonly uniqueValues: number;
   /** At the end some links stay cut, though every region can reach every other through others. */
   readonly leavesLinksCut: boolean;
 }
@@ -161,6 +163,8 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     faultMs,
     // Leases are not relayed: who has lost its link to those who give them for good gets none.
     leavesLinksCut: account !== 'strong' && account !== 'bounded' && random.chance(0.3),
+    // Drawn last, so that seeds from before there were any have the worlds they had.
+    uniqueValues: account === 'multi' && random.chance(0.3) ? random.integer(2, 8) : 0,
   };
 }
 

@@ -7,6 +7,7 @@ export type Invariant =
   | 'I5 one dot, one content; contiguous positions'
   | 'I6 causal order'
   | 'I7 visible is a function of the set of operations'
+  | 'I10 one visible item for each unique value'
   | 'I11 session token promise'
   | 'I14 transactions are whole'
   | 'I16 what the level promises'

@@ -9,6 +9,7 @@ import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedRuntime } from './simulated-runtime.ts';
 import type { Story } from './story.ts';
 import type { Swarm } from './swarm.ts';
+import type { UniqueValues } from './unique-model.ts';
 import type { Violations } from './violations.ts';
 
 export interface WorkloadOptions {
@@ -143,6 +144,7 @@ export class Workload {
         kind: isRead ? 'read' : 'upsert',
         item: { partitionKey: first.item.partitionKey, id: `i${place + 1}` },
         value: isRead ? undefined : `v${++this.#values}`,
+        unique: isRead ? undefined : this.#drawUnique(random),
         ifMatch: undefined,
       };
     });
@@ -176,12 +178,20 @@ export class Workload {
       item,
       value: hasBody ? `v${++this.#values}` : undefined,
       priority,
+      unique: hasBody ? this.#drawUnique(random) : undefined,
       ifMatch: kind === 'create' || kind === 'read' ? undefined : etag,
       sessionToken: this.#token(client, region.locate(item).rangeId, random),
       client: client.number,
       session: client.session,
       batch: undefined,
     };
+  }
+
+  #drawUnique(random: SeededRandom): UniqueValues | undefined {
+    const { uniqueValues } = this.#options.swarm;
+    if (uniqueValues === 0) return undefined;
+    const draw = () => `u${random.integer(1, uniqueValues)}`;
+    return { slot: draw(), seat: draw() };
   }
 
   #token(client: Client, rangeId: string, random: SeededRandom): string | undefined {
