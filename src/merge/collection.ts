@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Dot, sameDot } from '../causality/index.ts';
+import type { Dot } from '../causality/index.ts';
 import { valueAt } from '../resource/index.ts';
 import { collectConflicts } from './conflict.ts';
 import {
@@ -14,15 +14,7 @@ import {
   visiblePut,
   withPending,
 } from './item-state.ts';
-import {
-  compareEdits,
-  dotsOf,
-  type ExactCount,
-  isSeenBy,
-  type PendingEdit,
-  shownCounts,
-  withoutDone,
-} from './pending-edit.ts';
+import { type Counter, isSeenBy, withoutDone } from './pending-edit.ts';
 
 type IsStable = (dot: Dot) => boolean;
 
@@ -64,16 +56,18 @@ function collectWrites(state: ItemState, isStable: IsStable): ItemState | undefi
 }
 
 function collectMerged(state: ItemState, dead: readonly DeadIncarnation[], isStable: IsStable): ItemState {
-  const { siblings, pending = [] } = state;
-  const isDone = (edit: PendingEdit) => isStableEdit(edit, isStable);
-  if (siblings.every(({ dot }) => isStable(dot)) && pending.every(isDone)) {
+  const { siblings, pending } = state;
+  if (siblings.every(({ dot }) => isStable(dot))) {
     const visible = visiblePut(state);
-    if (visible?.patch !== undefined) {
-      const only = { ...visible, patch: { ...visible.patch, context: undefined } };
-      return withPending({ siblings: [only], dead }, inexactCounts(pending, [only]));
-    }
+    if (visible?.patch !== undefined) return collectLast(visible, { siblings, dead, pending }, isStable);
   }
-  return collectEdits(state, dead, isStable);
+  return collectEdits({ siblings, dead, pending }, isStable);
+}
+
+/** When nothing can come that had not seen the one write that is left. */
+function collectLast(only: StoredPut, { dead, pending }: ItemState, isStable: IsStable): ItemState {
+  const patch = only.patch && { ...only.patch, context: undefined };
+  return collectEdits({ siblings: [{ ...only, patch }], dead, pending }, isStable);
 }
 
 function collectOthers(
@@ -94,52 +88,27 @@ function collectOthers(
 }
 
 function collectSingle(best: StoredPut, state: ItemState, isStable: IsStable): ItemState {
-  const { dead, pending } = state;
   if (best.patch?.context === undefined) return state;
-  if (isStable(best.dot)) {
-    const only = { ...best, patch: { ...best.patch, context: undefined } };
-    return withPending({ siblings: [only], dead }, inexactCounts(pending ?? [], [only]));
-  }
-  return collectEdits(state, dead, isStable);
+  return isStable(best.dot) ? collectLast(best, state, isStable) : collectEdits(state, isStable);
 }
 
-/** Drops the edits that are stable and part of every sibling's body. */
-function collectEdits(state: ItemState, dead: readonly DeadIncarnation[], isStable: IsStable): ItemState {
-  const { siblings, pending } = state;
-  if (pending === undefined) return dead === state.dead ? state : { siblings, dead };
+function collectEdits({ siblings, dead, pending }: ItemState, isStable: IsStable): ItemState {
+  if (pending === undefined) return { siblings, dead };
+  const shown = siblings.map(({ dot, patch }) => ({ dot, context: patch?.context }));
   const left = withoutDone(
     pending,
-    (edit) => isStableEdit(edit, isStable) && siblings.every((one) => isSeenBy(edit, shownOf(one))),
+    (dot) => isStable(dot) && shown.every((one) => isSeenBy(dot, one)),
+    (counter) => siblings.every((one) => isShownBy(counter, one)),
+    compareWinners,
   );
-  if (left === pending) return dead === state.dead ? state : { siblings, dead, pending };
-  const gone = pending.filter((edit) => !left.includes(edit));
-  const kept = [...left, ...inexactCounts(gone, siblings)].sort(compareEdits);
-  return isDeepStrictEqual(kept, pending)
-    ? { siblings, dead, pending }
-    : withPending({ siblings, dead }, kept);
-}
-
-function isStableEdit(edit: PendingEdit, isStable: IsStable): boolean {
-  return dotsOf(edit).every(isStable);
-}
-
-function shownOf({ dot, patch }: StoredPut) {
-  return { dot, context: patch?.context };
+  return withPending({ siblings, dead }, isDeepStrictEqual(left, pending) ? pending : left);
 }
 
 /**
- * Counters whose sum the body cannot say to the last bit: what is left out would be missing from the sum of
+ * Not when the body cannot say the sum to the last bit: what it leaves out would be missing from the sum of
  * later increments in this region, and not in one that collects later.
  */
-function inexactCounts(pending: readonly PendingEdit[], siblings: readonly StoredPut[]): PendingEdit[] {
-  const base = siblings[0]?.patch?.base;
-  if (base === undefined || pending.length === 0) return [];
-  const own = pending.filter((edit) => sameDot(edit.base, base));
-  return shownCounts(own, compareWinners)
-    .filter((count) => !siblings.every((one) => isExact(count, one)))
-    .map(({ path, terms }) => ({ kind: 'count', base, path, terms, increments: [] }));
-}
-
-function isExact({ path, terms }: ExactCount, { body }: StoredPut): boolean {
-  return terms.length === 1 && valueAt(parseItem(body), path) === terms[0];
+function isShownBy({ path, terms }: Counter, { body }: StoredPut): boolean {
+  const value = valueAt(parseItem(body), path);
+  return typeof value !== 'number' || (terms.length === 1 && value === terms[0]);
 }

@@ -222,6 +222,7 @@ class World {
     for (const other of this.regions) {
       if (other === region || !other.applied.equals(region.applied)) continue;
       expectSame(other.uncollected, region.uncollected, 'equal vectors, equal states');
+      expectSame(visiblePut(other.state)?.body, shown?.body, 'equal vectors, equal bytes');
       // What one of two equal regions knows to be stable is so at the other too, though that one may not
       // know yet.
       const [one, two] = [region, other].map((each) => this.#rules.stable(each.tracker, each.applied));
@@ -263,11 +264,13 @@ const skew = fc.integer({ min: -2, max: 2 });
 /** Few values, so that ties happen; `undefined` is an item without a number at the path. */
 const userPath = fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined });
 
-/** `patches`: from 0, for whole writes only, to 3, for hardly anything else. */
+/** `patches`: from 0, for whole writes only, to 3, for hardly anything else; 4: inside one another. */
 function histories(priority: fc.Arbitrary<number | undefined>, patches: number): fc.Arbitrary<History> {
   const put = fc.record({ kind: fc.constant('put' as const), at: place, priority, skew });
-  const path = fc.constantFrom(['n'], ['m'], ['o'], ['o', 'n'], ['o', 'p'], ['o', 'q'], ['o', 'q', 'r']);
-  const value = fc.constantFrom<Json>(1, 2, 'x', [1, { n: 1 }], {}, { n: 3 }, { q: { r: 4 } });
+  const nested = [['o'], ['o', 'n'], ['o', 'p'], ['o', 'q'], ['o', 'q', 'r'], ['o', 'q', 's']];
+  const path = fc.constantFrom(...(patches > 3 ? nested : [['n'], ['n', 'x'], ['m'], ...nested]));
+  const objects: Json[] = [{}, { n: 3 }, { q: { r: 4 } }];
+  const value = fc.constantFrom<Json>(...objects, 1, ...(patches > 3 ? [] : [2, 'x', [1, { n: 1 }]]));
   const by = fc.oneof(
     { weight: 4, arbitrary: fc.integer({ min: -2, max: 9 }) },
     { weight: 1, arbitrary: fc.constantFrom(0.1, 0.2, 1e16) },
@@ -285,7 +288,7 @@ function histories(priority: fc.Arbitrary<number | undefined>, patches: number):
   const expiry = fc.record({ kind: fc.constant('expire' as const), at: place });
   const collection = fc.record({ kind: fc.constant('collect' as const), at: place });
   const step = fc.oneof(
-    { weight: 4 - patches, arbitrary: put },
+    { weight: Math.max(1, 4 - patches), arbitrary: put },
     { weight: 2 * patches, arbitrary: patch },
     { weight: patches > 2 ? 1 : 2, arbitrary: remove },
     { weight: 8, arbitrary: deliver },
@@ -312,6 +315,7 @@ describe('any history of writes, deliveries, gossip and collections', () => {
     ['a user path', 'whole writes', 0, userPath],
     ['/_ts', 'patches', 3, fc.constant(undefined)],
     ['a user path', 'patches', 3, userPath],
+    ['a user path', 'patches inside one another', 4, userPath],
     ['a user path', 'both', 2, userPath],
   ])(
     'last writer wins on %s: %s',
@@ -325,28 +329,42 @@ describe('any history of writes, deliveries, gossip and collections', () => {
   );
 });
 
+const EVERYWHERE = 'put 0, deliver 1 0, deliver 2 0, patch 0 o {}, deliver 1 0, deliver 2 0, ';
+const COLLECTED = `${EVERYWHERE}gossip 1 0, gossip 2 0, collect 0, `;
+
 /**
- * Found by chance once, or close to what was: a loser is stable before its winner is. Of each step its kind,
- * the region, and what it takes from which place, gossips to, or sets.
+ * Found by chance once, or close to what was: a loser is stable before its winner is, and a region collects
+ * an edit before later ones go on top of it. Of each step its kind, the region, and what it takes from which
+ * place, gossips to, or sets or adds.
  */
 const FOUND: Record<string, string> = {
   'a stable loser is deleted by who has not seen the winner, a patch':
-    'put 1, deliver 2 0, gossip 2 0, put 0, gossip 1 0, patch 0 n, deliver 0 0, delete 1, collect 0',
+    'put 1, deliver 2 0, gossip 2 0, put 0, gossip 1 0, patch 0 n 1, deliver 0 0, delete 1, collect 0',
   'and then another patch of the same base arrives':
-    'put 1, deliver 2 0, gossip 2 0, put 0, deliver 2 0, gossip 1 0, patch 0 n, deliver 0 0, collect 0, ' +
-    'delete 1, deliver 2 1, patch 2 m, deliver 0 0, deliver 0 0',
+    'put 1, deliver 2 0, gossip 2 0, put 0, deliver 2 0, gossip 1 0, patch 0 n 1, deliver 0 0, collect 0, ' +
+    'delete 1, deliver 2 1, patch 2 m 1, deliver 0 0, deliver 0 0',
   'a stable loser is patched by who has not seen the winner':
-    'put 0, put 2, deliver 1 0, gossip 0 2, gossip 1 2, deliver 2 0, collect 2, patch 0 n, deliver 0 0, ' +
+    'put 0, put 2, deliver 1 0, gossip 0 2, gossip 1 2, deliver 2 0, collect 2, patch 0 n 1, deliver 0 0, ' +
     'deliver 2 0',
+  'a place inside one that was collected is set': `${COLLECTED}patch 1 o.p 1, deliver 0 0`,
+  'two of them are': `${COLLECTED}patch 1 o.p 1, patch 2 o.q 1, deliver 0 0, deliver 0 0`,
+  'numbers in it are counted': `${COLLECTED}patch 1 o.p +1, patch 2 o.q +1, deliver 0 0, deliver 0 0`,
+  'counters are made inside it in two orders': `${EVERYWHERE}patch 0 o.q +1, patch 1 o.p +1, deliver 0 0, deliver 2 0, deliver 2 0, deliver 1 0`,
+  'a counter was collected before it counts on':
+    'put 0, deliver 1 0, deliver 2 0, patch 0 m +1, deliver 1 0, deliver 2 0, gossip 1 0, gossip 2 0, ' +
+    'collect 0, patch 1 m +1, deliver 0 0',
 };
 
 test.each(Object.keys(FOUND))('%s', (name) => {
   const steps = FOUND[name]?.split(', ').map((text): Step => {
-    const [kind, region, last = ''] = text.split(' ');
+    const [kind, region, last = '', what = ''] = text.split(' ');
     const head = { at: Number(region), skew: 0 };
     if (kind === 'put') return { kind, ...head, priority: undefined };
-    const edits: PathEdit[] = [{ kind: 'set', path: [last], value: 1 }];
-    if (kind === 'patch') return { kind, ...head, priority: undefined, edits };
+    const path = last.split('.');
+    const edit: PathEdit = what.startsWith('+')
+      ? { kind: 'increment', path, by: Number(what) }
+      : { kind: 'set', path, value: kind === 'patch' ? (JSON.parse(what) as Json) : null };
+    if (kind === 'patch') return { kind, ...head, priority: undefined, edits: [edit] };
     if (kind === 'deliver') return { kind, ...head, which: Number(last) };
     if (kind === 'gossip') return { kind, ...head, to: Number(last) };
     return { kind: kind === 'delete' ? kind : 'collect', ...head };

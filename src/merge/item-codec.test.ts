@@ -22,19 +22,19 @@ const contexts = fc.array(dots, { maxLength: 3 }).map((list) => {
 /** As text has them: -0 is 0 there. */
 const jsonValues = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as Json);
 const paths = fc.array(fc.string(), { minLength: 1, maxLength: 3 });
-const sums = fc.record({ path: paths, terms: fc.array(fc.double({ noNaN: true }), { maxLength: 3 }) });
-const place = { base: dots, path: paths, increments: fc.array(dots, { maxLength: 2 }) };
+const counter = {
+  path: paths,
+  terms: fc.array(fc.double({ noNaN: true }), { maxLength: 3 }),
+  increments: fc.array(dots, { maxLength: 2 }),
+};
 const edits: fc.Arbitrary<PendingEdit> = fc.oneof(
-  fc.record({
-    kind: fc.constant('count' as const),
-    ...place,
-    terms: fc.array(fc.integer(), { maxLength: 2 }),
-  }),
+  fc.record({ kind: fc.constant('count' as const), base: dots, ...counter }),
   fc.record({
     kind: fc.constant('placed' as const),
-    ...place,
+    base: dots,
+    path: paths,
     value: fc.option(jsonValues, { nil: undefined }),
-    sums: fc.array(sums, { maxLength: 2 }),
+    counters: fc.array(fc.record(counter), { maxLength: 2 }),
     dot: dots,
     index: fc.nat(9),
     context: contexts,

@@ -3,7 +3,7 @@ import { type Dot, VersionVector } from '../causality/index.ts';
 import { decodePath, encodePath } from '../resource/index.ts';
 import type { DeadIncarnation, ItemState, StoredPatch, StoredPut } from './item-state.ts';
 import type { Loser } from './operation.ts';
-import type { CountEdit, ExactCount, PendingEdit, PlacedEdit } from './pending-edit.ts';
+import type { Counter, PendingEdit, PlacedEdit } from './pending-edit.ts';
 
 /**
  * An item's state as bytes for the store. Nearly all items are settled and have their visible body in the
@@ -14,8 +14,8 @@ import type { CountEdit, ExactCount, PendingEdit, PlacedEdit } from './pending-e
  *   dead:    incarnation, number of deletes, (origin, n) of each
  *   conflicts, settled (when flagged): see `encodeLosers`; number, (conflict, settles) of each
  *   referred (when flagged): number, (conflict, refers) of each
- *   pending: kind, base, path, increments, then by kind: terms; or dot, index, context, priority, time,
- *            value, sums
+ *   pending: kind, base, then a counter; or dot, index, context, priority, time, path, value, counters
+ *   counter: path, terms, increments
  */
 const FLAG_SETTLED = 1;
 const FLAG_BODY_ELSEWHERE = 2;
@@ -218,10 +218,8 @@ function encodePending(writer: ByteWriter, edit: PendingEdit): void {
   const isSet = edit.kind === 'placed' && edit.value !== undefined;
   writer.u8(edit.kind === 'count' ? PENDING_COUNT : isSet ? PENDING_SET : PENDING_REMOVED);
   encodeDot(writer, edit.base);
-  encodePath(writer, edit.path);
-  encodeDots(writer, edit.increments);
   if (edit.kind === 'count') {
-    encodeTerms(writer, edit.terms);
+    encodeCounter(writer, edit);
     return;
   }
   encodeDot(writer, edit.dot);
@@ -230,34 +228,37 @@ function encodePending(writer: ByteWriter, edit: PendingEdit): void {
   writer.u8(edit.priority === undefined ? 0 : 1);
   if (edit.priority !== undefined) writer.f64(edit.priority);
   writer.f64(edit.time);
+  encodePath(writer, edit.path);
   if (isSet) writer.string(JSON.stringify(edit.value));
-  writer.uint(edit.sums.length);
-  for (const { path, terms } of edit.sums) {
-    encodePath(writer, path);
-    encodeTerms(writer, terms);
-  }
+  writer.uint(edit.counters.length);
+  for (const counter of edit.counters) encodeCounter(writer, counter);
 }
 
 function decodePending(reader: ByteReader): PendingEdit {
   const kind = reader.u8();
   const base = decodeDot(reader);
-  const path = decodePath(reader);
-  const increments = decodeDots(reader);
-  if (kind === PENDING_COUNT) {
-    return { kind: 'count', base, path, increments, terms: decodeTerms(reader) } satisfies CountEdit;
-  }
+  if (kind === PENDING_COUNT) return { kind: 'count', base, ...decodeCounter(reader) };
   const dot = decodeDot(reader);
   const index = reader.uint();
   const context = VersionVector.decode(reader);
   const priority = reader.u8() === 1 ? reader.f64() : undefined;
   const time = reader.f64();
+  const path = decodePath(reader);
   const value = kind === PENDING_SET ? (JSON.parse(reader.string()) as Json) : undefined;
-  const sums: ExactCount[] = [];
-  for (let left = reader.uint(); left > 0; left--) {
-    sums.push({ path: decodePath(reader), terms: decodeTerms(reader) });
-  }
-  const own = { dot, index, context, priority, time, value, sums };
-  return { kind: 'placed', base, path, increments, ...own } satisfies PlacedEdit;
+  const counters: Counter[] = [];
+  for (let left = reader.uint(); left > 0; left--) counters.push(decodeCounter(reader));
+  const own = { dot, index, context, priority, time, path, value, counters };
+  return { kind: 'placed', base, ...own } satisfies PlacedEdit;
+}
+
+function encodeCounter(writer: ByteWriter, { path, terms, increments }: Counter): void {
+  encodePath(writer, path);
+  encodeTerms(writer, terms);
+  encodeDots(writer, increments);
+}
+
+function decodeCounter(reader: ByteReader): Counter {
+  return { path: decodePath(reader), terms: decodeTerms(reader), increments: decodeDots(reader) };
 }
 
 function encodeTerms(writer: ByteWriter, terms: readonly number[]): void {

@@ -7,48 +7,48 @@
  *
  * - one that had seen another replaces it if it is at the same place or around it, and else goes on top;
  * - of two that had not seen each other the one that ranks higher (`compareWinners`) wins what both touch;
+ * - one whose surroundings are no object any more has no effect: nothing is made up around it;
  * - increments do not compete: they add to the value that they had seen, and are lost with it only.
  *
  * Which edits are pending is a function of the set of patches, not of their order, so an edit that lost
  * stays: it may still win when its winner is replaced by somebody who had not seen it.
  */
-import type { Json, JsonObject } from '../base/index.ts';
+import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { type Dot, sameDot, type VersionVector } from '../causality/index.ts';
 import { isAtOrAbove, type PathEdit, removeAt, setAt, valueAt } from '../resource/index.ts';
 import { exactSum } from './exact-sum.ts';
 import type { Put } from './operation.ts';
 
-interface PendingPlace {
-  readonly base: Dot;
+/** A number that patches added to. */
+export interface Counter {
   readonly path: readonly string[];
-  /** Later increments that are part of it: the last of each origin. */
+  /** Its exact sum, what it was before the first of them included: see `exactSum`. */
+  readonly terms: readonly number[];
+  /** The increments in it that are not done (see `withoutDone`): the last of each origin. */
   readonly increments: readonly Dot[];
 }
 
+/** A number of the base, increments included. */
+export interface CountEdit extends Counter {
+  readonly kind: 'count';
+  readonly base: Dot;
+}
+
 /** A place that a patch set or removed. */
-export interface PlacedEdit extends PendingPlace {
+export interface PlacedEdit {
   readonly kind: 'placed';
-  /** Undefined when it was removed; increments that saw it are included. */
+  readonly base: Dot;
+  readonly path: readonly string[];
+  /** As it was set; undefined when it was removed. */
   readonly value: Json | undefined;
-  /** The exact sums of the counters in the value. */
-  readonly sums: readonly ExactCount[];
+  /** What increments that saw it made of the numbers in it, by place. */
+  readonly counters: readonly Counter[];
   readonly dot: Dot;
   /** Place among the edits of its patch. */
   readonly index: number;
   readonly context: VersionVector;
   readonly priority: number | undefined;
   readonly time: number;
-}
-
-/** A number of the base, increments included. */
-export interface CountEdit extends PendingPlace {
-  readonly kind: 'count';
-  readonly terms: readonly number[];
-}
-
-export interface ExactCount {
-  readonly path: readonly string[];
-  readonly terms: readonly number[];
 }
 
 export type PendingEdit = PlacedEdit | CountEdit;
@@ -102,7 +102,7 @@ function withPlaced(
       (one.kind === 'placed' && !hasSeen(put, one.dot)),
   );
   const value = edit.kind === 'set' ? edit.value : undefined;
-  const placed = { kind: 'placed' as const, base: patch.base, path, increments: [], value, sums: [] };
+  const placed = { kind: 'placed' as const, base: patch.base, path, value, counters: [] };
   return [...left, { ...placed, dot, index, context, priority, time }];
 }
 
@@ -113,14 +113,12 @@ function withIncrement(
   baseItem: () => JsonObject,
 ): readonly PendingEdit[] {
   const { base } = put.patch;
+  const more = { path, by, dot: put.dot };
   let isReplaced = false;
   const next = pending.map((one) => {
-    if (!sameDot(one.base, base)) return one;
-    if (one.kind === 'placed' && isAtOrAbove(one.path, path)) {
-      isReplaced = true;
-      return hasSeen(put, one.dot) ? incremented(one, path, by, put.dot) : one;
-    }
-    return one;
+    if (one.kind === 'count' || !sameDot(one.base, base) || !isAtOrAbove(one.path, path)) return one;
+    isReplaced = true;
+    return hasSeen(put, one.dot) ? withIncrementInside(one, more) : one;
   });
   // The number of the base is out of sight for good once anybody has set the place.
   if (isReplaced) return next;
@@ -129,35 +127,40 @@ function withIncrement(
   );
   const known = next[place];
   if (known?.kind === 'count') {
-    const terms = exactSum([...known.terms, by]);
-    next[place] = { ...known, terms, increments: withDot(known.increments, put.dot) };
+    next[place] = { ...known, ...increased(known, more) };
     return next;
   }
   const before = valueAt(baseItem(), path);
-  const terms = exactSum([typeof before === 'number' ? before : 0, by]);
-  return [...next, { kind: 'count', base, path, terms, increments: [put.dot] }];
+  const terms = [typeof before === 'number' ? before : 0];
+  return [...next, { kind: 'count', base, ...increased({ path, terms, increments: [] }, more) }];
 }
 
-/** The value that a patch set, with one more increment inside. */
-function incremented(one: PlacedEdit, path: readonly string[], by: number, dot: Dot): PlacedEdit {
-  const inside = path.slice(one.path.length);
-  // One place deeper, so that the value itself can be replaced.
-  const holder: JsonObject = one.value === undefined ? {} : { value: structuredClone(one.value) };
-  const current = valueAt(holder, ['value', ...inside]);
-  // What stands in the way becomes an object, as it did where the increment was made: it saw one there.
-  if (current !== undefined && typeof current !== 'number') return one;
-  const known = one.sums.find((sum) => isSamePath(sum.path, path))?.terms ?? [current ?? 0];
-  const terms = exactSum([...known, by]);
-  setAt(holder, ['value', ...inside], terms[0] ?? 0);
-  const others = one.sums.filter((sum) => !isSamePath(sum.path, path));
-  const sums = [...others, { path, terms }].sort(comparePlaces);
-  return { ...one, value: holder.value, sums, increments: withDot(one.increments, dot) };
+/** Adds `by` to the number at `path`: part of the patch `dot`. */
+interface Increment {
+  readonly path: readonly string[];
+  readonly by: number;
+  readonly dot: Dot;
 }
 
-/** The last of each origin is enough: whoever has it has those before. */
-function withDot(dots: readonly Dot[], dot: Dot): readonly Dot[] {
-  const others = dots.filter((one) => one.origin !== dot.origin);
-  return [...others, dot].sort((a, b) => a.origin - b.origin);
+function withIncrementInside(one: PlacedEdit, more: Increment): PlacedEdit {
+  const { path } = more;
+  const before = one.value === undefined ? undefined : valueAt(one.value, path.slice(one.path.length));
+  // Its origin saw a number there, in another edit that won; here it has nothing to add to.
+  if (before !== undefined && typeof before !== 'number') return one;
+  const known = one.counters.find((counter) => isSamePath(counter.path, path));
+  const counter = increased(known ?? { path, terms: [before ?? 0], increments: [] }, more);
+  const counters = one.counters.filter((other) => other !== known);
+  return { ...one, counters: [...counters, counter].sort(comparePlaces) };
+}
+
+/** The last increment of each origin is enough: whoever has it has those before. */
+function increased({ path, terms, increments }: Counter, { by, dot }: Increment): Counter {
+  const others = increments.filter((one) => one.origin !== dot.origin);
+  return {
+    path,
+    terms: exactSum([...terms, by]),
+    increments: [...others, dot].sort((a, b) => a.origin - b.origin),
+  };
 }
 
 /** A write that is being shown: which pending edits its body already has. */
@@ -167,13 +170,8 @@ export interface Shown {
   readonly context: VersionVector | undefined;
 }
 
-/** Every write that made the edit what it is. */
-export function dotsOf(edit: PendingEdit): readonly Dot[] {
-  return edit.kind === 'placed' ? [edit.dot, ...edit.increments] : edit.increments;
-}
-
-export function isSeenBy(edit: PendingEdit, { dot, context }: Shown): boolean {
-  return context === undefined || dotsOf(edit).every((one) => sameDot(one, dot) || context.covers(one));
+export function isSeenBy(dot: Dot, shown: Shown): boolean {
+  return shown.context === undefined || sameDot(dot, shown.dot) || shown.context.covers(dot);
 }
 
 export type Ranking = (a: PlacedEdit, b: PlacedEdit) => number;
@@ -186,70 +184,66 @@ export function applyPending(
   compare: Ranking,
 ): void {
   const survivors = survivorsOf(pending, compare);
-  // Where something is new, the body may show what wins no more; and what stands on top of an edit has to be
-  // done again after it.
-  const fresh = pending.filter((one) => !isSeenBy(one, shown));
-  const due = survivors.filter((one) => fresh.some((other) => touches(one, other)));
-  const all = survivors.filter((one) => due.includes(one) || due.some((over) => isInside(one, over)));
-  const waiting = new Set(all.sort(compareOrder));
-  while (waiting.size > 0) {
-    for (const edit of waiting) {
-      if ([...waiting].some((over) => isInside(edit, over))) continue;
-      waiting.delete(edit);
-      if (edit.value === undefined) removeAt(item, edit.path);
-      else setAt(item, edit.path, structuredClone(edit.value));
-      break;
-    }
+  const fresh = placedOf(pending).filter(({ dot }) => !isSeenBy(dot, shown));
+  // Beside what is new, what it may uncover: new edits may have replaced what the body shows in their place.
+  const due = survivors.filter((one) => fresh.some((other) => isAtOrAbove(other.path, one.path)));
+  for (const { path, value } of due.sort(compareOrder)) {
+    if (!isJsonObject(valueAt(item, path.slice(0, -1)))) continue;
+    if (value === undefined) removeAt(item, path);
+    else setAt(item, path, structuredClone(value));
   }
   // Also where nothing is new: the origin of the body added up in its own order, and rounded on the way.
-  for (const { path, terms } of shownCounts(pending, compare)) setAt(item, path, terms[0] ?? 0);
+  for (const { path, terms } of shownCounters(pending, survivors)) {
+    if (isJsonObject(valueAt(item, path.slice(0, -1))) && isCountable(valueAt(item, path))) {
+      setAt(item, path, terms[0] ?? 0);
+    }
+  }
 }
 
-/** The exact sums of all counters that are shown. */
-export function shownCounts(pending: readonly PendingEdit[], compare: Ranking): ExactCount[] {
-  const survivors = survivorsOf(pending, compare);
-  const isCovered = ({ path }: ExactCount, from: readonly string[]) =>
-    survivors.some(
-      (over) =>
-        over.path.length > from.length &&
-        isAtOrAbove(from, over.path) &&
-        (isAtOrAbove(over.path, path) || isAtOrAbove(path, over.path)),
-    );
-  const counts: ExactCount[] = [];
-  for (const edit of pending) if (edit.kind === 'count' && !isCovered(edit, edit.path)) counts.push(edit);
-  for (const edit of survivors) {
-    for (const sum of edit.sums) if (!isCovered(sum, edit.path)) counts.push(sum);
+function isCountable(value: Json | undefined): boolean {
+  return value === undefined || typeof value === 'number';
+}
+
+/** What is counted in the base, and in those of its surviving edits that are `chosen`, unless another hides it. */
+function shownCounters(
+  pending: readonly PendingEdit[],
+  survivors: readonly PlacedEdit[],
+  chosen: (edit: PlacedEdit) => boolean = () => true,
+): CountEdit[] {
+  const counts = pending.filter((one) => one.kind === 'count');
+  for (const edit of survivors.filter(chosen)) {
+    const inside = survivors.filter((one) => one.path.length > edit.path.length);
+    for (const counter of edit.counters) {
+      if (inside.some(({ path }) => isAtOrAbove(path, counter.path))) continue;
+      counts.push({ kind: 'count', base: edit.base, ...counter });
+    }
   }
   return counts.sort(comparePlaces);
 }
 
 /** The edits that nothing beats. */
 function survivorsOf(pending: readonly PendingEdit[], compare: Ranking): PlacedEdit[] {
-  const placed = pending.filter((one) => one.kind === 'placed');
+  const placed = placedOf(pending);
   placed.sort((a, b) => a.path.length - b.path.length || compare(b, a));
   const survivors: PlacedEdit[] = [];
   for (const edit of placed) {
     const isBeaten = survivors.some(
-      (over) =>
-        isAtOrAbove(over.path, edit.path) && !edit.context.covers(over.dot) && compare(over, edit) > 0,
+      (over) => isAtOrAbove(over.path, edit.path) && !isSeenBy(over.dot, edit) && compare(over, edit) > 0,
     );
     if (!isBeaten) survivors.push(edit);
   }
   return survivors;
 }
 
-/** Whether one place is the other, or inside it. */
-function touches(a: PendingEdit, b: PendingEdit): boolean {
-  return isAtOrAbove(a.path, b.path) || isAtOrAbove(b.path, a.path);
+function placedOf(pending: readonly PendingEdit[]): PlacedEdit[] {
+  return pending.filter((one) => one.kind === 'placed');
 }
 
-function isInside(edit: PlacedEdit, over: PlacedEdit): boolean {
-  return over.path.length < edit.path.length && isAtOrAbove(over.path, edit.path);
-}
-
-/** An order that goes with causality, whatever the clocks say: later edits knew of more writes. */
+/** From the outside in, and then an order that goes with causality whatever the clocks say. */
 function compareOrder(a: PlacedEdit, b: PlacedEdit): number {
   return (
+    a.path.length - b.path.length ||
+    // Later edits knew of more writes.
     a.context.total() - b.context.total() ||
     a.dot.origin - b.dot.origin ||
     a.dot.n - b.dot.n ||
@@ -257,7 +251,9 @@ function compareOrder(a: PlacedEdit, b: PlacedEdit): number {
   );
 }
 
-function comparePlaces(a: { path: readonly string[] }, b: { path: readonly string[] }): number {
+type Place = Pick<Counter, 'path'>;
+
+function comparePlaces(a: Place, b: Place): number {
   const [one, other] = [JSON.stringify(a.path), JSON.stringify(b.path)];
   return one < other ? -1 : one === other ? 0 : 1;
 }
@@ -267,27 +263,50 @@ function isSamePath(a: readonly string[], b: readonly string[]): boolean {
 }
 
 /**
- * The pending edits without those that every later write will have seen: see `collect`. Edits that touch each
- * other go together or not at all, since one that is gone could no longer hide another. `isDone`: stable, and
- * part of every sibling's body.
+ * The pending edits of one base without what is done: see `collect`. `isDone`: stable, and seen by every
+ * sibling, so that nobody can come who had not seen it. `isShown`: whether every sibling's body says the
+ * counter to the last bit, or does not show it.
+ *
+ * What is left depends on the set of patches and on what is done, but not on what was collected before. So
+ * whoever comes after an edit was dropped finds the same pending edits as where it was not:
+ *
+ * - an edit stays with what it may still beat, and inside what stays: put there again, that would bury it;
+ * - whoever comes later has seen an edit that is done: it can only go on top, or replace it;
+ * - increments that are not done outlive the edit in which they count, as counts of the base.
  */
 export function withoutDone(
   pending: readonly PendingEdit[],
-  isDone: (edit: PendingEdit) => boolean,
+  isDone: (dot: Dot) => boolean,
+  isShown: (counter: Counter) => boolean,
+  compare: Ranking,
 ): readonly PendingEdit[] {
-  const open = new Set(pending.filter((edit) => !isDone(edit)));
-  if (open.size === pending.length) return pending;
-  for (let hasGrown = true; hasGrown; ) {
-    hasGrown = false;
-    for (const edit of pending) {
-      if (open.has(edit)) continue;
-      for (const other of open) {
-        if (!touches(edit, other)) continue;
-        open.add(edit);
-        hasGrown = true;
-        break;
-      }
-    }
+  const open = openEdits(placedOf(pending), isDone);
+  const withUndone = <T extends Counter>(counter: T): T => {
+    const increments = counter.increments.filter((dot) => !isDone(dot));
+    return increments.length === counter.increments.length ? counter : { ...counter, increments };
+  };
+  const left: PendingEdit[] = [];
+  for (const edit of open) left.push({ ...edit, counters: edit.counters.map(withUndone) });
+  const counts = shownCounters(pending, survivorsOf(pending, compare), (edit) => !open.has(edit));
+  for (const count of counts.map(withUndone)) {
+    if (count.increments.length > 0 || !isShown(count)) left.push(count);
   }
-  return open.size === pending.length ? pending : pending.filter((edit) => open.has(edit));
+  return left.sort(compareEdits);
+}
+
+/** The edits that are not done, and those that have to stay with them. */
+function openEdits(placed: readonly PlacedEdit[], isDone: (dot: Dot) => boolean): Set<PlacedEdit> {
+  const open = new Set(placed.filter(({ dot }) => !isDone(dot)));
+  const hasToStay = (edit: PlacedEdit) => {
+    for (const other of open) {
+      if (isAtOrAbove(other.path, edit.path)) return true;
+      if (isAtOrAbove(edit.path, other.path) && !isSeenBy(edit.dot, other)) return true;
+    }
+    return false;
+  };
+  for (let size = -1; size !== open.size; ) {
+    size = open.size;
+    for (const edit of placed) if (!open.has(edit) && hasToStay(edit)) open.add(edit);
+  }
+  return open;
 }

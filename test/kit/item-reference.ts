@@ -104,17 +104,9 @@ function replay(item: JsonObject, edits: readonly Edit[]): JsonObject {
 function add(holder: JsonObject, from: readonly string[], { edit }: Edit): void {
   if (edit.kind !== 'increment') return;
   const inside = [...(from.length > 0 ? ['value'] : []), ...edit.path.slice(from.length)];
-  let value: Json | undefined = holder;
-  for (const name of inside) value = member(value, name);
-  const old = value;
-  if (old !== undefined && typeof old !== 'number') return;
-  let parent = holder;
-  for (const name of inside.slice(0, -1)) {
-    const next = member(parent, name);
-    const isObject = typeof next === 'object' && next !== null && !Array.isArray(next);
-    if (!isObject) parent[name] = {};
-    parent = parent[name] as JsonObject;
-  }
+  const parent = inside.slice(0, -1).reduce<Json | undefined>(member, holder);
+  const old = member(parent, inside.at(-1) ?? '');
+  if (!isObject(parent) || (old !== undefined && typeof old !== 'number')) return;
   const name = inside.at(-1) ?? '';
   let ofParent = sums.get(parent);
   if (ofParent === undefined) {
@@ -130,22 +122,20 @@ function add(holder: JsonObject, from: readonly string[], { edit }: Edit): void 
 const sums = new WeakMap<JsonObject, Map<string, number[]>>();
 
 function member(value: Json | undefined, name: string): Json | undefined {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? value[name] : undefined;
+  return isObject(value) ? value[name] : undefined;
 }
 
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Nothing where there is no object around the place. */
 function place(item: JsonObject, path: readonly string[], value: Json | undefined): void {
-  const [name = '', ...rest] = path;
-  if (rest.length === 0) {
-    if (value === undefined) delete item[name];
-    else item[name] = value;
-    return;
-  }
-  const next = item[name];
-  const isObject = typeof next === 'object' && next !== null && !Array.isArray(next);
-  if (!isObject && value === undefined) return;
-  if (!isObject) item[name] = {};
-  place(item[name] as JsonObject, rest, value);
+  const parent = path.slice(0, -1).reduce<Json | undefined>(member, item);
+  const name = path.at(-1) ?? '';
+  if (!isObject(parent)) return;
+  if (value === undefined) delete parent[name];
+  else parent[name] = value;
 }
 
 export function withoutSystem({ body }: Pick<Put, 'body'>): JsonObject {
