@@ -204,7 +204,7 @@ function isCountable(value: Json | undefined): boolean {
   return value === undefined || typeof value === 'number';
 }
 
-/** What is counted in the base, and in its surviving edits that are `chosen`, unless another edit hides it. */
+/** What is counted in the base, and in its surviving edits that are `chosen`, unless another hides it. */
 function shownCounters(
   pending: readonly PendingEdit[],
   survivors: readonly PlacedEdit[],
