@@ -156,7 +156,10 @@ describe('taking expired items away', () => {
     await create('i', { v: 1 });
     await settle();
     pass(20);
+    const kept = () => [...a.host.numbers()].map((number) => a.host.get(number)?.applied.itemCount);
+    expect(kept()).toEqual([1]);
     await collect(a);
+    expect(kept()).toEqual([0]);
     planet.skewMs -= 15_000;
     await b.items.replace(target('i'), text('i', { v: 2 }));
     await settle();
