@@ -43,6 +43,38 @@ describe('a region whose clock is wrong', () => {
   });
 });
 
+test('a clock at the limit goes wrong once, and is right again when it is well within', () => {
+  const { at, clocks, tell } = open([0, 0]);
+  const changes: unknown[] = [];
+  const look = (skewMs: number) => {
+    at.skewMs = skewMs;
+    at.trueMs += 1_000;
+    tell();
+    changes.push(clocks.change());
+  };
+  for (const skewMs of [29_999, 30_000, 30_001, 30_000, 29_999, 30_001, 26_000]) look(skewMs);
+  expect(changes).toEqual([undefined, undefined, 'went wrong', ...Array(4).fill(undefined)]);
+  changes.length = 0;
+  for (const skewMs of [25_000, 29_000, -29_000, -30_001, -29_000, 0]) look(skewMs);
+  expect(changes).toEqual([
+    'is right again',
+    undefined,
+    undefined,
+    'went wrong',
+    undefined,
+    'is right again',
+  ]);
+});
+
+test('time that passes between two looks at a clock is no error of it', () => {
+  let readings = 0;
+  const clocks = new PeerClocks({ nowMs: () => START + readings++, monotonicMs: () => readings });
+  clocks.note(2, START);
+  clocks.note(3, START);
+  expect(clocks.correctionMs).toBe(0);
+  expect(clocks.change()).toBeUndefined();
+});
+
 test('a peer that is wrong changes nothing', () => {
   for (const wrong of [HOUR, -HOUR]) {
     const { errorMs } = open([wrong, 0]);

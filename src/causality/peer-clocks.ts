@@ -3,6 +3,8 @@ import type { Origin } from './version-vector.ts';
 
 /** How far this machine's wall clock may be from what most regions' clocks say. */
 const DEVIATION_MS_MAX = 30_000;
+/** How near a clock that was wrong has to come to be right again: one at the limit would go to and fro. */
+const RETURN_MS_MAX = 25_000;
 
 /**
  * This region's wall clock, held near those of the other regions: one machine whose clock is an hour wrong
@@ -20,6 +22,7 @@ export class PeerClocks {
   readonly #offsets = new Map<Origin, number>();
   #ceiling = Number.POSITIVE_INFINITY;
   #floor = Number.NEGATIVE_INFINITY;
+  #isWrong = false;
 
   constructor(runtime: Pick<Runtime, 'nowMs' | 'monotonicMs'>) {
     this.#runtime = runtime;
@@ -52,7 +55,10 @@ export class PeerClocks {
 
   /** Unix milliseconds: the wall clock, unless it is known to be wrong. */
   nowMs(): number {
-    const wallMs = this.#runtime.nowMs();
+    return this.#corrected(this.#runtime.nowMs());
+  }
+
+  #corrected(wallMs: number): number {
     if (this.#offsets.size === 0) return wallMs;
     const monotonicMs = this.#runtime.monotonicMs();
     return Math.floor(Math.max(this.#floor + monotonicMs, Math.min(this.#ceiling + monotonicMs, wallMs)));
@@ -60,6 +66,19 @@ export class PeerClocks {
 
   /** How far the wall clock is ahead of what it is taken for, in milliseconds; 0 while it is believed. */
   get correctionMs(): number {
-    return this.#runtime.nowMs() - this.nowMs();
+    // One reading: of two, the later would seem to be ahead.
+    const wallMs = this.#runtime.nowMs();
+    return wallMs - this.#corrected(wallMs);
+  }
+
+  /** What has become of the wall clock since this was asked last; undefined while it stays right or wrong. */
+  change(): 'went wrong' | 'is right again' | undefined {
+    const wallMs = this.#runtime.nowMs();
+    const offset = wallMs - this.#runtime.monotonicMs();
+    const slack = this.#isWrong ? DEVIATION_MS_MAX - RETURN_MS_MAX : 0;
+    const isWrong = offset > this.#ceiling - slack || offset < this.#floor + slack;
+    if (isWrong === this.#isWrong) return undefined;
+    this.#isWrong = isWrong;
+    return isWrong ? 'went wrong' : 'is right again';
   }
 }

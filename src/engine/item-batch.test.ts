@@ -114,6 +114,21 @@ describe('a batch', () => {
     expect(await read(a, 'y')).toBeUndefined();
   });
 
+  test('shows nothing older than its session token, also where the only writer lost what that names', async () => {
+    await planet.close();
+    planet = await EnginePlanet.open({ multipleWriteRegions: false });
+    a = planet.region(0);
+    await planet.makeContainer();
+    const { sessionToken } = await run(create('x'));
+    const batch = { path: PATH, partitionKey: ['p'], operations: [create('y')] };
+    const lost = a.items.batch({ ...batch, sessionToken: '0:1#9#1=9#2=0' });
+    await expect(lost).rejects.toMatchObject({ code: 'ReadSessionNotAvailable' });
+    expect((await a.items.batch({ ...batch, sessionToken })).isCommitted).toBe(true);
+    const body = text({ id: 'z', pk: 'p' });
+    const alone = a.items.create({ path: PATH, partitionKey: ['p'], body, sessionToken: '0:1#9#1=9#2=0' });
+    expect((await alone).status, 'a write shows nothing').toBe(201);
+  });
+
   test('is never seen in part: not by a query, not in another region, not before it is durable', async () => {
     await run(...['1', '2', '3'].map((id) => create(id, { round: 0 })));
     await b.pull(a);

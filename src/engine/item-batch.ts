@@ -71,7 +71,7 @@ export async function runBatch(options: BatchOptions, request: BatchRequest): Pr
   const epk = effectivePartitionKey(definition, partitionKey);
   const record = partitionFor(handle, epk);
   const prepared = request.operations.map((operation) => prepare({ handle, partitionKey, items }, operation));
-  const { partition } = await items.openForWrite(handle, record, itemKey(epk, ''), request);
+  const { partition } = await items.openForTransaction(handle, record, epk, request);
   containers.requireOpen(record, partition);
   const head = (charge: number) => headOf(directory.state, handle, record, partition, charge);
   const transaction = partition.begin(epk);

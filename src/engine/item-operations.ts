@@ -320,6 +320,26 @@ export class ItemOperations {
     return this.#waitForWrite({ handle, record, key }, partition, demand);
   }
 
+  /**
+   * The same for a batch or script on a logical partition. Those read as well, so the session token counts also
+   * where writes are never behind: what it knew may have been lost with the write region's disk.
+   */
+  openForTransaction(
+    handle: ContainerHandle,
+    record: PartitionRecord,
+    epk: string,
+    context: RequestContext,
+  ): Promise<Place> {
+    const { directory, region, containers } = this.#options;
+    checkWriteRole(directory.state, region);
+    const partition = containers.partition(handle, record);
+    return this.#waitForWrite(
+      { handle, record, key: itemKey(epk, '') },
+      partition,
+      sessionDemand(record, context),
+    );
+  }
+
   async #waitForWrite(
     where: Omit<Place, 'partition'>,
     opening: Partition | Promise<Partition>,

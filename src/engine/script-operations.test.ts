@@ -187,6 +187,21 @@ describe('stored procedures', () => {
     expect(await read('made')).toMatchObject({ _etag, _rid, _self });
   });
 
+  test('see nothing older than the session token', async () => {
+    await script('storedProcedure', 'p', 'function () { getContext().getResponse().setBody(1); }');
+    const execute = (sessionToken: string) =>
+      engine().scripts.execute({
+        path: PATH,
+        id: 'p',
+        partitionKey: KEY,
+        arguments: [],
+        isLogging: false,
+        sessionToken,
+      });
+    await expect(execute('0:1#9#1=9#2=0')).rejects.toEqual(refused('ReadSessionNotAvailable'));
+    expect(String((await execute('0:1#0#1=0#2=0')).body)).toBe('1');
+  });
+
   test('need a partition key, and a procedure', async () => {
     const execution = { path: PATH, id: 'none', partitionKey: KEY, arguments: [], isLogging: false };
     await expect(engine().scripts.execute(execution)).rejects.toEqual(refused('NotFound'));

@@ -219,7 +219,7 @@ export class ScriptOperations {
     const key = completeKey(definition, named);
     const epk = effectivePartitionKey(definition, key);
     const record = partitionFor(handle, epk);
-    const { partition } = await this.#options.items.openForWrite(handle, record, itemKey(epk, ''), context);
+    const { partition } = await this.#options.items.openForTransaction(handle, record, epk, context);
     return { handle, record, partition, key, epk, epkRange: partitionKeyRange(definition, key) };
   }
 }

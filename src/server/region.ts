@@ -123,7 +123,6 @@ class RegionNode implements Region {
   readonly #levels: Levels;
   readonly #clocks: PeerClocks;
   readonly #hybridClock: HybridClock;
-  #isClockWrong = false;
   readonly runtime: Runtime;
   readonly #removals: (() => void)[] = [];
   #neighbours: ReadonlySet<string>;
@@ -343,14 +342,14 @@ class RegionNode implements Region {
 
   /** Says once when the clock goes wrong, and once when it is right again. */
   #watchClock(): void {
+    const change = this.#clocks.change();
+    if (change === undefined) return;
     const aheadMs = Math.round(this.#clocks.correctionMs);
-    const isWrong = aheadMs !== 0;
-    if (isWrong === this.#isClockWrong) return;
-    this.#isClockWrong = isWrong;
-    const what = isWrong
-      ? `its wall clock is ${Math.abs(aheadMs)} ms too far ${aheadMs > 0 ? 'ahead of' : 'behind'} those of ` +
-        'most regions and is not believed; set it right'
-      : 'its wall clock is believed again';
+    const what =
+      change === 'went wrong'
+        ? `its wall clock is ${Math.abs(aheadMs)} ms too far ${aheadMs > 0 ? 'ahead of' : 'behind'} those of ` +
+          'most regions and is not believed; set it right'
+        : 'its wall clock is believed again';
     this.#options.warn?.(`region ${this.name}: ${what}`);
   }
 

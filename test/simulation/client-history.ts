@@ -81,8 +81,6 @@ export interface HistoryJudgement {
   readonly forwardedAfterMs: number;
   /** Whether any read may have been: regions without a read lease ask others. */
   readonly needsLeases: boolean;
-  /** Whether the only region that takes writes lost its disk, and with it what tokens speak of. */
-  readonly lostWrites: boolean;
 }
 
 /** Judges all that clients were told, at the end, when every region has everything. */
@@ -235,18 +233,14 @@ function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJud
 /** A read shows a state that its region was in between request and answer, and one that covers its token. */
 function judgeRead(
   record: OperationRecord,
-  { ledger, violations, forwardedAfterMs, needsLeases, lostWrites }: HistoryJudgement,
+  { ledger, violations, forwardedAfterMs, needsLeases }: HistoryJudgement,
 ): void {
   const { outcome, request, tailBefore, tailAfter } = record;
   if (outcome === undefined || outcome.kind === 'unknown') return;
   if (outcome.kind === 'refused' && outcome.code !== 'NotFound') return;
   const value = outcome.kind === 'ok' ? outcome.value : undefined;
-  // A transaction runs where writes are made, which by definition is never behind.
-  const isBehind = request.batch === undefined || !lostWrites;
   const demand =
-    request.sessionToken === undefined || !isBehind
-      ? undefined
-      : demandOf(request.sessionToken, record.rangeId);
+    request.sessionToken === undefined ? undefined : demandOf(request.sessionToken, record.rangeId);
   const isShown = (log: RegionLog, from: Lsn, to: Lsn) => {
     const covering = demand === undefined ? 0 : log.firstCovering(demand);
     if (covering === undefined) return false;

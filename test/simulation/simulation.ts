@@ -151,7 +151,6 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       regions,
       wipes,
       forwardedAfterMs: FORWARDED_AFTER_MS,
-      lostWrites: swarm.account !== 'multi' && wipes(swarm.regions[0] ?? '') > 0,
       needsLeases,
     });
     judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases });
