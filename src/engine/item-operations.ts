@@ -321,8 +321,8 @@ export class ItemOperations {
   }
 
   /**
-   * The same for a batch or script on a logical partition. Those read as well, so the session token counts also
-   * where writes are never behind: what it knew may have been lost with the write region's disk.
+   * The same for a batch or script on a logical partition. Those read as well, so the session token counts
+   * also where writes are never behind: what it knew may have been lost with the write region's disk.
    */
   openForTransaction(
     handle: ContainerHandle,

@@ -347,8 +347,8 @@ class RegionNode implements Region {
     const aheadMs = Math.round(this.#clocks.correctionMs);
     const what =
       change === 'went wrong'
-        ? `its wall clock is ${Math.abs(aheadMs)} ms too far ${aheadMs > 0 ? 'ahead of' : 'behind'} those of ` +
-          'most regions and is not believed; set it right'
+        ? `its wall clock is ${Math.abs(aheadMs)} ms too far ${aheadMs > 0 ? 'ahead of' : 'behind'} those ` +
+          'of most regions and is not believed; set it right'
         : 'its wall clock is believed again';
     this.#options.warn?.(`region ${this.name}: ${what}`);
   }
