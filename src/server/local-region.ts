@@ -54,8 +54,8 @@ const CACHE_BYTES = 96 << 20;
 const DIRTY_BYTES = 96 << 20;
 
 /**
- * 3: packed postings; 4: patches, time to live; 5: unique keys, other pending edits. What an older program left
- * is built anew from the log.
+ * 3: packed postings; 4: patches, time to live; 5: unique keys, other pending edits. What an older program
+ * left is built anew from the log.
  */
 const STORE_FORMAT = 5;
 
