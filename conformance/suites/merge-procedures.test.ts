@@ -17,6 +17,13 @@ const JOINING = `function resolver(incomingItem, existingItem, isTombstone, conf
   collection.replaceDocument(other._self, merged, function (error) { if (error) throw error; });
 }`;
 
+/** Makes anew what a delete ended, and says what it was given. */
+const REVIVING = `function resolver(incomingItem, existingItem, isTombstone, conflictingItems) {
+  var collection = getContext().getCollection();
+  incomingItem.given = [existingItem, isTombstone, conflictingItems];
+  collection.createDocument(collection.getSelfLink(), incomingItem, function (error) { if (error) throw error; });
+}`;
+
 const server = TestedServer.during();
 
 describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
@@ -87,6 +94,29 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     const [first, ...others] = await shown('merged');
     for (const other of others) expect(other).toEqual(first);
     for (const counter of await shown('runs of merged')) expect(counter).toMatchObject({ runs: 4 });
+    expect(await feeds()).toEqual([[], [], []]);
+  });
+
+  test('a delete that meets a replace wins, until the procedure makes the item anew', async () => {
+    const [first, second, third] = views as [Container, Container, Container];
+    const procedure = main.scripts.storedProcedure('resolver');
+    const clash = async (id: string) => {
+      await first.items.create({ id, pk: 'p', regions: [] });
+      await server.cutAll();
+      // Which of them the server sees first must not matter.
+      await second.item(id, 'p').delete();
+      await third.item(id, 'p').replace({ id, pk: 'p', regions: ['kept'] });
+      await server.faults.quiesce();
+    };
+    await procedure.replace({ id: 'resolver', body: 'function (incoming, existing, isTombstone) {}' });
+    await server.faults.quiesce();
+    await clash('ended');
+    expect(await shown('ended')).toEqual([undefined, undefined, undefined]);
+    await procedure.replace({ id: 'resolver', body: REVIVING });
+    await server.faults.quiesce();
+    await clash('revived');
+    for (const item of await shown('revived'))
+      expect(item).toMatchObject({ regions: ['kept'], given: [null, true, []] });
     expect(await feeds()).toEqual([[], [], []]);
   });
 });

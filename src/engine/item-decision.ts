@@ -125,6 +125,7 @@ function putIntent(handle: ContainerHandle, { object, text }: ReadItem, choice: 
     kind: 'put',
     priority: priorityOf(handle, object),
     keeps: handle.keepsConflicts,
+    contestsDeletes: handle.mergeProcedure === undefined ? undefined : true,
     // Without the rule it is a property like any other; but the container may get the rule later.
     ttl: handle.record.definition.defaultTtl === undefined ? ownTtl(object) : itemTtl(object),
     isUnindexed: isLeftOut(handle, choice) ? true : undefined,

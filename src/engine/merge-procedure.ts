@@ -103,8 +103,12 @@ function argumentsOf(conflict: PlacedConflict, transaction: ScriptTransaction): 
     const put = transaction.get(holder);
     if (put !== undefined) others.push(itemOf(put.body));
   }
-  if (visible === undefined) return [incoming, null, others.length === 0, others];
+  if (visible === undefined) {
+    return [incoming, null, loser.isTombstone === true || others.length === 0, others];
+  }
   const existing = itemOf(visible.body);
+  // What it was a version of is gone; another item has its id by now.
+  if (loser.isTombstone === true) return [incoming, null, true, [existing, ...others]];
   // Of two creates neither is a version of the other.
   return loser.isCreate
     ? [incoming, null, false, [existing, ...others]]

@@ -14,10 +14,13 @@ class Copy {
   readonly applied = new VersionVector();
   readonly known: ItemOperation[] = [];
   state: ItemState = EMPTY_ITEM;
+  readonly #contestsDeletes: boolean;
   #created = 0;
 
-  constructor(origin: number) {
+  /** `contestsDeletes`: the container has a procedure. */
+  constructor(origin: number, contestsDeletes = false) {
     this.origin = origin;
+    this.#contestsDeletes = contestsDeletes;
   }
 
   #head() {
@@ -31,6 +34,7 @@ class Copy {
     const put: Put = {
       ...{ kind: 'put' as const, ...this.#head(), incarnation, priority: undefined },
       ...{ keeps: true as const, body: Buffer.from(body) },
+      ...(this.#contestsDeletes ? { contestsDeletes: true as const } : {}),
       ...(losers.length === 0 ? {} : { losers }),
     };
     return this.apply(put);
@@ -154,6 +158,55 @@ describe('concurrent writes', () => {
     for (const copy of [a, b]) expect([visiblePut(copy.state), copy.conflicts]).toEqual([undefined, []]);
   });
 
+  test('where a procedure decides, what a delete ended is kept, whichever came first, until it is covered', () => {
+    const [a, b, c] = [1, 2, 3].map((origin) => new Copy(origin, true)) as [Copy, Copy, Copy];
+    a.put('first');
+    exchange([a, b, c]);
+    a.delete();
+    b.put('late');
+    b.put('later');
+    deliver(a, c);
+    expect([b.conflicts, c.conflicts], 'nobody has seen both').toEqual([[], []]);
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) {
+      expect(visiblePut(copy.state)).toBeUndefined();
+      expect(copy.conflicts).toEqual(['2:2 later']);
+      expect(conflictsOf(copy.state)[0]).toMatchObject({ isTombstone: true, isCreate: false });
+      expect(collect(copy.state, () => true)?.buried, 'it waits for whoever decides').toHaveLength(1);
+    }
+    c.put('another item');
+    expect(c.state.buried, 'carried along').toBeUndefined();
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect(copy.conflicts).toEqual(['2:2 later']);
+    a.settle(0);
+    exchange([a, b, c]);
+    for (const copy of [a, b, c]) expect([copy.conflicts, copy.state]).toEqual([[], a.state]);
+  });
+
+  test('what is carried by several writes says the same in every order', () => {
+    const names = ['carried by', 'both'];
+    const conflict = { dot: { origin: 9, n: 1 }, time: 5, incarnation: 7, body: Buffer.from('x') };
+    const carriers = [4, 5].map((origin, place): Put => {
+      const losers = [
+        place === 0
+          ? { ...conflict, isCreate: false, isTombstone: true as const }
+          : { ...conflict, isCreate: true, isReferred: true as const },
+      ];
+      const body = Buffer.from(names[place] ?? '');
+      const context = new VersionVector([[9, 1]]);
+      const dot = { origin, n: 1 };
+      return {
+        kind: 'put',
+        ...{ dot, context, time: 10, incarnation: origin, priority: undefined, body, losers },
+      };
+    });
+    const [one, other] = [carriers, carriers.toReversed()].map((order) =>
+      order.reduce(applyOperation, EMPTY_ITEM),
+    );
+    expect(one).toEqual(other);
+    expect(one?.conflicts).toEqual([{ ...conflict, isCreate: true, isReferred: true, isTombstone: true }]);
+  });
+
   test('collection keeps conflicts, and forgets that they were settled once everybody knows', () => {
     const [a, b] = three();
     a.put('a');
@@ -244,8 +297,11 @@ function reference(known: readonly ItemOperation[]): string[] {
   const puts = known.filter((one) => one.kind === 'put');
   const maximal = puts.filter((put) => !isCovered(put) && !dead.has(put.incarnation) && isOpen(put));
   const [, ...live] = maximal.sort((a, b) => b.time - a.time || b.dot.origin - a.dot.origin);
+  const buried = puts.filter(
+    (put) => put.contestsDeletes === true && dead.has(put.incarnation) && !isCovered(put),
+  );
   const carried = writes.flatMap((one): readonly Loser[] => one.losers ?? []);
-  const names = [...carried, ...live].filter(isOpen).map(nameOf);
+  const names = [...carried, ...live, ...buried].filter(isOpen).map(nameOf);
   return [...new Set(names)].sort();
 }
 
@@ -257,8 +313,8 @@ function referredOf(known: readonly ItemOperation[]): string[] {
 
 test('any history: the conflicts are a function of the set of operations', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const copies = [new Copy(1), new Copy(2), new Copy(3)];
+    fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), (steps, contestsDeletes) => {
+      const copies = [1, 2, 3].map((origin) => new Copy(origin, contestsDeletes));
       const all: ItemOperation[] = [];
       for (const { kind, at, which } of steps) {
         const copy = copies[at] as Copy;

@@ -6,6 +6,9 @@
  * of what a region happened to see: those that some operation carries, and the losers among the present
  * siblings, without those that were settled. A loser that was covered by somebody who knew nothing of its
  * rivals was replaced knowingly, and its replacement competes in its place.
+ *
+ * A write that a concurrent delete ended is one of them where its container has a procedure to decide: it is
+ * *buried*, and like a sibling it stays for as long as no write covers it, and is carried along by who does.
  */
 import { type Dot, sameDot } from '../causality/index.ts';
 import {
@@ -26,8 +29,9 @@ export function applyOperation(state: ItemState, operation: ItemOperation): Item
   if (operation.kind === 'refer') return withReferrals(state, operation);
   if (operation.kind === 'settle') return withConflicts(state, state, operation);
   const next = applyWrite(state, operation);
-  const isPlain = !hasConflictBook(state);
-  return isPlain && operation.losers === undefined ? next : withConflicts(state, next, operation);
+  const ended = endedBy(state, operation);
+  const isPlain = !hasConflictBook(state) && operation.losers === undefined && ended === NONE;
+  return isPlain ? next : withConflicts(state, next, operation, ended);
 }
 
 /**
@@ -35,11 +39,9 @@ export function applyOperation(state: ItemState, operation: ItemOperation): Item
  * against other items, over unique keys.
  */
 export function losersOf(state: ItemState, isSuppressed = false): readonly Loser[] {
-  if (!isSuppressed && (state.siblings.length < 2 || isMerged(state))) return NONE;
-  const winner = isSuppressed ? undefined : state.siblings[0];
-  const others = state.siblings.filter((put) => put !== winner && put.keeps === true);
-  const losers = others.map((put) => loserOf(put, winner));
-  return withReferred(losers, state.referred);
+  const { siblings, buried, referred } = state;
+  if (!isSuppressed && siblings.length < 2 && buried === undefined) return NONE;
+  return withReferred([...(buried ?? NONE), ...losingSiblings(state, isSuppressed)], referred);
 }
 
 /** Every conflict of the item that nobody has settled, by origin and n. */
@@ -47,6 +49,38 @@ export function conflictsOf(state: ItemState, isSuppressed = false): readonly Lo
   const present = losersOf(state, isSuppressed);
   if (state.conflicts === undefined) return sortedByDot(present);
   return sortedByDot([...withReferred(state.conflicts, state.referred), ...present]);
+}
+
+function losingSiblings(state: ItemState, isSuppressed: boolean): readonly Loser[] {
+  if (!isSuppressed && (state.siblings.length < 2 || isMerged(state))) return NONE;
+  const winner = isSuppressed ? undefined : state.siblings[0];
+  const others = state.siblings.filter((put) => put !== winner && put.keeps === true);
+  return others.map((put) => loserOf(put, winner));
+}
+
+/** What is to be kept of writes that are concurrent with the delete that ends them: `operation`, or theirs. */
+function endedBy(
+  { siblings, dead }: ItemState,
+  operation: Exclude<ItemOperation, Settle | Refer>,
+): readonly Loser[] {
+  if (operation.kind === 'expire') return NONE;
+  if (operation.kind === 'put') {
+    const { contestsDeletes, incarnation } = operation;
+    const isEnded = contestsDeletes === true && dead.some((mark) => mark.incarnation === incarnation);
+    return isEnded ? [buriedOf(operation)] : NONE;
+  }
+  const ended = siblings.filter(
+    ({ contestsDeletes, dot, incarnation }) =>
+      contestsDeletes === true &&
+      operation.incarnations.includes(incarnation) &&
+      !operation.context.covers(dot),
+  );
+  return ended.length === 0 ? NONE : ended.map(buriedOf);
+}
+
+function buriedOf({ dot, time, incarnation, body }: Omit<StoredPut, 'patch'>): Loser {
+  // Whoever knows of a delete knew the item: what it ends is never the first of its incarnation.
+  return { dot, time, incarnation, isCreate: false, isTombstone: true, body };
 }
 
 /**
@@ -73,6 +107,7 @@ function withConflicts(
   before: ItemState,
   after: ItemState,
   operation: Exclude<ItemOperation, Refer>,
+  ended: readonly Loser[] = NONE,
 ): ItemState {
   const isSettle = operation.kind === 'settle';
   const marks = isSettle ? withMarks(before.settled ?? [], operation) : (before.settled ?? []);
@@ -80,33 +115,39 @@ function withConflicts(
   const known = [...(before.conflicts ?? [])];
   for (const loser of isSettle ? NONE : (operation.losers ?? NONE)) {
     const place = known.findIndex(({ dot }) => sameDot(dot, loser.dot));
-    const before = known[place];
-    if (before === undefined) known.push(loser);
-    else known[place] = withBoth(before, loser);
+    const other = known[place];
+    if (other === undefined) known.push(loser);
+    else known[place] = joined(other, loser);
   }
   const siblings = isSettle ? after.siblings.filter(isOpen) : after.siblings;
   const pending = isSettle ? ofPresentBases(after.pending, siblings) : after.pending;
   const conflicts = sortedByDot(known.filter(isOpen));
+  const isLeft = (loser: Loser) => isOpen(loser) && (isSettle || !operation.context.covers(loser.dot));
+  const buried = sortedByDot([...(before.buried ?? NONE).filter(isLeft), ...ended]);
   // What was settled is no longer for anybody, whichever of the two arrived first.
   const referred = (before.referred ?? []).filter(({ conflict }) => isOpen({ dot: conflict }));
-  return withBook(withPending({ siblings, dead: after.dead }, pending), conflicts, marks, referred);
+  const writes = withPending({ siblings, dead: after.dead }, pending);
+  return withBook(writes, { conflicts, buried, settled: marks, referred });
 }
 
 /**
  * One loser, as two operations carry it: what either origin saw of it counts, whichever comes first. One may
- * have seen it lose against another version, the other against another item.
+ * have seen it lose against another version, the other against a delete or another item.
  */
-function withBoth(one: Loser, other: Loser): Loser {
-  const isCreate = one.isCreate || other.isCreate;
-  const isReferred = one.isReferred === true || other.isReferred === true;
-  return isReferred ? { ...one, isCreate, isReferred } : { ...one, isCreate };
+function joined(a: Loser, b: Loser): Loser {
+  return {
+    ...a,
+    isCreate: a.isCreate || b.isCreate,
+    ...(a.isReferred === true || b.isReferred === true ? { isReferred: true } : {}),
+    ...(a.isTombstone === true || b.isTombstone === true ? { isTombstone: true } : {}),
+  };
 }
 
 /** The state in which conflicts that nobody has settled are for people to decide. */
-function withReferrals(state: ItemState, { dot, conflicts }: Refer): ItemState {
-  const { settled = [], conflicts: known = [] } = state;
+function withReferrals(state: ItemState, { dot, conflicts: named }: Refer): ItemState {
+  const { settled = [], conflicts = [], buried = [] } = state;
   const next = [...(state.referred ?? [])];
-  for (const conflict of conflicts) {
+  for (const conflict of named) {
     if (settled.some((mark) => sameDot(mark.conflict, conflict))) continue;
     const place = next.findIndex((mark) => sameDot(mark.conflict, conflict));
     const refers = [...(next[place]?.refers ?? []), dot].sort(compareDots);
@@ -114,7 +155,7 @@ function withReferrals(state: ItemState, { dot, conflicts }: Refer): ItemState {
     else next[place] = { conflict, refers };
   }
   const referred = next.sort((a, b) => compareDots(a.conflict, b.conflict));
-  return withBook(state, known, settled, referred);
+  return withBook(state, { conflicts, buried, settled, referred });
 }
 
 /**
@@ -126,26 +167,33 @@ export function collectConflicts(
   after: ItemState,
   isStable: (dot: Dot) => boolean,
 ): ItemState {
-  const { conflicts = [], settled = [], referred = [] } = before;
+  const { conflicts = [], buried = [], settled = [], referred = [] } = before;
   const marks = settled.filter((mark) => !mark.settles.every(isStable));
-  const present = [...conflicts, ...after.siblings];
+  const present = [...conflicts, ...buried, ...after.siblings];
   const referrals = referred.filter(
     ({ conflict, refers }) => !refers.every(isStable) || present.some(({ dot }) => sameDot(dot, conflict)),
   );
   const isSame = marks.length === settled.length && referrals.length === referred.length;
-  return after === before && isSame ? before : withBook(after, conflicts, marks, referrals);
+  if (after === before && isSame) return before;
+  return withBook(after, { conflicts, buried, settled: marks, referred: referrals });
+}
+
+interface ConflictBook {
+  readonly conflicts: readonly Loser[];
+  readonly buried: readonly Loser[];
+  readonly settled: readonly Settlement[];
+  readonly referred: readonly Referral[];
 }
 
 /** What is empty is left out, so that equal states are equal objects. */
 function withBook(
   { siblings, dead, pending }: ItemState,
-  conflicts: readonly Loser[],
-  settled: readonly Settlement[],
-  referred: readonly Referral[],
+  { conflicts, buried, settled, referred }: ConflictBook,
 ): ItemState {
   return {
     ...withPending({ siblings, dead }, pending),
     ...(conflicts.length === 0 ? {} : { conflicts }),
+    ...(buried.length === 0 ? {} : { buried }),
     ...(settled.length === 0 ? {} : { settled }),
     ...(referred.length === 0 ? {} : { referred }),
   };

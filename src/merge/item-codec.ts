@@ -14,6 +14,7 @@ import type { Counter, PendingEdit, PlacedEdit } from './pending-edit.ts';
  *   dead:    incarnation, number of deletes, (origin, n) of each
  *   conflicts, settled (when flagged): see `encodeLosers`; number, (conflict, settles) of each
  *   referred (when flagged): number, (conflict, refers) of each
+ *   buried (when flagged): see `encodeLosers`
  *   pending: kind, base, then a counter; or dot, index, context, priority, time, path, value, counters
  *   counter: path, terms, increments
  */
@@ -21,8 +22,10 @@ const FLAG_SETTLED = 1;
 const FLAG_BODY_ELSEWHERE = 2;
 const FLAG_CONFLICTS = 4;
 const FLAG_REFERRED = 8;
+const FLAG_BURIED = 16;
 const LOSER_CREATE = 1;
 const LOSER_REFERRED = 2;
+const LOSER_TOMBSTONE = 4;
 
 /**
  * `withoutVisibleBody`: leaves out the body of the first sibling, if there is one; `decodeItemState` wants it
@@ -33,7 +36,7 @@ export function encodeItemState(
   state: ItemState,
   options: { readonly withoutVisibleBody?: boolean } = {},
 ): void {
-  const { siblings, dead, pending = [], conflicts = [], settled = [], referred = [] } = state;
+  const { siblings, dead, pending = [], conflicts = [], settled = [], referred = [], buried = [] } = state;
   const hasConflicts = conflicts.length > 0 || settled.length > 0;
   const isSettled = siblings.length === 1 && dead.length === 0 && pending.length === 0;
   const isBodyElsewhere = options.withoutVisibleBody === true && siblings.length > 0;
@@ -41,7 +44,8 @@ export function encodeItemState(
     (isSettled ? FLAG_SETTLED : 0) |
       (isBodyElsewhere ? FLAG_BODY_ELSEWHERE : 0) |
       (hasConflicts ? FLAG_CONFLICTS : 0) |
-      (referred.length > 0 ? FLAG_REFERRED : 0),
+      (referred.length > 0 ? FLAG_REFERRED : 0) |
+      (buried.length > 0 ? FLAG_BURIED : 0),
   );
   if (!isSettled) writer.uint(siblings.length).uint(dead.length).uint(pending.length);
   for (const [place, sibling] of siblings.entries()) {
@@ -61,11 +65,13 @@ export function encodeItemState(
       settled.map(({ conflict, settles }) => [conflict, settles]),
     );
   }
-  if (referred.length === 0) return;
-  encodeMarks(
-    writer,
-    referred.map(({ conflict, refers }) => [conflict, refers]),
-  );
+  if (referred.length > 0) {
+    encodeMarks(
+      writer,
+      referred.map(({ conflict, refers }) => [conflict, refers]),
+    );
+  }
+  if (buried.length > 0) encodeLosers(writer, buried);
 }
 
 /** A conflict, and the operations that dealt with it. */
@@ -112,8 +118,15 @@ export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): I
   for (let left = pendingCount; left > 0; left--) pending.push(decodePending(reader));
   const state = pendingCount === 0 ? { siblings, dead } : { siblings, dead, pending };
   const booked = (flags & FLAG_CONFLICTS) === 0 ? state : { ...state, ...decodeConflicts(reader) };
-  if ((flags & FLAG_REFERRED) === 0) return booked;
-  return { ...booked, referred: decodeMarks(reader).map(([conflict, refers]) => ({ conflict, refers })) };
+  if ((flags & (FLAG_REFERRED | FLAG_BURIED)) === 0) return booked;
+  const referred = (flags & FLAG_REFERRED) === 0 ? [] : decodeMarks(reader);
+  return {
+    ...booked,
+    ...(referred.length === 0
+      ? {}
+      : { referred: referred.map(([conflict, refers]) => ({ conflict, refers })) }),
+    ...((flags & FLAG_BURIED) === 0 ? {} : { buried: decodeLosers(reader) }),
+  };
 }
 
 function decodeConflicts(reader: ByteReader): Pick<ItemState, 'conflicts' | 'settled'> {
@@ -125,16 +138,19 @@ function decodeConflicts(reader: ByteReader): Pick<ItemState, 'conflicts' | 'set
   };
 }
 
-/** Count, then of each: origin, n, time, incarnation, flags (1 = is a create, 2 = was referred), body. */
+/**
+ * Count, then of each: origin, n, time, incarnation, flags (1 = is a create, 2 = was referred, 4 = lost
+ * against a delete), body.
+ */
 export function encodeLosers(writer: ByteWriter, losers: readonly Loser[]): void {
   writer.uint(losers.length);
-  for (const { dot, time, incarnation, isCreate, isReferred, body } of losers) {
+  for (const { dot, time, incarnation, isCreate, isReferred, isTombstone, body } of losers) {
+    const flags =
+      (isCreate ? LOSER_CREATE : 0) |
+      (isReferred === true ? LOSER_REFERRED : 0) |
+      (isTombstone === true ? LOSER_TOMBSTONE : 0);
     encodeDot(writer, dot);
-    writer
-      .f64(time)
-      .uint(incarnation)
-      .u8((isCreate ? LOSER_CREATE : 0) | (isReferred === true ? LOSER_REFERRED : 0))
-      .bytes(body);
+    writer.f64(time).uint(incarnation).u8(flags).bytes(body);
   }
 }
 
@@ -147,8 +163,9 @@ export function decodeLosers(reader: ByteReader): Loser[] {
     const incarnation = reader.uint();
     const flags = reader.u8();
     const isReferred = (flags & LOSER_REFERRED) === 0 ? {} : { isReferred: true as const };
+    const isTombstone = (flags & LOSER_TOMBSTONE) === 0 ? {} : { isTombstone: true as const };
     const isCreate = (flags & LOSER_CREATE) !== 0;
-    losers.push({ dot, time, incarnation, isCreate, ...isReferred, body: reader.bytes() });
+    losers.push({ dot, time, incarnation, isCreate, ...isReferred, ...isTombstone, body: reader.bytes() });
   }
   return losers;
 }
@@ -163,6 +180,7 @@ const PUT_CONTEXT = 8;
 const PUT_MERGED = 16;
 const PUT_KEEPS = 32;
 const PUT_UNINDEXED = 64;
+const PUT_CONTESTS_DELETES = 128;
 
 /** Flags, origin, n, time, then by flags: priority, time to live + 1, base, context, merged dots. */
 export function encodePutHead(writer: ByteWriter, put: PutHead): void {
@@ -174,7 +192,8 @@ export function encodePutHead(writer: ByteWriter, put: PutHead): void {
       (patch?.context === undefined ? 0 : PUT_CONTEXT) |
       (patch?.merged === undefined ? 0 : PUT_MERGED) |
       (put.keeps === true ? PUT_KEEPS : 0) |
-      (put.isUnindexed === true ? PUT_UNINDEXED : 0),
+      (put.isUnindexed === true ? PUT_UNINDEXED : 0) |
+      (put.contestsDeletes === true ? PUT_CONTESTS_DELETES : 0),
   );
   encodeDot(writer, dot);
   writer.f64(time);
@@ -195,11 +214,12 @@ export function decodePutHead(reader: ByteReader): PutHead {
   const ttl = (flags & PUT_TTL) !== 0 ? reader.uint() - 1 : undefined;
   const patch = (flags & PUT_PATCH) !== 0 ? decodePatch(reader, flags) : undefined;
   const head = { dot, time, priority, ttl, patch };
-  if ((flags & (PUT_KEEPS | PUT_UNINDEXED)) === 0) return head;
+  if ((flags & (PUT_KEEPS | PUT_UNINDEXED | PUT_CONTESTS_DELETES)) === 0) return head;
   return {
     ...head,
     ...((flags & PUT_KEEPS) === 0 ? {} : { keeps: true }),
     ...((flags & PUT_UNINDEXED) === 0 ? {} : { isUnindexed: true }),
+    ...((flags & PUT_CONTESTS_DELETES) === 0 ? {} : { contestsDeletes: true }),
   };
 }
 

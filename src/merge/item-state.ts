@@ -26,6 +26,11 @@ export interface ItemState {
   readonly pending?: readonly PendingEdit[] | undefined;
   /** Conflicts that were covered meanwhile and that nobody has settled; undefined for none. */
   readonly conflicts?: readonly Loser[] | undefined;
+  /**
+   * The maximal puts of dead incarnations that are kept for somebody to decide, by origin and n; undefined
+   * for none.
+   */
+  readonly buried?: readonly Loser[] | undefined;
   /** Conflicts that were settled; undefined for none. */
   readonly settled?: readonly Settlement[] | undefined;
   /** Conflicts that were referred to people, with the operations that did; undefined for none. */
@@ -176,8 +181,8 @@ export function isSettled(state: ItemState): boolean {
 }
 
 /** Whether anything is kept of conflicts beside the siblings. */
-export function hasConflictBook({ conflicts, settled, referred }: ItemState): boolean {
-  return conflicts !== undefined || settled !== undefined || referred !== undefined;
+export function hasConflictBook({ conflicts, buried, settled, referred }: ItemState): boolean {
+  return conflicts !== undefined || buried !== undefined || settled !== undefined || referred !== undefined;
 }
 
 /** Whether something waits for all regions to have it, or for somebody to decide; see `collect`. */
@@ -210,11 +215,10 @@ function applyPut(state: ItemState, put: Put): ItemState {
       rivals.length === state.siblings.length && !rivals.some(({ patch }) => patch !== undefined);
     return isSame ? state : left(state, rivals, state.dead, put);
   }
-  const { dot, time, incarnation, priority, ttl, body, patch, keeps, isUnindexed } = put;
+  const { dot, time, incarnation, priority, ttl, body, patch } = put;
   if (patch !== undefined) return applyPatch(state, { ...put, patch }, rivals);
   const plain: StoredPut = { dot, time, incarnation, priority, ttl, body };
-  const isPlain = keeps !== true && isUnindexed !== true;
-  const stored = isPlain ? plain : { ...plain, ...marksOf(put) };
+  const stored = isUnmarked(put) ? plain : { ...plain, ...marksOf(put) };
   if (rivals.length === 0) return { siblings: [stored], dead: state.dead };
   const rest = left(state, rivals, state.dead, put);
   return { ...rest, siblings: sorted([...rest.siblings, stored]) };
@@ -244,9 +248,17 @@ function applyPatch(
 }
 
 /** What few writes have. */
-function marksOf({ keeps, isUnindexed }: Put): Pick<StoredPut, 'keeps' | 'isUnindexed'> {
+export type PutMarks = Pick<Put, 'keeps' | 'contestsDeletes' | 'isUnindexed'>;
+
+export function isUnmarked({ keeps, contestsDeletes, isUnindexed }: PutMarks): boolean {
+  return keeps !== true && contestsDeletes !== true && isUnindexed !== true;
+}
+
+/** The marks alone; those that a write does not have are left out. */
+export function marksOf({ keeps, contestsDeletes, isUnindexed }: PutMarks): PutMarks {
   return {
     ...(keeps === true ? { keeps } : {}),
+    ...(contestsDeletes === true ? { contestsDeletes } : {}),
     ...(isUnindexed === true ? { isUnindexed } : {}),
   };
 }

@@ -31,6 +31,8 @@ export interface Put extends Operation {
   readonly patch?: Patch | undefined;
   /** Whether this write is kept as a conflict where it loses: its container has no rule to decide. */
   readonly keeps?: true | undefined;
+  /** The same where a concurrent delete ends its item: a procedure is to decide whether it stays ended. */
+  readonly contestsDeletes?: true | undefined;
   /** Whether the item stays out of indexes with this write; queries pass it by. */
   readonly isUnindexed?: true | undefined;
   /** What its origin saw lose, and covers with this write; see conflict.ts. */
@@ -48,6 +50,8 @@ export interface Loser {
   readonly isCreate: boolean;
   /** Whether a merge procedure could not decide it, so that it is for people; see Refer. */
   readonly isReferred?: true | undefined;
+  /** Whether it lost against a delete. */
+  readonly isTombstone?: true | undefined;
   readonly body: Uint8Array;
 }
 

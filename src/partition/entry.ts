@@ -13,9 +13,8 @@ import { decodePathEdits, encodePathEdits } from '../resource/index.ts';
  *   put, delete, settle, expiry, refer:  item key, fields
  *   transaction:  count, then for each change: kind, item key, length of the fields, fields
  * Fields of a put: incarnation, flags (1 = priority, 2 = patch, 4 = time to live, 8 = keeps, 16 = losers,
- * 32 = unindexed),
- * [priority],
- * [time to live + 1], [patch: origin and n of its base, edits], [losers], body to the end;
+ * 32 = unindexed, 64 = contests deletes), [priority], [time to live + 1],
+ * [patch: origin and n of its base, edits], [losers], body to the end;
  * of a delete: count, incarnations, [losers]; of an expiry: [losers]; of a settle or refer: count,
  * (origin, n) of each conflict.
  *
@@ -52,6 +51,9 @@ const FLAG_TTL = 4;
 const FLAG_KEEPS = 8;
 const FLAG_LOSERS = 16;
 const FLAG_UNINDEXED = 32;
+const FLAG_CONTESTS_DELETES = 64;
+/** What few puts have. */
+const MARKED = FLAG_KEEPS | FLAG_LOSERS | FLAG_UNINDEXED | FLAG_CONTESTS_DELETES;
 
 const KINDS = {
   put: KIND_PUT,
@@ -113,14 +115,15 @@ function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
     for (const { origin, n } of operation.conflicts) writer.uint(origin).uint(n);
     return;
   }
-  const { incarnation, priority, ttl, patch, keeps, losers, isUnindexed, body } = operation;
+  const { incarnation, priority, ttl, patch, keeps, losers, body } = operation;
   const flags =
     (priority === undefined ? 0 : FLAG_PRIORITY) |
     (patch === undefined ? 0 : FLAG_PATCH) |
     (ttl === undefined ? 0 : FLAG_TTL) |
     (keeps === true ? FLAG_KEEPS : 0) |
     (losers === undefined ? 0 : FLAG_LOSERS) |
-    (isUnindexed === true ? FLAG_UNINDEXED : 0);
+    (operation.isUnindexed === true ? FLAG_UNINDEXED : 0) |
+    (operation.contestsDeletes === true ? FLAG_CONTESTS_DELETES : 0);
   writer.uint(incarnation).u8(flags);
   if (priority !== undefined) writer.f64(priority);
   if (ttl !== undefined) writer.uint(ttl + 1);
@@ -183,10 +186,11 @@ function decodeFields(reader: ByteReader, kind: number, head: EntryHead): ItemOp
   const patch = (flags & FLAG_PATCH) !== 0 ? decodePatch(reader) : undefined;
   const losers = (flags & FLAG_LOSERS) !== 0 ? decodeLosers(reader) : undefined;
   const put = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body: reader.rest() };
-  if ((flags & (FLAG_KEEPS | FLAG_LOSERS | FLAG_UNINDEXED)) === 0) return put;
+  if ((flags & MARKED) === 0) return put;
   const keeps = (flags & FLAG_KEEPS) === 0 ? undefined : (true as const);
   const isUnindexed = (flags & FLAG_UNINDEXED) === 0 ? undefined : (true as const);
-  return { ...put, keeps, losers, isUnindexed };
+  const contestsDeletes = (flags & FLAG_CONTESTS_DELETES) === 0 ? undefined : (true as const);
+  return { ...put, keeps, losers, isUnindexed, contestsDeletes };
 }
 
 function decodePatch(reader: ByteReader) {

@@ -25,6 +25,8 @@ export interface PutIntent {
   /** See merge's Put. */
   readonly keeps?: true | undefined;
   /** See merge's Put. */
+  readonly contestsDeletes?: true | undefined;
+  /** See merge's Put. */
   readonly isUnindexed?: true | undefined;
   /** For a patch: what it does to the item that the decision was shown. Left out for whole items. */
   readonly edits?: readonly PathEdit[] | undefined;

@@ -1,6 +1,6 @@
 import { assert, type JsonObject } from '../base/index.ts';
-import type { ItemOperation, Loser, Patch, Put } from '../merge/index.ts';
-import { liveIncarnations, losersOf, patchBase } from '../merge/index.ts';
+import type { ItemOperation, Loser, Patch, Put, PutMarks } from '../merge/index.ts';
+import { isUnmarked, liveIncarnations, losersOf, marksOf, patchBase } from '../merge/index.ts';
 import type { PathEdit } from '../resource/index.ts';
 import type { Intent, Stamp } from './intent.ts';
 import { type HeldItem, isSuppressed } from './item-cache.ts';
@@ -10,23 +10,23 @@ import type { ItemDraft } from './transaction.ts';
 export type EntryStamp = Pick<ItemOperation, 'dot' | 'context' | 'time'>;
 
 /** What a put says beside its body: see merge's Put. */
-interface PutFields {
+interface PutFields extends PutMarks {
   readonly priority: number | undefined;
   readonly ttl?: number | undefined;
-  readonly keeps?: true | undefined;
-  readonly isUnindexed?: true | undefined;
 }
 
 export function putOperation(
   head: EntryStamp,
-  { priority, ttl, keeps, isUnindexed }: PutFields,
+  fields: PutFields,
   { incarnation, body }: Pick<Put, 'incarnation' | 'body'>,
   patch: Patch | undefined,
   covered: HeldItem | undefined,
 ): ItemOperation {
+  const { priority, ttl } = fields;
   const plain = { kind: 'put' as const, ...head, incarnation, priority, ttl, patch, body };
-  const put = isUnindexed === true ? { ...plain, isUnindexed } : plain;
-  return keeps === true ? { ...put, keeps, losers: keptLosers(covered) } : put;
+  if (isUnmarked(fields)) return plain;
+  const put = { ...plain, ...marksOf(fields) };
+  return fields.keeps === true ? { ...put, losers: keptLosers(covered) } : put;
 }
 
 /** Ends what is there. */
@@ -40,9 +40,7 @@ export function deleteOperation(head: EntryStamp, covered: HeldItem): ItemOperat
 /** What a write that covers the item must carry along. */
 function keptLosers(covered: HeldItem | undefined): readonly Loser[] | undefined {
   if (covered === undefined) return undefined;
-  const hasLost = isSuppressed(covered);
-  if (!hasLost && covered.state.siblings.length < 2) return undefined;
-  const losers = losersOf(covered.state, hasLost);
+  const losers = losersOf(covered.state, isSuppressed(covered));
   return losers.length === 0 ? undefined : losers;
 }
 

@@ -17,6 +17,7 @@ test('a document has all that its write said', () => {
     plain,
     { ...plain, keeps: true as const },
     { ...plain, isUnindexed: true as const },
+    { ...plain, keeps: true as const, contestsDeletes: true as const },
     { ...plain, keeps: true as const, isUnindexed: true as const },
   ]) {
     expect(decodeDocument(encodeDocument(key, put), put.incarnation)).toEqual({ key, put });

@@ -10,6 +10,8 @@ import {
   type ItemState,
   isMerged,
   isSettled,
+  isUnmarked,
+  marksOf,
   type StoredPut,
 } from '../merge/index.ts';
 import { type HeldItem, isSuppressed } from './item-cache.ts';
@@ -77,10 +79,10 @@ export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
 export function decodeDocument(bytes: Buffer, incarnation: Incarnation): { key: ItemKey; put: StoredPut } {
   const reader = new ByteReader(bytes);
   const key = reader.string();
-  const { dot, time, priority, ttl, patch, keeps, isUnindexed } = decodePutHead(reader);
+  const head = decodePutHead(reader);
+  const { dot, time, priority, ttl, patch } = head;
   const put = { dot, time, incarnation, priority, ttl, patch, body: reader.rest() };
-  if (keeps !== true && isUnindexed !== true) return { key, put };
-  return { key, put: { ...put, keeps, isUnindexed } };
+  return { key, put: isUnmarked(head) ? put : { ...put, ...marksOf(head) } };
 }
 
 const STATE_SETTLED = 1;

@@ -10,7 +10,7 @@ import { assert, type JsonObject } from '../base/index.ts';
 import type { Dot } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { Lsn } from '../log/index.ts';
-import { etagOf, type Incarnation, type StoredPut } from '../merge/index.ts';
+import { etagOf, type Incarnation, isUnmarked, marksOf, type StoredPut } from '../merge/index.ts';
 import type { EffectivePartitionKey, PathEdit } from '../resource/index.ts';
 import type { Intent, PutIntent, Stamp } from './intent.ts';
 import type { HeldItem } from './item-cache.ts';
@@ -207,11 +207,10 @@ export class Transaction {
     const incarnation = created === undefined ? initial?.incarnation : numberOf(created);
     assert(incarnation !== undefined, 'an item that is not created was there');
     const { body, parsed } = intent.render({ ...stamp, incarnation });
-    const { priority, ttl, keeps, isUnindexed } = intent;
+    const { priority, ttl } = intent;
     const dot = { origin: stamp.origin, n: stamp.n };
     const put = { dot, time: stamp.time, incarnation, priority, ttl, body };
-    const isPlain = keeps !== true && isUnindexed !== true;
-    return { put: isPlain ? put : { ...put, keeps, isUnindexed }, parsed };
+    return { put: isUnmarked(intent) ? put : { ...put, ...marksOf(intent) }, parsed };
   }
 
   /**

@@ -205,18 +205,98 @@ describe('what the procedure cannot decide is in the feed of every region', () =
   });
 });
 
-test('a delete wins without the procedure', async () => {
-  await teach(JOINING);
-  await planet.until(planet.write('A', 'i', []));
-  await planet.run(1_000);
-  for (const name of NAMES) planet.isolate(name);
-  await planet.until(planet.items('B').delete({ path: PATH, id: 'i', partitionKey: ['p'] }));
-  await planet.until(planet.write('C', 'i', ['C']));
-  planet.heal();
-  await planet.run(5_000);
-  expect(await valuesOf('i')).toEqual([undefined, undefined, undefined]);
-  expect(await feeds()).toEqual([[], [], []]);
-  expect(await journal()).toEqual([]);
+describe('a delete that meets a replace', () => {
+  /** Makes the item anew with what a delete ended, or gives it to the item that has its name by now. */
+  const SAVING = `function resolver(incoming, existing, isTombstone, conflicting) {
+    if (!isTombstone || existing !== null) throw Error('nothing else happens here');
+    var collection = getContext().getCollection();
+    var other = conflicting[0];
+    var value = (other ? other.value : []).concat(incoming.value, ['saved']);
+    var item = { id: incoming.id, pk: 'p', value: value };
+    if (other) collection.replaceDocument(other._self, item);
+    else collection.createDocument(collection.getSelfLink(), item);
+  }`;
+
+  const remove = (name: string) =>
+    planet.until(planet.items(name).delete({ path: PATH, id: 'i', partitionKey: ['p'] }));
+
+  /** B deletes what C replaces. */
+  async function clash(): Promise<void> {
+    await planet.until(planet.write('A', 'i', []));
+    await planet.run(1_000);
+    for (const name of NAMES) planet.isolate(name);
+    await remove('B');
+    await planet.until(planet.write('C', 'i', ['C']));
+  }
+
+  test('wins, and the procedure hears of it once', async () => {
+    await teach(JOINING);
+    await clash();
+    planet.heal();
+    await planet.run(5_000);
+    expect(await valuesOf('i')).toEqual([undefined, undefined, undefined]);
+    expect(await feeds()).toEqual([[], [], []]);
+    expect(await journal()).toMatchObject([{ isTombstone: true, of: 'items' }]);
+    for (const name of NAMES) expect(planet.region(name).status().partitions[0]?.conflicts).toBe(0);
+  });
+
+  test('until the procedure makes the item anew, which is done once, whenever the hub crashes', async () => {
+    await teach(SAVING);
+    for (const afterMs of [24, 32, 36, 40, 52, 110]) {
+      await clash();
+      planet.heal();
+      await planet.run(afterMs);
+      planet.crash('A');
+      await planet.run(200);
+      await planet.start('A');
+      await planet.run(5_000);
+      expect(await valuesOf('i')).toEqual(NAMES.map(() => ['C', 'saved']));
+      await remove('A');
+      await planet.run(1_000);
+    }
+    expect(await feeds()).toEqual([[], [], []]);
+  });
+
+  test('and is followed by another item of that name: that is what the replace conflicts with', async () => {
+    await teach(SAVING);
+    await clash();
+    await planet.until(planet.write('B', 'i', ['new']));
+    planet.heal();
+    await planet.run(5_000);
+    expect(await valuesOf('i')).toEqual(NAMES.map(() => ['new', 'C', 'saved']));
+    expect(await feeds()).toEqual([[], [], []]);
+  });
+
+  test('is for people where the procedure throws, and then leaves the replace in the feed', async () => {
+    await teach('function (incoming) { throw Error("no"); }');
+    await clash();
+    planet.heal();
+    await planet.run(5_000);
+    expect(await valuesOf('i')).toEqual([undefined, undefined, undefined]);
+    const [first = [], ...others] = await feeds();
+    expect(first).toHaveLength(1);
+    expect(first[0]).toMatchObject({ operationType: 'replace' });
+    expect(JSON.parse(String(first[0]?.content))).toMatchObject({ value: ['C'] });
+    for (const other of others) expect(other).toEqual(first);
+    await planet.until(planet.region('B').engine.conflicts.delete(PATH, String(first[0]?.id)));
+    await planet.run(2_000);
+    expect(await feeds()).toEqual([[], [], []]);
+  });
+
+  test('leaves nothing when it had seen the replace', async () => {
+    await teach(JOINING);
+    await clash();
+    planet.heal();
+    planet.isolate('A');
+    planet.isolate('C');
+    await planet.until(planet.write('C', 'i', ['C again']));
+    await remove('C');
+    planet.heal();
+    await planet.run(5_000);
+    expect(await valuesOf('i')).toEqual([undefined, undefined, undefined]);
+    expect(await valuesOf('journal')).toEqual([undefined, undefined, undefined]);
+    expect(await feeds()).toEqual([[], [], []]);
+  });
 });
 
 test('a conflict whose item somebody deleted comes as a tombstone', async () => {

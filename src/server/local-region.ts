@@ -54,10 +54,10 @@ const CACHE_BYTES = 96 << 20;
 const DIRTY_BYTES = 96 << 20;
 
 /**
- * 3: packed postings; 4: patches, time to live; 5: unique keys, other pending edits. What an older program
- * left is built anew from the log.
+ * 3: packed postings; 4: patches, time to live; 5: unique keys, other pending edits; 6: what deletes end.
+ * What an older program left is built anew from the log.
  */
-const STORE_FORMAT = 5;
+const STORE_FORMAT = 6;
 
 /** A store that fails again so soon after it was opened anew is not worth another try: it is built anew. */
 const AGAIN_MS = 60_000;
