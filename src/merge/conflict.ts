@@ -58,7 +58,7 @@ function losingSiblings(state: ItemState, isSuppressed: boolean): readonly Loser
   return others.map((put) => loserOf(put, winner));
 }
 
-/** What is to be kept of writes that are concurrent with the delete that ends them: `operation`, or theirs. */
+/** What is to be kept of writes that a concurrent delete ends: `operation` is the one or the other. */
 function endedBy(
   { siblings, dead }: ItemState,
   operation: Exclude<ItemOperation, Settle | Refer>,
