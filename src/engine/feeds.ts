@@ -14,6 +14,7 @@ import {
   isServableAcrossPartitions,
   MeteredSource,
   planForClient,
+  prepareQuery,
   type QueryEnvironment,
   type QueryPage,
   type QuerySource,
@@ -84,9 +85,12 @@ interface Page {
 export class Feeds {
   readonly #options: FeedsOptions;
   readonly #carryOvers = new CarryOvers();
+  /** Other requests have their turn. */
+  readonly #turn: () => Promise<void>;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
+    this.#turn = () => new Promise((resolve) => options.runtime.soon(resolve));
   }
 
   list(scope: FeedScope): Promise<FeedAnswer> {
@@ -105,7 +109,11 @@ export class Feeds {
     checkIntendedContainer(handle, request);
     const { confine, records } = scopeOf(handle, request);
     const { query } = request.spec;
-    const compiled = handle.computed === undefined ? compileQuery(query) : handle.computed.compile(query);
+    const { computed } = handle;
+    const preparing =
+      computed === undefined ? prepareQuery(query, this.#turn) : computed.prepare(query, this.#turn);
+    if (preparing !== undefined) await preparing;
+    const compiled = computed === undefined ? compileQuery(query) : computed.compile(query);
     const compiledMs = runtime.monotonicMs();
     if ((records.length > 1 || compiled.tree.isRanked) && !isServableAcrossPartitions(compiled))
       throw notServable(handle, request.spec);
@@ -215,7 +223,7 @@ export class Feeds {
         itemCountMax: wanted - page.rows.length,
         bytesMax: PAGE_BYTES_MAX - page.bytes,
         // A long scan lets other requests have their turns.
-        pause: () => new Promise((resolve) => this.#options.runtime.soon(resolve)),
+        pause: this.#turn,
         isOverdue,
         carryOvers: this.#carryOvers,
         ...(compiled.callsFunctions ? { callFunctions: functionCaller(this.#options, handle.record) } : {}),

@@ -7,6 +7,7 @@ export type Access =
   | { readonly kind: 'everything'; readonly isExact: boolean }
   | { readonly kind: 'nothing'; readonly isExact: true }
   | ScanAccess
+  | PointsAccess
   /** `terms` are scans, ands and ors, two or more. */
   | { readonly kind: 'and' | 'or'; readonly terms: readonly Access[]; readonly isExact: boolean };
 
@@ -19,6 +20,25 @@ export interface ScanAccess {
   /** An item can have several postings at the path. */
   readonly isBelowArray: boolean;
   readonly isExact: boolean;
+}
+
+/** Any of many values of one path. */
+export interface PointsAccess {
+  readonly kind: 'points';
+  readonly pathId: Buffer;
+  /** Encoded, each once. */
+  readonly values: readonly Buffer[];
+  readonly isExact: boolean;
+}
+
+/** More points of a path than this are looked for together. */
+export const POINTS_MIN = 16;
+
+/** Which of its values an item has does not matter. */
+export function pointsAccess(pathId: Buffer, values: readonly Buffer[], isExact: boolean): PointsAccess {
+  // As text, one character for each byte, they are compared at a fraction of the cost.
+  const different = new Map(values.map((value) => [value.toString('latin1'), value]));
+  return { kind: 'points', pathId, values: [...different.values()], isExact };
 }
 
 export const EVERYTHING: Access = { kind: 'everything', isExact: true };
@@ -39,6 +59,39 @@ export function intersection(terms: readonly Access[]): Access {
   return { kind: 'and', terms: restricting, isExact };
 }
 
+/** A union of many terms, with the points of one path taken together. */
+function gatheredPoints(terms: readonly Access[], isExact: boolean): Access {
+  const byPath = new Map<string, ScanAccess[]>();
+  const rest: Access[] = [];
+  for (const term of terms) {
+    if (term.kind !== 'scan' || !term.isPoint) {
+      rest.push(term);
+      continue;
+    }
+    const path = term.pathId.toString('latin1');
+    const points = byPath.get(path);
+    if (points === undefined) byPath.set(path, [term]);
+    else points.push(term);
+  }
+  for (const points of byPath.values()) {
+    const [first] = points;
+    if (first === undefined || points.length <= POINTS_MIN) rest.push(...points);
+    else {
+      const values = points.map(({ range }) => range.from);
+      rest.push(
+        pointsAccess(
+          first.pathId,
+          values,
+          points.every((point) => point.isExact),
+        ),
+      );
+    }
+  }
+  const [only] = rest;
+  if (only === undefined || rest.length > 1) return { kind: 'or', terms: rest, isExact };
+  return only.isExact === isExact ? only : ({ ...only, isExact } as Access);
+}
+
 /** The numbers that any term allows. */
 export function union(terms: readonly Access[]): Access {
   // A union that is not exact as a whole may consist of terms that are: looking at them alone is not enough.
@@ -51,6 +104,7 @@ export function union(terms: readonly Access[]): Access {
   );
   const [only] = possible;
   if (only === undefined) return NOTHING;
+  if (possible.length > POINTS_MIN) return gatheredPoints(possible, isExact);
   if (possible.length > 1) return { kind: 'or', terms: possible, isExact };
   return only.isExact === isExact ? only : ({ ...only, isExact } as Access);
 }

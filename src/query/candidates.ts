@@ -1,5 +1,6 @@
+import { assert, prefixEnd } from '../base/index.ts';
 import type { EpkRange } from '../resource/index.ts';
-import type { Access, ScanAccess } from './access.ts';
+import type { Access, PointsAccess, ScanAccess } from './access.ts';
 import {
   GatheredNumbers,
   intersectSorted,
@@ -9,7 +10,8 @@ import {
   pointNumbers,
   sortDistinct,
 } from './number-stream.ts';
-import type { Estimate, ItemNumber, QuerySource } from './source.ts';
+import { type PostingMeter, postingsOfScans } from './posting-meter.ts';
+import type { Estimate, IndexScope, ItemNumber, QuerySource } from './source.ts';
 
 /**
  * From an access to the numbers worth loading, always in rising order: rows come in the order of insertion
@@ -39,10 +41,11 @@ export interface CandidateScope {
   readonly epkRange: EpkRange | undefined;
   /** Only numbers above it are wanted; -1 for all. */
   readonly after: ItemNumber;
-  /** Counts postings and numbers read from indexes. */
-  readonly meter: { postings: number };
+  readonly meter: PostingMeter;
   /** Many numbers will be passed over before any item is read. */
   readonly isBare?: boolean;
+  /** All items that satisfy the condition will be read, not just the first ones. */
+  readonly isWhole?: boolean;
   /** Postings worth reading to be spared the loading of one item. */
   readonly postingsPerLoad?: number;
 }
@@ -53,12 +56,14 @@ export const GATHER_MAX = 20_000;
  * end in time is not known before.
  */
 const POSTINGS_PER_LOAD = 2;
+/** The same when there is no page that could be full before. */
+const GATHER_WHOLE_MAX = 1_000_000;
 /** Gathered without a second thought, before any item is read. */
 const GATHER_CHEAPLY_MAX = 2_048;
 /** Items read before deciding whether gathering would pay, and the share of them that must be kept if not. */
 const SAMPLE_SIZE = 128;
 const SAMPLE_KEPT_SHARE = 16;
-const GATHER_CHUNK = 1_024;
+const GATHER_CHUNK = 4_096;
 /** Unions of more points are gathered, not merged. */
 const MERGE_MAX = 16;
 
@@ -82,7 +87,10 @@ export async function chooseCandidates(scope: CandidateScope): Promise<Candidate
     const stream = orderedStream(scope, access);
     if (stream !== undefined) return { numbers: stream, isExact: access.isExact, isConfined: true };
   }
-  const gathered = await gatherCandidates(scope, GATHER_CHEAPLY_MAX);
+  const gathered = await gatherCandidates(
+    scope,
+    scope.isWhole === true ? GATHER_WHOLE_MAX : GATHER_CHEAPLY_MAX,
+  );
   return gathered === undefined ? new SampledCandidates(scope) : listed(gathered);
 }
 
@@ -171,16 +179,16 @@ function allNumbers({ source, epkRange, after, meter, isBare }: CandidateScope):
 
 class MeteredNumbers implements NumberStream {
   readonly #stream: NumberStream;
-  readonly #meter: { postings: number };
+  readonly #meter: PostingMeter;
 
-  constructor(stream: NumberStream, meter: { postings: number }) {
+  constructor(stream: NumberStream, meter: PostingMeter) {
     this.#stream = stream;
     this.#meter = meter;
   }
 
   async next(count: number): Promise<ItemNumber[]> {
     const numbers = await this.#stream.next(count);
-    this.#meter.postings += numbers.length;
+    await this.#meter.read(numbers.length);
     return numbers;
   }
 
@@ -209,6 +217,7 @@ function orderedStream(scope: CandidateScope, access: Access): NumberStream | un
  */
 export async function gatherCandidates(scope: CandidateScope, limit: number): Promise<Gathered | undefined> {
   const { access, epkRange, source } = scope;
+  await scope.meter.began();
   const restrictions: Restriction[] = (access.kind === 'and' ? access.terms : [access])
     .filter((term) => term.kind !== 'everything')
     .map((term) => ({ kind: 'access', access: term, size: estimateAccess(source, term) }));
@@ -234,7 +243,10 @@ export async function gatherCandidates(scope: CandidateScope, limit: number): Pr
   return results.size === 0 ? undefined : combine(scope, restrictions, results);
 }
 
-/** Between which bounds the postings of an access lie. */
+/** Larger unions are not estimated term by term. */
+const ESTIMATED_TERMS_MAX = 64;
+
+/** Between which bounds the items of an access lie, or its postings. */
 export function estimateAccess(source: QuerySource, access: Access): Estimate {
   switch (access.kind) {
     case 'nothing':
@@ -243,11 +255,18 @@ export function estimateAccess(source: QuerySource, access: Access): Estimate {
       return source.estimate(undefined);
     case 'scan':
       return source.estimate(access);
+    case 'points':
+      // To ask for each of them would take longer than to read a few.
+      return { atLeast: 0, atMost: source.estimate(hullOf(access)).atMost };
     case 'and': {
       const sizes = access.terms.map((term) => estimateAccess(source, term));
       return { atLeast: 0, atMost: Math.min(...sizes.map((size) => size.atMost)) };
     }
     case 'or': {
+      // It takes a while to ask for thousands.
+      if (access.terms.length > ESTIMATED_TERMS_MAX) {
+        return { atLeast: 0, atMost: source.estimate(undefined).atMost };
+      }
       const sizes = access.terms.map((term) => estimateAccess(source, term));
       const sum = (bound: keyof Estimate) => sizes.reduce((total, size) => total + size[bound], 0);
       return { atLeast: sum('atLeast'), atMost: sum('atMost') };
@@ -281,10 +300,16 @@ async function gatherKeys(
 ): Promise<Gathered | undefined> {
   const cursor = source.scanNumbers({ epkRange, ...(after < 0 ? {} : { after }) });
   try {
-    const numbers = await cursor.next(limit + 1);
-    meter.postings += numbers.length;
-    if (numbers.length > limit) return undefined;
-    return { numbers: Float64Array.from(numbers), isExact: true, isConfined: true };
+    const numbers: ItemNumber[] = [];
+    for (;;) {
+      const want = Math.min(GATHER_CHUNK, limit + 1 - numbers.length);
+      const found = await cursor.next(want);
+      for (const number of found) numbers.push(number);
+      if (numbers.length > limit) return undefined;
+      await meter.read(found.length);
+      if (found.length < want) break;
+    }
+    return { numbers: new Float64Array(numbers), isExact: true, isConfined: true };
   } finally {
     await cursor.close();
   }
@@ -304,7 +329,17 @@ async function gatherAccess(
     case 'scan': {
       const numbers: ItemNumber[] = [];
       if (!(await gatherScan(scope, access, numbers, limit))) return undefined;
-      return { numbers: sortDistinct(numbers), isExact: access.isExact, isConfined: true };
+      return {
+        numbers: await sortDistinct(numbers, scope.meter.turn),
+        isExact: access.isExact,
+        isConfined: true,
+      };
+    }
+    case 'points': {
+      const numbers: ItemNumber[] = [];
+      if (!(await gatherPoints(scope, access, numbers, limit))) return undefined;
+      const sorted = await sortDistinct(numbers, scope.meter.turn);
+      return { numbers: sorted, isExact: access.isExact, isConfined: true };
     }
     case 'and':
       return gatherCandidates({ ...scope, access, epkRange: undefined }, limit);
@@ -317,7 +352,7 @@ async function gatherAccess(
         for (const number of found.numbers) numbers.push(number);
         isExact &&= found.isExact;
       }
-      return { numbers: sortDistinct(numbers), isExact, isConfined: true };
+      return { numbers: await sortDistinct(numbers, scope.meter.turn), isExact, isConfined: true };
     }
   }
 }
@@ -330,6 +365,7 @@ async function gatherScan(
   limit: number,
 ): Promise<boolean> {
   const { source, after, meter } = scope;
+  await meter.began();
   const seek = after >= 0 && isPoint ? { after: { value: range.from, number: after } } : {};
   const cursor = source.scanIndexNumbers({ pathId, range, ...seek });
   try {
@@ -337,11 +373,68 @@ async function gatherScan(
       const want = Math.min(GATHER_CHUNK, limit - read + 1);
       const found = await cursor.next(want);
       read += found.length;
-      meter.postings += found.length;
+      await meter.read(found.length);
       if (read > limit) return false;
       for (const number of found) if (number > after) numbers.push(number);
       if (found.length < want) return true;
     }
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** From the first of the values to the last. */
+function hullOf({ pathId, values }: PointsAccess): IndexScope {
+  let [first] = values;
+  assert(first !== undefined, 'points have values');
+  let last = first;
+  for (const value of values) {
+    if (value.compare(first) < 0) first = value;
+    if (value.compare(last) > 0) last = value;
+  }
+  return { pathId, range: { from: first, to: prefixEnd(last) ?? last } };
+}
+
+/**
+ * As `gatherScan`, of many values: each is looked up, or all between the first and the last are read,
+ * whichever costs less.
+ */
+async function gatherPoints(
+  scope: CandidateScope,
+  access: PointsAccess,
+  numbers: ItemNumber[],
+  limit: number,
+): Promise<boolean> {
+  const { source, after, meter } = scope;
+  const hull = hullOf(access);
+  if (source.estimate(hull).atMost > postingsOfScans(access.values.length)) {
+    const { pathId, isExact } = access;
+    for (const from of access.values) {
+      const range = { from, to: Buffer.from(prefixEnd(from) ?? from) };
+      const point: ScanAccess = { kind: 'scan', pathId, range, isPoint: true, isBelowArray: false, isExact };
+      const before = numbers.length;
+      if (!(await gatherScan(scope, point, numbers, limit - before))) return false;
+    }
+    return true;
+  }
+  const wanted = new Set(access.values.map((value) => value.toString('latin1')));
+  const cursor = source.scanValues(hull);
+  try {
+    for (
+      let parts = await cursor.next(GATHER_CHUNK);
+      parts.length > 0;
+      parts = await cursor.next(GATHER_CHUNK)
+    ) {
+      let read = 0;
+      for (const { value, numbers: found } of parts) {
+        read += found.length;
+        if (!wanted.has(value.toString('latin1'))) continue;
+        for (const number of found) if (number > after) numbers.push(number);
+      }
+      if (numbers.length > limit) return false;
+      await meter.read(read);
+    }
+    return true;
   } finally {
     await cursor.close();
   }

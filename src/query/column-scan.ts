@@ -13,9 +13,8 @@ export interface ColumnScan {
   next(): Promise<readonly ColumnItem[] | undefined>;
 }
 
-/** Numbers listed at once, and how many of them cost as much as reading an item. */
+/** Numbers listed at once. */
 const LIST_CHUNK = 4_096;
-const NUMBERS_PER_ITEM = 32;
 /** Numbers of items that are kept while their properties are looked up. */
 const NUMBERS_MAX = 2_500_000;
 /**
@@ -79,9 +78,8 @@ async function listItems(
       if (length + chunk.length > numbers.length) numbers = doubled(numbers);
       numbers.set(chunk, length);
       length += chunk.length;
-      meter.postings += chunk.length;
       if (chunk.length < LIST_CHUNK) return { numbers: numbers.subarray(0, length), isExact: access.isExact };
-      await execution.worked(chunk.length / NUMBERS_PER_ITEM);
+      await meter.read(chunk.length);
     }
   } finally {
     await cursor.close();

@@ -10,7 +10,7 @@ import { itemPathNames, namesWithin } from './element-condition.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { compileExpression, type Predicate } from './evaluate.ts';
 import type { OrderKey } from './order-key.ts';
-import { parseQuery } from './parser.ts';
+import { parseInTurns, parseQuery } from './parser.ts';
 import { printQuery } from './printer.ts';
 import { outputNames, type Projection } from './projection.ts';
 import { compileRanking, type Ranking } from './ranking.ts';
@@ -79,6 +79,17 @@ export function compileQuery(text: string): CompiledQuery {
   // A floor under the weight keeps the number of tiny entries bounded too.
   cache.set(text, compiled, text.length + 200);
   return compiled;
+}
+
+/**
+ * Makes sure that `compileQuery` finds a long text compiled, and lets others run meanwhile; undefined when
+ * there is nothing to wait for. Rejects as `compileQuery` throws.
+ */
+export function prepareQuery(text: string, turn: () => Promise<void>): Promise<void> | undefined {
+  if (cache.get(text) !== undefined) return undefined;
+  return parseInTurns(text, turn)?.then((tree) => {
+    cache.set(text, compileTree(text, tree), text.length + 200);
+  });
 }
 
 /** Of the rows that clients put in order. */

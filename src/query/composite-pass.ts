@@ -46,7 +46,7 @@ export async function readCompositePass(
       const chunk = execution.nextChunk(known.isExact && known.isConfined);
       const count = Math.min(chunk, Math.max(COUNT_MIN, want - kept.length));
       const postings = await cursor.next(count);
-      meter.postings += postings.length;
+      await meter.read(postings.length);
       const items = await execution.load(postings.map(({ number }) => number));
       for (let i = 0; i < postings.length; i++) {
         const { value, number } = postings[i] as (typeof postings)[number];

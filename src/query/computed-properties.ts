@@ -9,7 +9,7 @@ import { isAggregateName } from './aggregates.ts';
 import { aliasOf, itemAliases } from './block.ts';
 import { type CompiledQuery, compileTree } from './compiled-query.ts';
 import { findFunction } from './functions/function-table.ts';
-import { parseQuery } from './parser.ts';
+import { parseInTurns, parseQuery } from './parser.ts';
 import {
   type Collection,
   type Expression,
@@ -31,6 +31,8 @@ export interface ComputedProperty {
 export interface ComputedProperties {
   /** Compiles a query over items that have them. @throws DatabaseError `BadRequest` as `compileQuery`. */
   compile(text: string): CompiledQuery;
+  /** As `prepareQuery`. */
+  prepare(text: string, turn: () => Promise<void>): Promise<void> | undefined;
 }
 
 interface Definition {
@@ -39,19 +41,22 @@ interface Definition {
   readonly alias: string;
 }
 
-const CACHE_WEIGHT_MAX = 500_000;
+const CACHE_WEIGHT_MAX = 600_000;
 
 /** @throws DatabaseError `BadRequest` for a definition that is none; its message names the property. */
 export function compileComputedProperties(properties: readonly ComputedProperty[]): ComputedProperties {
   const definitions = new Map(properties.map((property) => [property.name, define(property)]));
   const cache = new WeightedCache<string, CompiledQuery>(CACHE_WEIGHT_MAX);
+  const compileParsed = (text: string, tree: Query) => {
+    const compiled = compileTree(text, new Rewriter(definitions).query(tree));
+    cache.set(text, compiled, text.length + 200);
+    return compiled;
+  };
   return {
-    compile(text) {
-      const known = cache.get(text);
-      if (known !== undefined) return known;
-      const compiled = compileTree(text, new Rewriter(definitions).query(parseQuery(text)));
-      cache.set(text, compiled, text.length + 200);
-      return compiled;
+    compile: (text) => cache.get(text) ?? compileParsed(text, parseQuery(text)),
+    prepare(text, turn) {
+      if (cache.get(text) !== undefined) return undefined;
+      return parseInTurns(text, turn)?.then((tree) => void compileParsed(text, tree));
     },
   };
 }

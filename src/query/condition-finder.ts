@@ -9,8 +9,9 @@ import {
 } from './condition.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import { findExists, type PathNames } from './element-condition.ts';
-import { compileExpression, isLiteral } from './evaluate.ts';
+import { compileExpression } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
+import { isLiteral } from './literal.ts';
 import type { CallNode, Expression, LikeNode } from './syntax.ts';
 
 const MIRRORED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const satisfies Record<

@@ -54,8 +54,22 @@ export interface IndexedPath {
   readonly id: Buffer;
 }
 
+/** Long conditions speak of a few paths again and again; one path's name takes a microsecond to work out. */
+const lately: IndexedPath[] = [];
+const LATELY_MAX = 4;
+
 export function indexedPath(segments: readonly PathSegment[]): IndexedPath {
-  return { segments, id: pathId(segments) };
+  const known = lately.find((each) => isSamePath(each.segments, segments));
+  if (known !== undefined) return known;
+  const path = { segments, id: pathId(segments) };
+  if (lately.unshift(path) > LATELY_MAX) lately.pop();
+  return path;
+}
+
+function isSamePath(a: readonly PathSegment[], b: readonly PathSegment[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** How many demands on elements must hold together, of which indexes know only each for itself. */

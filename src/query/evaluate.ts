@@ -12,15 +12,16 @@ import {
 } from './functions/built-in-function.ts';
 import { findFunction } from './functions/function-table.ts';
 import { compileLike, matchesLike } from './like-pattern.ts';
-import {
-  type BinaryOperator,
-  type CallNode,
-  type Expression,
-  type InNode,
-  type LikeNode,
-  type LogicalNode,
-  partsOf,
-  type UnaryNode,
+import { isLiteral } from './literal.ts';
+import type {
+  BinaryOperator,
+  CallNode,
+  ConstantNode,
+  Expression,
+  InNode,
+  LikeNode,
+  LogicalNode,
+  UnaryNode,
 } from './syntax.ts';
 import { queryError } from './syntax-error.ts';
 import { NO_FUNCTIONS } from './user-functions.ts';
@@ -45,8 +46,12 @@ export type Predicate = (frame: Frame) => boolean;
  * exist, wrong argument counts, and constructs that cannot be executed.
  */
 export function compileExpression(expression: Expression, binder: Binder): Evaluator {
+  if (expression.kind === 'constant') {
+    const { value } = expression;
+    return () => value;
+  }
   const evaluator = compileNode(expression, binder);
-  if (expression.kind === 'constant' || !isLiteral(expression)) return evaluator;
+  if (!isLiteral(expression)) return evaluator;
   const value = evaluator({
     slots: [],
     parameters: [],
@@ -79,39 +84,11 @@ export function compilePredicate(expression: Expression, binder: Binder): Predic
   return (frame) => evaluator(frame) === true;
 }
 
-/** What is known, besides literals, when an expression is asked for its value. */
-export type Known = 'nothing' | 'parameters' | 'execution';
-
-/**
- * Whether an expression depends on nothing but literals and what is `known`: parameters, or parameters and
- * what stays the same throughout an execution.
- */
-export function isLiteral(expression: Expression, known: Known = 'nothing'): boolean {
-  switch (expression.kind) {
-    case 'parameter':
-      return known !== 'nothing';
-    case 'name':
-    case 'subquery':
-      return false;
-    case 'call': {
-      // Aggregates and user-defined functions look at rows.
-      const found = expression.isUserDefined ? undefined : findFunction(expression.name);
-      if (found === undefined || found.volatility === 'volatile') return false;
-      if (found.volatility === 'stable' && known !== 'execution') return false;
-    }
-  }
-  return partsOf(expression).every((part) => isLiteral(part, known));
-}
-
-function compileNode(expression: Expression, binder: Binder): Evaluator {
+function compileNode(expression: Exclude<Expression, ConstantNode>, binder: Binder): Evaluator {
   const key = binder.groupKeySlot(expression);
   // A key that is a literal may be part of a larger one, which is evaluated before there are groups.
   if (key !== undefined && !isLiteral(expression)) return (frame) => frame.slots[key];
   switch (expression.kind) {
-    case 'constant': {
-      const value = expression.value;
-      return () => value;
-    }
     case 'parameter': {
       const slot = binder.parameterSlot(expression.name);
       return (frame) => frame.parameters[slot];
@@ -156,7 +133,7 @@ function compileNode(expression: Expression, binder: Binder): Evaluator {
     case 'call':
       return compileCall(expression, binder);
     case 'array':
-      return compileArray(expression.elements.map((element) => compileExpression(element, binder)));
+      return compileArray(expression.elements, binder);
     case 'object':
       return compileObject(expression.members, binder);
     case 'subquery':
@@ -290,14 +267,15 @@ function compileLogical(node: LogicalNode, binder: Binder): Evaluator {
 
 function compileIn(node: InNode, binder: Binder): Evaluator {
   const operand = compileExpression(node.operand, binder);
-  const items = node.items.map((item) => compileExpression(item, binder));
-  if (items.length > 4 && node.items.every((item) => item.kind === 'constant')) {
-    const constants = new Set(node.items.map((item) => (item.kind === 'constant' ? item.value : undefined)));
+  const values = node.items.length > 4 ? constantsOf(node.items) : undefined;
+  if (values !== undefined) {
+    const constants = new Set(values);
     return (frame) => {
       const value = operand(frame);
       return value === undefined ? undefined : isPrimitive(value) && constants.has(value);
     };
   }
+  const items = node.items.map((item) => compileExpression(item, binder));
   return (frame) => {
     const value = operand(frame);
     if (value === undefined) return undefined;
@@ -390,7 +368,14 @@ function callIn(found: EnvironmentFunction, operands: readonly Evaluator[], call
   return (frame) => evaluate(frame.environment, ...operands.map((operand) => operand(frame)));
 }
 
-function compileArray(elements: readonly Evaluator[]): Evaluator {
+function compileArray(list: readonly Expression[], binder: Binder): Evaluator {
+  const constants = constantsOf(list);
+  // Shared by all rows: nothing changes a value.
+  if (constants !== undefined) {
+    const array = constants.filter((value) => value !== undefined);
+    return () => array;
+  }
+  const elements = list.map((element) => compileExpression(element, binder));
   return (frame) => {
     const array: Json[] = [];
     for (const element of elements) {
@@ -399,6 +384,20 @@ function compileArray(elements: readonly Evaluator[]): Evaluator {
     }
     return array;
   };
+}
+
+/** The values, when all are in the text. */
+function constantsOf(list: readonly Expression[]): ConstantNode['value'][] | undefined {
+  const values: ConstantNode['value'][] = [];
+  for (const item of list) {
+    const isNegative = item.kind === 'unary' && item.operator === '-';
+    const literal = isNegative ? item.operand : item;
+    if (literal.kind !== 'constant') return undefined;
+    if (!isNegative) values.push(literal.value);
+    else if (typeof literal.value === 'number') values.push(-literal.value);
+    else return undefined;
+  }
+  return values;
 }
 
 function compileObject(

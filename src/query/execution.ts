@@ -9,6 +9,7 @@ import type { QueryEnvironment } from './environment.ts';
 import { DistinctRows, type GatheredRows } from './grouping.ts';
 import type { SortedRest } from './order-key.ts';
 import type { IndexCoverage } from './plan.ts';
+import { PostingMeter } from './posting-meter.ts';
 import { QueryMemory } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
 import type { ItemNumber, QuerySource, QuerySpec, SourceItem } from './source.ts';
@@ -136,7 +137,7 @@ export class Execution {
   readonly epkRange: EpkRange | undefined;
   readonly page: PageRows;
   readonly memory: QueryMemory;
-  readonly meter = { postings: 0 };
+  readonly meter = new PostingMeter(() => this.pause());
   /** Items that turned out to be rows. */
   hits = 0;
   /** Rows come of items that earlier pages have dealt with: they count as seen and are not given. */

@@ -150,6 +150,15 @@ function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string
       const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');
       return { operator: 'index', path, values: rangeText(access.range, access.isPoint), ...common };
     }
+    case 'points': {
+      const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');
+      const { length } = access.values;
+      const shown = access.values
+        .slice(0, TERMS_MAX)
+        .map((value) => rangeText({ from: value, to: value }, true));
+      const values = `${shown.join(', ')}${length > TERMS_MAX ? ` and ${length - TERMS_MAX} more` : ''}`;
+      return { operator: 'index', path, values, ...common };
+    }
     default: {
       const terms = access.terms.slice(0, TERMS_MAX).map((term) => planNode(term, source, names));
       const further = access.terms.length - terms.length;

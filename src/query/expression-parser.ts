@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import type { BinaryOperator, Expression, Query, SubqueryNode } from './syntax.ts';
+import type { BinaryOperator, ConstantNode, Expression, Query, SubqueryNode } from './syntax.ts';
 import { queryError } from './syntax-error.ts';
 import type { TokenStream } from './token-stream.ts';
 
@@ -42,6 +42,16 @@ export const BINARY_STRENGTH: Readonly<Record<BinaryOperator, number>> = {
 const NESTING_MAX = 200;
 const HEIGHT_MAX = 1_000;
 
+/**
+ * A tree is made and walked at one go, while others wait: so it has a size. Long lists of values are what
+ * queries are long for; those cost little, and no literal is counted.
+ */
+const PARTS_MAX = 40_000;
+/** What a subquery counts as, beside its expressions. */
+const SUBQUERY_PARTS = 50;
+/** The service publishes this limit. */
+const IN_VALUES_MAX = 16_000;
+
 const SUBQUERY_WORDS = ['ARRAY', 'ALL', 'FIRST', 'LAST'] as const;
 
 function isBinaryOperator(text: string): text is BinaryOperator {
@@ -52,6 +62,7 @@ export class ExpressionParser {
   readonly #tokens: TokenStream;
   readonly #parseQuery: () => Query;
   #nesting = 0;
+  #parts = 0;
   /** Height of the tree parsed last. */
   #height = 0;
   /** Of all trees in the query that is being parsed: how high it is as a part of an expression. */
@@ -72,6 +83,7 @@ export class ExpressionParser {
     for (;;) {
       const strength = this.#infixStrength();
       if (strength < strengthMin || strength > strengthMax || strength === 0) break;
+      this.#count();
       const leftHeight = this.#height;
       left = this.#parseInfix(left, strength);
       this.#height = Math.max(this.#height, leftHeight) + 1;
@@ -89,11 +101,40 @@ export class ExpressionParser {
     const list: Expression[] = [];
     let height = 0;
     do {
-      list.push(this.parse());
-      height = Math.max(height, this.#height);
+      const value = this.#acceptValue();
+      if (value === undefined) {
+        list.push(this.parse());
+        height = Math.max(height, this.#height);
+      } else {
+        list.push(value);
+        height = Math.max(height, value.kind === 'constant' ? 1 : 2);
+      }
     } while (this.#tokens.acceptSymbol(','));
     this.#height = height;
     return list;
+  }
+
+  /** A number or text that stands alone between commas: most elements of long lists are nothing else. */
+  #acceptValue(): Expression | undefined {
+    const tokens = this.#tokens;
+    const isNegative = tokens.isSymbol('-');
+    const { kind, text } = tokens.peek(isNegative ? 1 : 0);
+    if (kind !== 'number' && (kind !== 'string' || isNegative)) return undefined;
+    const behind = tokens.peek(isNegative ? 2 : 1);
+    if (behind.kind !== 'symbol' || (behind.text !== ',' && behind.text !== ')' && behind.text !== ']'))
+      return undefined;
+    if (isNegative) tokens.next();
+    tokens.next();
+    if (kind === 'string') return { kind: 'constant', value: text };
+    const number: ConstantNode = { kind: 'constant', value: Number(text) };
+    return isNegative ? { kind: 'unary', operator: '-', operand: number } : number;
+  }
+
+  #count(parts = 1): void {
+    this.#parts += parts;
+    if (this.#parts <= PARTS_MAX) return;
+    const message = `The query has more than ${PARTS_MAX} names, members and operators.`;
+    throw queryError('SC1001', message, this.#tokens.peek());
   }
 
   #tooDeep(): Error {
@@ -162,7 +203,11 @@ export class ExpressionParser {
     const { text: keyword } = this.#tokens.next();
     if (keyword === 'IN') {
       this.#tokens.expectSymbol('(');
+      const opening = this.#tokens.peek(-1);
       const items = this.parseList();
+      if (items.length > IN_VALUES_MAX) {
+        throw queryError('SC1001', `The IN list has more than ${IN_VALUES_MAX} values.`, opening);
+      }
       this.#tokens.expectSymbol(')');
       return { kind: 'in', operand, items, negated };
     }
@@ -202,7 +247,7 @@ export class ExpressionParser {
   #parsePostfix(primary: Expression): Expression {
     const tokens = this.#tokens;
     let object = primary;
-    for (;;) {
+    for (; ; this.#count()) {
       if (tokens.acceptSymbol('.')) {
         object = { kind: 'member', object, name: tokens.expectName() };
       } else if (tokens.acceptSymbol('[')) {
@@ -226,6 +271,7 @@ export class ExpressionParser {
     const tokens = this.#tokens;
     const token = tokens.next();
     this.#height = 1;
+    if (token.kind !== 'number' && token.kind !== 'string' && token.text !== '(') this.#count();
     switch (token.kind) {
       case 'number':
         return { kind: 'constant', value: Number(token.text) };
@@ -295,6 +341,7 @@ export class ExpressionParser {
   }
 
   #parseSubqueryBody(form: SubqueryNode['form'], start: number): Expression {
+    this.#count(SUBQUERY_PARTS);
     const outer = this.#tallest;
     this.#tallest = 0;
     const query = this.#parseQuery();

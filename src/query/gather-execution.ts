@@ -137,7 +137,8 @@ export async function executeGathering(
 
 async function readAll(execution: Execution, access: Access, first: Collector): Promise<void> {
   const { source, epkRange, meter } = execution;
-  const candidates = await chooseCandidates({ source, access, epkRange, after: -1, meter });
+  const scope = { source, access, epkRange, after: -1, meter, isWhole: true };
+  const candidates = await chooseCandidates(scope);
   const rows = new ItemRows(execution, first);
   try {
     for (;;) {

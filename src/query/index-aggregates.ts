@@ -12,6 +12,7 @@ import type { Access } from './access.ts';
 import type { Accumulator } from './aggregates.ts';
 import type { AggregateCall } from './binder.ts';
 import { indexedPath } from './condition.ts';
+import type { PostingMeter } from './posting-meter.ts';
 import type { IndexScope, QuerySource } from './source.ts';
 
 /** Makes an accumulator what all rows would make it. */
@@ -21,7 +22,7 @@ export interface AggregateScope {
   readonly source: QuerySource;
   /** Exact, and no further restriction is on the items. */
   readonly access: Access;
-  readonly meter: { postings: number };
+  readonly meter: Pick<PostingMeter, 'postings'>;
 }
 
 /** What opening the blocks at the edges of a range is charged as, in postings. */

@@ -2,7 +2,7 @@
 export { CarryOvers } from './carry-over.ts';
 export { parseFeatures } from './client-features.ts';
 export { isServableAcrossPartitions, planForClient } from './client-plan.ts';
-export { type CompiledQuery, compileQuery } from './compiled-query.ts';
+export { type CompiledQuery, compileQuery, prepareQuery } from './compiled-query.ts';
 export {
   type ComputedProperties,
   type ComputedProperty,

@@ -83,9 +83,8 @@ export class ItemColumns {
           this.#place(part, values);
           count += part.numbers.length;
         }
-        meter.postings += count;
+        await meter.read(count);
         if (this.#loaded * LOADED_SHARE > this.numbers.length) return false;
-        await execution.worked(count / POSTINGS_PER_ITEM);
       }
     } finally {
       await cursor.close();

@@ -64,25 +64,46 @@ function classAt(text: string, position: number): number {
   return UNICODE_LETTER.test(text.charAt(position)) ? LETTER : 0;
 }
 
-/** The tokens of a query, closed by one of kind `end`. @throws DatabaseError `BadRequest` with its place. */
+/** Reads the tokens of a query, as many at a time as wanted. */
+export class Lexer {
+  /** Closed by one of kind `end` once all are read. */
+  readonly tokens: Token[] = [];
+  readonly #text: string;
+  #position = 0;
+
+  /** @throws DatabaseError `BadRequest` for a text that is too long. */
+  constructor(text: string) {
+    if (text.length > QUERY_LENGTH_MAX) {
+      throw queryError('SC1001', `The query is longer than ${QUERY_LENGTH_MAX} characters.`, {
+        start: 0,
+        end: text.length,
+      });
+    }
+    this.#text = text;
+  }
+
+  /** Whether that were all. @throws DatabaseError `BadRequest` with its place. */
+  read(count: number): boolean {
+    const text = this.#text;
+    for (let read = 0; read < count; read++) {
+      const start = skipBlanks(text, this.#position);
+      if (start >= text.length) {
+        this.tokens.push({ kind: 'end', text: '', start: text.length, end: text.length });
+        return true;
+      }
+      const token = readToken(text, start);
+      this.tokens.push(token);
+      this.#position = token.end;
+    }
+    return false;
+  }
+}
+
+/** All tokens of a query. @throws DatabaseError `BadRequest` with its place. */
 export function tokenize(text: string): Token[] {
-  if (text.length > QUERY_LENGTH_MAX) {
-    throw queryError('SC1001', `The query is longer than ${QUERY_LENGTH_MAX} characters.`, {
-      start: 0,
-      end: text.length,
-    });
-  }
-  const tokens: Token[] = [];
-  let position = 0;
-  for (;;) {
-    position = skipBlanks(text, position);
-    if (position >= text.length) break;
-    const token = readToken(text, position);
-    tokens.push(token);
-    position = token.end;
-  }
-  tokens.push({ kind: 'end', text: '', start: text.length, end: text.length });
-  return tokens;
+  const lexer = new Lexer(text);
+  lexer.read(Number.POSITIVE_INFINITY);
+  return lexer.tokens;
 }
 
 function skipBlanks(text: string, from: number): number {

@@ -1,3 +1,4 @@
+import { sortNumbersInTurns } from '../base/index.ts';
 import type { ScanAccess } from './access.ts';
 import type { ItemNumber, NumberCursor, QuerySource } from './source.ts';
 
@@ -86,9 +87,12 @@ export class MergedNumbers implements NumberStream {
   }
 }
 
-/** Sorts and removes repetitions, in place. */
-export function sortDistinct(numbers: readonly ItemNumber[]): Float64Array {
-  const sorted = Float64Array.from(numbers).sort();
+/** Sorted, without repetitions. `turn` lets others run. */
+export async function sortDistinct(
+  numbers: readonly ItemNumber[],
+  turn: () => Promise<void>,
+): Promise<Float64Array> {
+  const sorted = await sortNumbersInTurns(new Float64Array(numbers), turn);
   let length = 0;
   for (const number of sorted) {
     if (length === 0 || sorted[length - 1] !== number) sorted[length++] = number;

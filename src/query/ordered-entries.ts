@@ -1,6 +1,7 @@
-import { compareBytes, prefixEnd } from '../base/index.ts';
+import { compareBytes, prefixEnd, sortInTurns } from '../base/index.ts';
 import { encodeIndexValue, isExact } from '../index/index.ts';
 import type { Continuation } from './continuation.ts';
+import type { PostingMeter } from './posting-meter.ts';
 import type { ItemNumber, Posting, PostingCursor, QuerySource, SourceItem, ValueRange } from './source.ts';
 import { compareForOrder, type Value } from './values.ts';
 
@@ -32,9 +33,13 @@ export interface KeyedItem {
 }
 
 /** Sorts by key, then by number, all of it reversed when descending: what the index would give. */
-function sortKeyed(items: KeyedItem[], isDescending: boolean): KeyedItem[] {
+export function sortKeyed(
+  items: KeyedItem[],
+  isDescending: boolean,
+  turn: () => Promise<void>,
+): Promise<KeyedItem[]> {
   const sign = isDescending ? -1 : 1;
-  return items.sort((a, b) => sign * (compareForOrder(a.key, b.key) || a.number - b.number));
+  return sortInTurns(items, (a, b) => sign * (compareForOrder(a.key, b.key) || a.number - b.number), turn);
 }
 
 /**
@@ -76,7 +81,7 @@ export interface IndexOrder {
   readonly start: Continuation;
   /** Reads the sort values of items, in their order. */
   readonly readKeys: (numbers: readonly ItemNumber[]) => Promise<KeyedItem[]>;
-  readonly meter: { postings: number };
+  readonly meter: PostingMeter;
 }
 
 /**
@@ -130,14 +135,14 @@ export class IndexEntries implements OrderedEntries {
       if (this.#isExhausted) return undefined;
       this.#postings = await this.#cursor.next(count);
       this.#place = 0;
-      this.#order.meter.postings += this.#postings.length;
+      await this.#order.meter.read(this.#postings.length);
       this.#isExhausted = this.#postings.length < count;
     }
     return this.#postings[this.#place++];
   }
 
   async #gatherGroup(first: Posting, count: number): Promise<void> {
-    const { isDescending, readKeys, start } = this.#order;
+    const { isDescending, readKeys, start, meter } = this.#order;
     const { value } = first;
     const numbers: ItemNumber[] = [];
     let posting: Posting | undefined = first;
@@ -147,7 +152,7 @@ export class IndexEntries implements OrderedEntries {
     }
     // The first posting of the next value stays where it is.
     if (posting !== undefined) this.#place--;
-    const sorted = sortKeyed(await readKeys(numbers), isDescending);
+    const sorted = await sortKeyed(await readKeys(numbers), isDescending, meter.turn);
     const group = sorted.map(({ number }, rank) => ({ number, value, rank }));
     const position = start.order;
     this.#group =
@@ -166,8 +171,8 @@ export class SortedEntries implements OrderedEntries {
   readonly #entries: readonly OrderedEntry[];
   #place = 0;
 
-  constructor(items: KeyedItem[], isDescending: boolean, start: Continuation) {
-    const sorted = sortKeyed(items, isDescending);
+  /** `sorted`: see `sortKeyed`. */
+  constructor(sorted: readonly KeyedItem[], isDescending: boolean, start: Continuation) {
     let rank = 0;
     let last: Buffer | undefined;
     const entries = sorted.map(({ number, key, item }): OrderedEntry => {

@@ -8,6 +8,7 @@ import {
   type OrderedEntries,
   type OrderedEntry,
   SortedEntries,
+  sortKeyed,
 } from './ordered-entries.ts';
 import type { OrderPlan } from './plan.ts';
 import type { ItemNumber } from './source.ts';
@@ -123,7 +124,8 @@ async function sortedEntries(
   start: Continuation,
 ): Promise<OrderedEntries> {
   const items = await readItems(execution, plan, Array.from(numbers), { isKept: false });
-  return new SortedEntries(items, plan.key.isDescending, start);
+  const { isDescending } = plan.key;
+  return new SortedEntries(await sortKeyed(items, isDescending, execution.meter.turn), isDescending, start);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ExpressionParser } from './expression-parser.ts';
+import { Lexer, type Token } from './lexer.ts';
 import type {
   Collection,
   CountNode,
@@ -22,9 +23,30 @@ const COUNT_MAX = 2_147_483_647;
  * The tree of a whole query. @throws DatabaseError `BadRequest` with the documented body (SC1001, SC2060
  * …).
  */
-export function parseQuery(text: string): Query {
-  const parser = new QueryParser(text);
+export function parseQuery(text: string, tokens?: readonly Token[]): Query {
+  const parser = new QueryParser(text, tokens);
   return parser.parseWhole();
+}
+
+/** Texts up to this length are read at one go, in UTF-16 units: some milliseconds. */
+const TEXT_AT_ONCE = 16_384;
+const TOKENS_PER_TURN = 8_192;
+
+/**
+ * As `parseQuery`; of a long text, others have their turn in between and once more at the end. Undefined for
+ * a short one, with which nobody needs to wait.
+ */
+export function parseInTurns(text: string, turn: () => Promise<void>): Promise<Query> | undefined {
+  return text.length <= TEXT_AT_ONCE ? undefined : parseLong(text, turn);
+}
+
+async function parseLong(text: string, turn: () => Promise<void>): Promise<Query> {
+  const lexer = new Lexer(text);
+  while (!lexer.read(TOKENS_PER_TURN)) await turn();
+  await turn();
+  const query = parseQuery(text, lexer.tokens);
+  await turn();
+  return query;
 }
 
 /**
@@ -40,8 +62,8 @@ class QueryParser {
   readonly #expressions: ExpressionParser;
   #depth = 0;
 
-  constructor(text: string) {
-    this.#tokens = new TokenStream(text);
+  constructor(text: string, tokens?: readonly Token[]) {
+    this.#tokens = new TokenStream(text, tokens);
     this.#expressions = new ExpressionParser(this.#tokens, () => this.#parseQuery());
   }
 

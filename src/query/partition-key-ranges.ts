@@ -10,7 +10,8 @@ import { Binder, type Frame } from './binder.ts';
 import { itemAliases, itemQuery } from './block.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import { pathOf } from './document-path.ts';
-import { compileExpression, isLiteral } from './evaluate.ts';
+import { compileExpression } from './evaluate.ts';
+import { isLiteral } from './literal.ts';
 import type { Expression } from './syntax.ts';
 import { isPrimitive, type Value } from './values.ts';
 

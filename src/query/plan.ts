@@ -8,11 +8,13 @@ import {
   type CompositeIndex,
   definedRange,
   EARTH,
+  encodeIndexValue,
   equalRange,
   type Indexer,
   type IndexRange,
   intersectRanges,
   isEmptyRange,
+  isExact,
   orderIn,
   PLANE,
   parseShape,
@@ -22,7 +24,17 @@ import {
   searchCells,
   typeRange,
 } from '../index/index.ts';
-import { type Access, EVERYTHING, intersection, NOTHING, type ScanAccess, UNKNOWN, union } from './access.ts';
+import {
+  type Access,
+  EVERYTHING,
+  intersection,
+  NOTHING,
+  POINTS_MIN,
+  pointsAccess,
+  type ScanAccess,
+  UNKNOWN,
+  union,
+} from './access.ts';
 import type { Frame } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import { compositePart } from './composite-access.ts';
@@ -66,6 +78,7 @@ function bind(condition: Condition, indexes: IndexCoverage, frame: Frame): Acces
         isPoint: condition.operator === '=',
       });
     case 'in': {
+      if (condition.values.length > POINTS_MIN) return manyPoints(condition, indexes, frame);
       const ranges = condition.values.map((value) => comparisonRange('=', value(frame)));
       return union(ranges.map((range) => scan(condition.path, range, indexes, { isPoint: true })));
     }
@@ -90,6 +103,25 @@ function bind(condition: Condition, indexes: IndexCoverage, frame: Frame): Acces
     default:
       return unreachable(condition);
   }
+}
+
+function manyPoints(
+  { path, values }: Extract<Condition, { kind: 'in' }>,
+  indexes: IndexCoverage,
+  frame: Frame,
+): Access {
+  const wanted: Buffer[] = [];
+  let isWhole = true;
+  for (const value of values) {
+    const sought = value(frame);
+    // Nothing is equal to these.
+    if (sought === undefined || Number.isNaN(sought)) continue;
+    const encoded = encodeIndexValue(sought);
+    isWhole &&= isExact(encoded);
+    wanted.push(encoded);
+  }
+  if (wanted.length === 0) return NOTHING;
+  return indexes.coverage(path.segments).indexed ? pointsAccess(path.id, wanted, isWhole) : UNKNOWN;
 }
 
 /** On the Earth a path of so many metres turns the direction from the centre by one radian at the most. */

@@ -3,7 +3,7 @@
  * vector index name them; the pages after it go on in the same list while that is remembered, and make it
  * again when it is not. Scores are always worked out from the items.
  */
-import { WeightedCache } from '../base/index.ts';
+import { sortInTurns, WeightedCache } from '../base/index.ts';
 import { readVector } from '../index/index.ts';
 import type { Access } from './access.ts';
 import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
@@ -103,7 +103,8 @@ async function rank(
 
 async function rankAll(execution: Execution, access: Access, scored: ScoredItems): Promise<void> {
   const { source, epkRange, meter } = execution;
-  const candidates = await chooseCandidates({ source, access, epkRange, after: -1, meter });
+  const scope = { source, access, epkRange, after: -1, meter, isWhole: true };
+  const candidates = await chooseCandidates(scope);
   try {
     for (;;) {
       const want = execution.nextChunk(false);
@@ -193,26 +194,26 @@ class ScoredItems {
         const score = this.#score(execution.frame);
         if (typeof score === 'number') this.#keep({ number: item.number, score });
       }
+      // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
+      if (this.#best.length >= 2 * this.countMax) await this.#shrink();
     }
     return hits;
   }
 
   #keep(scored: Scored): void {
     this.#best.push(scored);
-    // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
-    if (this.#best.length >= 2 * this.countMax) this.#shrink();
     if (this.#best.length <= this.#takenFor) return;
     this.#takenFor++;
     this.#execution.memory.take(ENTRY_BYTES);
   }
 
-  #shrink(): void {
-    this.#best.sort(this.#compare);
+  async #shrink(): Promise<void> {
+    this.#best = await sortInTurns(this.#best, this.#compare, this.#execution.meter.turn);
     if (this.#best.length > this.countMax) this.#best.length = this.countMax;
   }
 
-  numbers(): Float64Array {
-    this.#shrink();
+  async numbers(): Promise<Float64Array> {
+    await this.#shrink();
     return Float64Array.from(this.#best, ({ number }) => number);
   }
 }

@@ -6,8 +6,9 @@ import { isSimilarity } from '../index/index.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
 import { itemAliases } from './block.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
-import { compileExpression, isLiteral } from './evaluate.ts';
+import { compileExpression } from './evaluate.ts';
 import { embeddingAt, type VectorOptions, vectorOptions } from './functions/search-functions.ts';
+import { isLiteral } from './literal.ts';
 import { type CallNode, type Expression, forEachPart, type OrderItem, type Query } from './syntax.ts';
 import { queryError, unsupported } from './syntax-error.ts';
 

@@ -98,7 +98,8 @@ async function readPass(
 ): Promise<SortedRest> {
   const { source, epkRange, meter, compiled, frame } = execution;
   const { order } = compiled;
-  const candidates = await chooseCandidates({ source, access, epkRange, after: -1, meter });
+  const scope = { source, access, epkRange, after: -1, meter, isWhole: true };
+  const candidates = await chooseCandidates(scope);
   const compare = comparator(execution);
   const kept: SortedItem[] = [];
   let bytes = 0;

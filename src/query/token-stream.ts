@@ -8,9 +8,10 @@ export class TokenStream {
   readonly #end: Token;
   #position = 0;
 
-  constructor(text: string) {
+  /** `tokens`: of the text, if they were read before. */
+  constructor(text: string, tokens: readonly Token[] = tokenize(text)) {
     this.#text = text;
-    this.#tokens = tokenize(text);
+    this.#tokens = tokens;
     this.#end = this.#tokens[this.#tokens.length - 1] ?? { kind: 'end', text: '', start: 0, end: 0 };
   }
 

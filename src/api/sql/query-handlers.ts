@@ -1,5 +1,5 @@
 import type { FeedAnswer, QueryMetrics, QueryRequest } from '../../engine/index.ts';
-import { parseFeatures, planForClient } from '../../query/index.ts';
+import { parseFeatures, planForClient, prepareQuery } from '../../query/index.ts';
 import { searchPolicies } from '../../resource/index.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { querySpecOf } from './query-request.ts';
@@ -14,12 +14,18 @@ export function handleQueryPlan(exchange: Exchange): Answer {
   const { request, route, service } = exchange;
   const container = service.engine.resources.containerOf(containerPath(route));
   const features = headerOf(request, 'x-ms-cosmos-supported-query-features');
-  const plan = planForClient(
-    querySpecOf(request),
-    { partitionKey: container.definition.partitionKey, search: searchPolicies(container.definition) },
-    features === undefined ? undefined : parseFeatures(features),
-  );
-  return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
+  const spec = querySpecOf(request);
+  const answer = () => {
+    const plan = planForClient(
+      spec,
+      { partitionKey: container.definition.partitionKey, search: searchPolicies(container.definition) },
+      features === undefined ? undefined : parseFeatures(features),
+    );
+    return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
+  };
+  const { runtime } = service;
+  const preparing = prepareQuery(spec.query, () => new Promise((resolve) => runtime.soon(resolve)));
+  return preparing === undefined ? answer() : preparing.then(answer);
 }
 
 /** Asks for what was read and how: the answer's header of the same name has it, percent-encoded JSON. */

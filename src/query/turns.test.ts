@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { ArraySource, DEFAULT_POLICY, page } from '../../test/kit/array-source.ts';
+import type { JsonObject } from '../base/index.ts';
+import { compileComputedProperties, compileQuery, prepareQuery } from './index.ts';
+
+const ITEMS = Array.from(
+  { length: 30_000 },
+  (_, i): JsonObject => ({
+    id: String(i),
+    a: i % 1_000,
+    b: (i * 7) % 501,
+    s: `s${(i * 31) % 9_973}`,
+    tags: [i % 7, i % 11],
+  }),
+);
+const POLICY = {
+  ...DEFAULT_POLICY,
+  compositeIndexes: [
+    [
+      { path: '/b', order: 'ascending' },
+      { path: '/a', order: 'descending' },
+    ],
+  ],
+};
+const SOURCE = new ArraySource(ITEMS, POLICY);
+const numbers = (count: number, step: number) => Array.from({ length: count }, (_, i) => i * step);
+
+/**
+ * What a query reads between two turns of others: an item costs some microseconds, and so do sixteen entries
+ * of an index. 2,000 are a few milliseconds.
+ */
+const UNITS_MAX = 2_000;
+const ENTRIES_PER_UNIT = 16;
+
+async function longestTurn(query: string, parameters: JsonObject = {}): Promise<number> {
+  let longest = 0;
+  let before = 0;
+  const units = () => SOURCE.loads + SOURCE.postingsRead / ENTRIES_PER_UNIT;
+  const note = () => {
+    longest = Math.max(longest, units() - before);
+    before = units();
+    return Promise.resolve();
+  };
+  SOURCE.loads = 0;
+  SOURCE.postingsRead = 0;
+  await page(SOURCE, query, { pause: note, parameters, itemCountMax: 100 });
+  await note();
+  expect(units(), 'it reads a lot').toBeGreaterThan(UNITS_MAX / 2);
+  return longest;
+}
+
+describe('others have their turn while a query runs', () => {
+  test.each([
+    `SELECT VALUE COUNT(1) FROM c WHERE c.id IN (${numbers(16_000, 1).map((id) => `"${id}"`)}) AND c.a > 1`,
+    `SELECT VALUE COUNT(1) FROM c WHERE ${numbers(4_000, 3)
+      .map((id) => `c.id = "${id}" OR c.a = ${id}`)
+      .join(' OR ')}`,
+    'SELECT VALUE COUNT(1) FROM c WHERE c.a < 900 AND c.b > 3',
+    'SELECT VALUE COUNT(1) FROM c WHERE c.a < 900 OR c.b > 400',
+    'SELECT c.s, COUNT(1) AS n, MAX(c.b) AS b FROM c GROUP BY c.s',
+    'SELECT VALUE MAKESET(c.tags) FROM c',
+    'SELECT DISTINCT c.tags FROM c',
+    'SELECT VALUE COUNT(1) FROM (SELECT DISTINCT c.s, c.tags FROM c)',
+    'SELECT c.id FROM c WHERE c.a >= 0 AND NOT (c.s >= "a")',
+    'SELECT * FROM c WHERE c.tags[0] = 9 ORDER BY c.s',
+    'SELECT TOP 5 * FROM c WHERE c.a + 1 > 990 ORDER BY c.b, c.a DESC',
+    'SELECT TOP 9000 c.id FROM c ORDER BY VectorDistance([c.a, c.b], [1, 2])',
+    'SELECT VALUE COUNT(1) FROM c JOIN t IN c.tags JOIN u IN c.tags WHERE t > u',
+  ])('%#: %.80s', async (query) => {
+    expect(await longestTurn(query)).toBeLessThan(UNITS_MAX);
+  });
+
+  test('each item that a long parameter is compared with counts more', async () => {
+    const parameters = { '@list': numbers(2_000, 2) };
+    const longest = await longestTurn('SELECT * FROM c WHERE ARRAY_CONTAINS(@list, c.a + 0.5)', parameters);
+    expect(longest).toBeLessThan(UNITS_MAX / 3);
+  });
+});
+
+describe('long texts', () => {
+  const text = `SELECT * FROM c WHERE ARRAY_CONTAINS([${numbers(80_000, 1)}], c.a)`;
+
+  test('are read while others have their turn, and then found', async () => {
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      return Promise.resolve();
+    };
+    await prepareQuery(text, turn);
+    expect(turns).toBeGreaterThan(15);
+    expect(prepareQuery(text, turn)).toBeUndefined();
+    expect(compileQuery(text)).toBe(compileQuery(text));
+    const computed = compileComputedProperties([{ name: 'l', query: 'SELECT VALUE LOWER(c.s) FROM c' }]);
+    turns = 0;
+    await computed.prepare(text, turn);
+    expect(turns).toBeGreaterThan(15);
+    expect(computed.prepare(text, turn)).toBeUndefined();
+  });
+
+  test('short ones need nobody to wait', () => {
+    expect(prepareQuery('SELECT * FROM c WHERE c.turn = 1', () => Promise.resolve())).toBeUndefined();
+  });
+
+  test('are refused as others are', async () => {
+    await expect(prepareQuery(`${text} AND`, () => Promise.resolve())).rejects.toThrow(/SC1001/);
+    const many = `SELECT * FROM c WHERE c.a IN (${numbers(16_001, 1)})`;
+    await expect(prepareQuery(many, () => Promise.resolve())).rejects.toThrow(/more than 16000 values/);
+    const parts = `SELECT VALUE [${'c.a,'.repeat(30_000)} 1] FROM c`;
+    await expect(prepareQuery(parts, () => Promise.resolve())).rejects.toThrow(/more than 40000 names/);
+    expect(() => compileQuery(`SELECT VALUE [${'1 + '.repeat(900)}1]`), 'high trees').not.toThrow();
+  });
+});
