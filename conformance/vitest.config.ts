@@ -23,7 +23,7 @@ export default defineConfig(({ mode }) => ({
         },
       },
       {
-        // A minute in every test run; `npm run test:chaos` goes on for ten.
+        // Each trouble once at each level in every test run; `npm run test:chaos` goes on for ten minutes.
         test: {
           ...common,
           name: 'chaos',
