@@ -87,9 +87,12 @@ export function createConflictFeed(options: {
   };
 }
 
-/** The same in every region, and for ever: where the item is, and which write of it. */
+/**
+ * The same in every region, and for ever: where the item is, which write, and which item of those that one
+ * transaction wrote.
+ */
 function idOf({ key, loser }: OpenConflict): string {
-  return `${epkOf(key)}-${loser.dot.origin}-${loser.dot.n}`;
+  return `${epkOf(key)}-${loser.dot.origin}-${loser.dot.n}-${loser.incarnation}`;
 }
 
 function ridOf(handle: ContainerHandle, { partition, loser: { dot } }: Entry): string {

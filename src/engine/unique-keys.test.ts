@@ -78,7 +78,7 @@ describe('one region', () => {
     const { uniqueKeyPolicy, ...rest } = body;
     expect(await resources.replaceContainer(PATH, rest)).toMatchObject({ uniqueKeyPolicy });
     const other = { ...rest, uniqueKeyPolicy: { uniqueKeys: [{ paths: ['/mail'] }] } };
-    await expect(resources.replaceContainer(PATH, other)).rejects.toThrow("'uniqueKeyPolicy' of a container");
+    await expect(resources.replaceContainer(PATH, other)).rejects.toThrow('unique index cannot be modified');
   });
 
   test('refuses a second item with a value, whatever writes it', async () => {
@@ -240,6 +240,24 @@ describe('two regions that took one value', () => {
     await meet();
     expect(await feeds()).toEqual([[], []]);
     for (const region of [west, east]) expect(await found(region)).toEqual(['a', 'b']);
+  });
+
+  test('keep the losers of one transaction apart', async () => {
+    await planet.makeContainer({ ...UNIQUE, conflictResolutionPolicy: { mode: 'Custom' } });
+    const both = (one: string, other: string): BatchOperation[] => [
+      { kind: 'create', body: bytes(person(one, { mail: 'm' })) },
+      { kind: 'create', body: bytes(person(other, { mail: 'n' })) },
+    ];
+    await batch(west, ...both('a', 'b'));
+    planet.skewMs += 5;
+    await batch(east, ...both('c', 'd'));
+    await meet();
+    const entries = await east.engine.conflicts.list(PATH);
+    const ids = () => entries.map(({ content }) => (JSON.parse(String(content)) as JsonObject).id);
+    expect(ids().sort()).toEqual(['a', 'b']);
+    await east.engine.conflicts.delete(PATH, String(entries[1]?.id));
+    await meet();
+    expect(await west.engine.conflicts.list(PATH)).toEqual(entries.slice(0, 1));
   });
 
   test('have the hub call the merge procedure with the items that have the values', async () => {

@@ -155,7 +155,7 @@ export class PartitionItems {
   }
 
   countUnsettled(): ReturnType<UnsettledItems['count']> {
-    return this.#unsettled.count((key) => this.lookup(key)?.state ?? EMPTY_ITEM);
+    return this.#unsettled.count((key) => this.lookup(key));
   }
 
   /** See Partition.collectItem. */

@@ -1,5 +1,4 @@
 import type { PartitionNumber } from '../log/index.ts';
-import type { ItemState } from '../merge/index.ts';
 import type { Store } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
@@ -27,13 +26,17 @@ export class UnsettledItems {
   }
 
   /** How many losing versions and marks of the dead there are. */
-  count(stateOf: (key: ItemKey) => ItemState): { readonly siblings: number; readonly tombstones: number } {
+  count(itemOf: (key: ItemKey) => HeldItem | undefined): {
+    readonly siblings: number;
+    readonly tombstones: number;
+  } {
     let siblings = 0;
     let tombstones = 0;
     for (const key of this.#keys) {
-      const state = stateOf(key);
-      siblings += Math.max(0, state.siblings.length - 1);
-      tombstones += state.dead.length;
+      const item = itemOf(key);
+      if (item === undefined) continue;
+      siblings += item.state.siblings.length - (item.visible === undefined ? 0 : 1);
+      tombstones += item.state.dead.length;
     }
     return { siblings, tombstones };
   }

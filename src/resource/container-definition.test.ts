@@ -359,7 +359,7 @@ describe('a replacement', () => {
     ['partitionKey', { id: 'c' }],
     ['partition key', { id: 'c', partitionKey: { paths: ['/other'], version: 2 } }],
     ['partition key', { id: 'c', partitionKey: { paths: ['/k'], version: 1 } }],
-    ['uniqueKeyPolicy', { id: 'c', partitionKey: KEY, uniqueKeyPolicy: { uniqueKeys: [{ paths: ['/b'] }] } }],
+    ['unique index', { id: 'c', partitionKey: KEY, uniqueKeyPolicy: { uniqueKeys: [{ paths: ['/b'] }] } }],
     ['conflict', { id: 'c', partitionKey: KEY, conflictResolutionPolicy: { conflictResolutionPath: '/b' } }],
   ])('must not change the %s', (reason, body) => {
     expect(() => replaceBy(body)).toThrow(reason);

@@ -25,11 +25,17 @@ export interface NormalizeOptions {
   readonly encryptionKeyIds?: ReadonlySet<string>;
 }
 
-/** Of the policies kept in `others`, those that a replacement must not change. */
-const IMMUTABLE_OTHERS = ['uniqueKeyPolicy', 'clientEncryptionPolicy'] as const;
+/** Of the policies kept in `others`, those that a replacement must not change, with what it is told. */
+const IMMUTABLE_OTHERS = {
+  // In the original's words.
+  uniqueKeyPolicy:
+    'The unique index cannot be modified. ' +
+    'To change the unique index, remove the collection and re-create a new one.',
+  clientEncryptionPolicy: "'clientEncryptionPolicy' of a container cannot be changed.",
+} as const;
 
 /** Those and the embeddings, which may only grow, stay when a replacement does not name them. */
-const INHERITED_OTHERS = [...IMMUTABLE_OTHERS, 'vectorEmbeddingPolicy'] as const;
+const INHERITED_OTHERS = [...Object.keys(IMMUTABLE_OTHERS), 'vectorEmbeddingPolicy'];
 
 /**
  * A container as its user defined it, checked, with every default filled in.
@@ -114,16 +120,14 @@ export function checkReplacement(old: ContainerDefinition, changed: ContainerDef
   if (!isDeepStrictEqual(old.conflictResolutionPolicy, changed.conflictResolutionPolicy)) {
     throw refuse('The conflict resolution policy of a container cannot be changed.');
   }
-  for (const name of IMMUTABLE_OTHERS) {
-    if (!isDeepStrictEqual(shown(old.others, name), shown(changed.others, name))) {
-      throw refuse(`'${name}' of a container cannot be changed.`);
-    }
+  for (const [name, message] of Object.entries(IMMUTABLE_OTHERS)) {
+    if (!isDeepStrictEqual(shown(old.others, name), shown(changed.others, name))) throw refuse(message);
   }
   checkVectorReplacement(old, changed);
 }
 
 /** A unique-key policy without keys says the same as none at all. */
-function shown(others: JsonObject, name: (typeof IMMUTABLE_OTHERS)[number]): unknown {
+function shown(others: JsonObject, name: string): unknown {
   const value = others[name];
   const isEmpty =
     name === 'uniqueKeyPolicy' && isJsonObject(value) && (objectsAt(value, 'uniqueKeys') ?? []).length === 0;
