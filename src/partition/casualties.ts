@@ -1,5 +1,6 @@
 import { assert } from '../base/index.ts';
-import type { Dot } from '../causality/index.ts';
+import { type Dot, sameDot } from '../causality/index.ts';
+import type { StoredPut } from '../merge/index.ts';
 import type { ExpiryRule } from './expiry.ts';
 import { candidateOf, type HeldItem, isSuppressed } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
@@ -26,8 +27,11 @@ export function casualtiesOf(drafts: readonly ItemDraft[], index: UniqueIndex, i
   for (const { key, put, verdict } of drafts) {
     const item = items.lookup(key);
     if (!written.has(key)) {
-      // Who settles the conflict of a suppressed item says that it is not to come back.
-      if (verdict?.kind === 'settle' && item !== undefined && isSuppressed(item)) ended.add(key);
+      // Who settles a suppressed write says that it is not to come back.
+      if (verdict?.kind === 'settle' && item !== undefined && isSuppressed(item)) {
+        const settled = ({ dot }: StoredPut) => verdict.conflicts.some((one) => sameDot(one, dot));
+        if (item.state.siblings.some(settled)) ended.add(key);
+      }
       continue;
     }
     endSuppressedBy([key], index, items, ended);

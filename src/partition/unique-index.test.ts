@@ -9,7 +9,7 @@ import { uniqueTexts } from '../resource/index.ts';
 import { createNodeRuntime } from '../runtime/index.ts';
 import { createMemoryStore, MemoryStoreState } from '../store/index.ts';
 import { parseBody } from './dirty-item.ts';
-import type { Intent } from './intent.ts';
+import type { Intent, PutIntent } from './intent.ts';
 import { isSuppressed } from './item-cache.ts';
 import { itemKey } from './item-key.ts';
 import { conflictsIn } from './open-conflicts.ts';
@@ -36,19 +36,29 @@ interface Values {
   readonly d?: number | undefined;
 }
 
+/** What becomes of losers. */
+const MARKS = {
+  'rule decides': {},
+  'people decide': { keeps: true },
+  'procedure decides': { keeps: true, contestsDeletes: true },
+} as const;
+
+type Mode = keyof typeof MARKS;
+
 /** Three regions whose clocks are set by the test, over memory that outlives restarts. */
 class World {
   ms = 1_700_000_000_000;
   readonly nodes: readonly Node[];
-  readonly keeps: true | undefined;
+  /** How its writes are marked. */
+  readonly marks: Pick<PutIntent, 'keeps' | 'contestsDeletes'>;
 
-  private constructor(keeps: boolean) {
-    this.keeps = keeps ? true : undefined;
+  private constructor(mode: Mode) {
+    this.marks = MARKS[mode];
     this.nodes = [1, 2, 3].map((origin) => new Node(this, origin));
   }
 
-  static async open({ keeps = false } = {}): Promise<World> {
-    const world = new World(keeps);
+  static async open(mode: Mode = 'rule decides'): Promise<World> {
+    const world = new World(mode);
     for (const node of world.nodes) await node.start();
     return world;
   }
@@ -125,7 +135,7 @@ class Node {
       kind: 'put',
       priority: more.priority,
       ttl: more.ttl,
-      keeps: this.#world.keeps,
+      ...this.#world.marks,
       render: ({ n }) => ({ body: Buffer.from(JSON.stringify({ id, ...shape(values), n })) }),
     };
   }
@@ -139,7 +149,7 @@ class Node {
         return {
           kind: 'put',
           priority: visible.priority,
-          keeps: this.#world.keeps,
+          ...this.#world.marks,
           edits: [{ kind: 'set', path: [name], value }],
           render: () => ({ body: Buffer.from(JSON.stringify(item)) }),
         };
@@ -266,6 +276,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), place, id }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('settle' as const), place, id }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('swap' as const), place, id, other: id }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('pull' as const), place, from: place }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('collect' as const), place }) },
@@ -296,6 +307,8 @@ async function perform(world: World, one: Step): Promise<void> {
       return node.remove(one.id);
     case 'swap':
       return swap(node, one.id, one.other);
+    case 'settle':
+      return settle(node, one.id);
     case 'pull':
       return one.from === one.place ? undefined : node.pull(world.at(one.from));
     case 'collect':
@@ -327,6 +340,19 @@ async function checkedPut(node: Node, name: string, wanted: Values, more: { ttl?
   expect(node.shown().filter((other) => other !== name && !before.includes(other))).toEqual([]);
 }
 
+/** Whoever settles a conflict has ended it, and brings nothing back. */
+async function settle(node: Node, name: string): Promise<void> {
+  const [conflict] = conflictsIn(node.partition, key(name));
+  if (conflict === undefined) return;
+  const before = node.shown();
+  const transaction = node.partition.begin('0A');
+  transaction.settle(key(name), [conflict.dot]);
+  await transaction.commit();
+  const left = conflictsIn(node.partition, key(name));
+  expect(left.map(({ dot }) => dot)).not.toContainEqual(conflict.dot);
+  expect(node.shown()).toEqual(before);
+}
+
 /** Two items exchange their values in one transaction. */
 async function swap({ partition }: Node, one: string, other: string): Promise<void> {
   if (one === other) return;
@@ -337,6 +363,7 @@ async function swap({ partition }: Node, one: string, other: string): Promise<vo
     kind: 'put',
     priority: put.priority,
     keeps: put.keeps,
+    contestsDeletes: put.contestsDeletes,
     render: () => ({ body: Buffer.from(JSON.stringify({ ...parseBody(put.body), id: name })) }),
   });
   transaction.write(key(one), { kind: 'delete' });
@@ -356,8 +383,8 @@ async function check({ nodes }: World): Promise<void> {
   }
 }
 
-async function play(steps: readonly Step[], keeps: boolean): Promise<void> {
-  const world = await World.open({ keeps });
+async function play(steps: readonly Step[], mode: Mode): Promise<void> {
+  const world = await World.open(mode);
   try {
     for (const one of steps) {
       await perform(world, one);
@@ -382,16 +409,17 @@ async function play(steps: readonly Step[], keeps: boolean): Promise<void> {
 }
 
 describe('unique keys in three regions', () => {
-  test.each([false, true])('any history; losers are kept: %s', { timeout: 120_000 }, async (keeps) => {
+  test.each(Object.keys(MARKS) as Mode[])('any history: %s', { timeout: 120_000 }, async (mode) => {
+    const steps = fc.array(step, { maxLength: 40, size: 'max' });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => play(steps, keeps)),
-      { numRuns: 60 },
+      fc.asyncProperty(steps, (some) => play(some, mode)),
+      { numRuns: 50 },
     );
   });
 });
 
-async function withWorld(options: { keeps?: boolean }, tell: (world: World) => Promise<void>): Promise<void> {
-  const world = await World.open(options);
+async function withWorld(mode: Mode, tell: (world: World) => Promise<void>): Promise<void> {
+  const world = await World.open(mode);
   try {
     await tell(world);
   } finally {
@@ -401,7 +429,7 @@ async function withWorld(options: { keeps?: boolean }, tell: (world: World) => P
 
 describe('an item that lost its value', () => {
   test('comes back when its rival is deleted by somebody who had not seen it', () =>
-    withWorld({}, async (world) => {
+    withWorld('rule decides', async (world) => {
       const [west, east, south] = [world.at(0), world.at(1), world.at(2)];
       await east.put('i1', { a: 'x', b: 1 });
       world.ms += 1000;
@@ -415,7 +443,7 @@ describe('an item that lost its value', () => {
     }));
 
   test('does not come back when its rival is deleted by somebody who had seen both', () =>
-    withWorld({}, async (world) => {
+    withWorld('rule decides', async (world) => {
       const [west, east] = [world.at(0), world.at(1)];
       await east.put('i1', { a: 'x', b: 1 });
       world.ms += 1000;
@@ -427,7 +455,7 @@ describe('an item that lost its value', () => {
     }));
 
   test('stays away over a restart, and ends once every region knows it', () =>
-    withWorld({}, async (world) => {
+    withWorld('rule decides', async (world) => {
       const [west, east] = [world.at(0), world.at(1)];
       await east.put('i1', { a: 'x', b: 1 });
       world.ms += 1000;
@@ -448,7 +476,7 @@ describe('an item that lost its value', () => {
     }));
 
   test('is kept for people where losers are, also when its rival is written', () =>
-    withWorld({ keeps: true }, async (world) => {
+    withWorld('people decide', async (world) => {
       const [west, east] = [world.at(0), world.at(1)];
       await east.put('i1', { a: 'x', b: 1 });
       world.ms += 1000;
@@ -468,7 +496,7 @@ describe('an item that lost its value', () => {
     }));
 
   test('a value that an expired item held is free, and the item does not come back', () =>
-    withWorld({}, async (world) => {
+    withWorld('rule decides', async (world) => {
       const [west, east] = [world.at(0), world.at(1)];
       await west.put('i0', { a: 'x', b: 2 }, { ttl: 10 });
       world.ms += 11_000;
