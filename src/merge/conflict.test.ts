@@ -259,6 +259,21 @@ describe('concurrent writes', () => {
     expect(a.conflicts).toEqual([]);
   });
 
+  test('a mark of a write that won after all is collected when everybody has both', () => {
+    const [a, b, c] = three();
+    a.put('a');
+    b.put('b');
+    deliver(b, c);
+    c.delete();
+    exchange([a, b]);
+    a.refer(0);
+    exchange([a, b, c]);
+    expect(visiblePut(c.state)?.dot).toEqual({ origin: 1, n: 1 });
+    expect(c.state.referred).toHaveLength(1);
+    expect(collect(c.state, ({ n }) => n > 1)?.referred).toHaveLength(1);
+    expect(collect(c.state, () => true)).toEqual({ siblings: c.state.siblings, dead: [] });
+  });
+
   test('a mark whose conflict is gone is collected when everybody has it', () => {
     const [a, b] = three();
     a.put('a');

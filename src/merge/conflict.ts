@@ -169,7 +169,10 @@ export function collectConflicts(
 ): ItemState {
   const { conflicts = [], buried = [], settled = [], referred = [] } = before;
   const marks = settled.filter((mark) => !mark.settles.every(isStable));
-  const present = [...conflicts, ...buried, ...after.siblings];
+  // A write that is alone, and stable, will not lose any more.
+  const [only, ...others] = after.siblings;
+  const isSafe = only !== undefined && others.length === 0 && isStable(only.dot);
+  const present = [...conflicts, ...buried, ...(isSafe ? NONE : after.siblings)];
   const referrals = referred.filter(
     ({ conflict, refers }) => !refers.every(isStable) || present.some(({ dot }) => sameDot(dot, conflict)),
   );

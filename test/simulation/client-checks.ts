@@ -8,8 +8,10 @@ import {
 import { checkSession, type SessionOperation, type Version } from '../checkers/session-history.ts';
 import { checkSnapshot, type SeenItem } from '../checkers/snapshot-history.ts';
 import { demandOf, type OperationRecord } from './client-history.ts';
+import { isMade } from './container-under-test.ts';
 import { itemValue } from './item-value.ts';
-import { type Ledger, nameOf } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { nameOf } from './model-item.ts';
 import type { LoggedChange } from './region-log.ts';
 import { BOUND, isTimeCausal, type Swarm } from './swarm.ts';
 import type { Violations } from './violations.ts';
@@ -115,8 +117,10 @@ function judgeSessions(
     const { session } = record.request;
     const operation = sessionOperation(record);
     if (operation === undefined) continue;
-    // What only a lost disk held is known to those who were told, and to nobody else.
-    if (!isAllThere && !changes.has(operation.version ?? '')) continue;
+    // What only a lost disk held is known to those who were told, and to nobody else; what a lost hub had
+    // made, another one makes again.
+    const version = operation.version ?? '';
+    if (!isAllThere && (!changes.has(version) || isMade(version))) continue;
     const operations = sessions.get(session);
     if (operations === undefined) sessions.set(session, [operation]);
     else operations.push(operation);
@@ -131,7 +135,11 @@ function judgeSessions(
   // All writes of an item have one order only where the latest hybrid time wins and nothing is deleted: a
   // delete ends the winner that it saw, and an earlier write of another incarnation shows again.
   const isTotallyOrdered =
-    swarm.conflictPath === '/_ts' && isTimeCausal(swarm) && swarm.mix.delete === 0 && !mayVanish;
+    swarm.conflicts === 'lastWriter' &&
+    swarm.conflictPath === '/_ts' &&
+    isTimeCausal(swarm) &&
+    swarm.mix.delete === 0 &&
+    !mayVanish;
   const causal = records.flatMap((record) => causalOperation(record, mayVanish));
   for (const problem of checkCausal(causal, { isTotallyOrdered })) {
     violations.report('causal consistency', problem);
@@ -160,6 +168,8 @@ function causalOperation({ request, key, outcome }: OperationRecord, mayVanish: 
   }
   const isAcknowledged = outcome.kind === 'ok';
   if (kind === 'read') {
+    // What a merge procedure made was written by no session.
+    if (outcome.kind === 'ok' && isMade(outcome.value ?? '')) return [];
     return isAcknowledged ? [{ session, kind, key, value: outcome.value, isAcknowledged }] : [];
   }
   return [{ session, kind: kind === 'delete' ? kind : 'write', key, value, isAcknowledged }];

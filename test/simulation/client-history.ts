@@ -2,8 +2,10 @@ import { VersionVector } from '../../src/causality/index.ts';
 import type { ErrorCode } from '../../src/errors/index.ts';
 import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
+import { isMade } from './container-under-test.ts';
 import { itemValue } from './item-value.ts';
-import { type Ledger, nameOf } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { nameOf } from './model-item.ts';
 import { fateOf, type ModelPut } from './reference.ts';
 import type { LoggedChange, RegionLog } from './region-log.ts';
 import type { ClientRequest } from './region-under-test.ts';
@@ -109,6 +111,7 @@ function judgePuts(records: readonly OperationRecord[], judgement: HistoryJudgem
       if (entry.operation.kind !== 'put') continue;
       const value = itemValue(entry.operation.body);
       const twin = entries.get(value);
+      if (isMade(value)) continue;
       if (twin !== undefined) {
         const names = `${nameOf(twin.entry.operation.dot)} and ${nameOf(entry.operation.dot)}`;
         violations.report(

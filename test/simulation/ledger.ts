@@ -3,6 +3,7 @@ import { murmur3x86Hash32 } from '../../src/base/index.ts';
 import type { Dot, Origin } from '../../src/causality/index.ts';
 import type { PartitionNumber } from '../../src/log/index.ts';
 import {
+  conflictsOf,
   EMPTY_ITEM,
   type ItemOperation,
   type ItemState,
@@ -11,8 +12,9 @@ import {
 } from '../../src/merge/index.ts';
 import { decodeEntry, peekEntry } from '../../src/partition/index.ts';
 import { withoutSystem } from '../kit/item-reference.ts';
+import { type ModelItem, nameOf } from './model-item.ts';
 import type { ModelPut } from './reference.ts';
-import { type LoggedChange, type LoggedEntry, type ModelItem, RegionLog } from './region-log.ts';
+import { type LoggedChange, type LoggedEntry, RegionLog } from './region-log.ts';
 import type { InspectedPartition } from './region-under-test.ts';
 import type { Violations } from './violations.ts';
 
@@ -267,6 +269,7 @@ export class Ledger {
       const item = partition.lookup(key);
       if (isUnique === true) judgeClaim(`${where} ${key}`, item, model, violations);
       const state = item?.state ?? EMPTY_ITEM;
+      judgeConflicts(`${where} ${key}`, state, model, violations);
       if (model.wasJudgedWith(state)) continue;
       judgeItem(`${where} ${key}`, { state, model, everybodyHas }, violations);
     }
@@ -353,6 +356,19 @@ function judgeItem(
   if (isCertain) model.judged(state);
 }
 
+/** I13: open are the losers of all conflicts, but for those that somebody dealt with. */
+function judgeConflicts(where: string, state: ItemState, model: ModelItem, violations: Violations): void {
+  const expected = model.conflicts().map((name) => (model.referred.has(name) ? `${name}*` : name));
+  const open = conflictsOf(state, model.isSuppressed).map(({ dot, isReferred }) =>
+    isReferred ? `${nameOf(dot)}*` : nameOf(dot),
+  );
+  if (isDeepStrictEqual(open.sort(), expected)) return;
+  violations.report(
+    'I13 conflicts are what lost and was not dealt with',
+    `${where} has [${open}] open, its log says [${expected}]`,
+  );
+}
+
 function isSamePut(one: StoredPut | undefined, other: ModelPut | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   if ((one.patch?.merged !== undefined) !== (other.parts !== undefined)) return false;
@@ -374,8 +390,4 @@ function isSameMerger(one: StoredPut, other: ModelPut): boolean {
     isDeepStrictEqual(names(one.patch?.merged), names(other.parts)) &&
     isDeepStrictEqual(withoutSystem(one), withoutSystem(other))
   );
-}
-
-export function nameOf(dot: Dot | undefined): string {
-  return dot === undefined ? 'nothing' : `${dot.origin}.${dot.n}`;
 }

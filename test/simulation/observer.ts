@@ -1,8 +1,9 @@
 import type { Dot } from '../../src/causality/index.ts';
 import { LogDamagedError, type PartitionNumber } from '../../src/log/index.ts';
-import { visiblePut } from '../../src/merge/index.ts';
+import { isCollectible, visiblePut } from '../../src/merge/index.ts';
 import { valueIn } from './item-value.ts';
-import { type Ledger, nameOf } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { nameOf } from './model-item.ts';
 import { ENDED, type PlanetDriver, type RegionLife } from './planet-driver.ts';
 import type { RegionUnderTest } from './region-under-test.ts';
 import type { SimulatedRuntime } from './simulated-runtime.ts';
@@ -116,21 +117,22 @@ export class Observer {
     return different;
   }
 
-  /** Losing siblings, marks of the dead and items that gave way that are still kept, over all regions. */
-  unsettled(): number {
+  /** Items of which more is kept than what is visible, over all regions. */
+  unsettled(): string[] {
     const { driver, ledger } = this.#options;
-    let count = 0;
+    const unsettled: string[] = [];
     for (const { name, region } of driver.open()) {
       for (const number of ledger.partitions()) {
         for (const key of ledger.log(name, number).items.keys()) {
           const item = region.partition(number)?.lookup(key);
           const state = item?.state;
-          if (state !== undefined && item?.visible === undefined && state.siblings.length > 0) count += 1;
-          if (state !== undefined) count += Math.max(0, state.siblings.length - 1) + state.dead.length;
+          const gaveWay = item?.visible === undefined && (state?.siblings.length ?? 0) > 0;
+          const isUnsettled = gaveWay || (state !== undefined && isCollectible(state));
+          if (isUnsettled) unsettled.push(`${name} ${number} ${key}`);
         }
       }
     }
-    return count;
+    return unsettled;
   }
 
   /** The last word: logs are what they were, equal vectors mean equal state, and the specification agrees. */

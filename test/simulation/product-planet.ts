@@ -15,14 +15,16 @@ import {
   type UnsyncedFate,
 } from '../../src/log/index.ts';
 import { itemKey, Partition } from '../../src/partition/index.ts';
-import { effectivePartitionKey, normalizeContainer } from '../../src/resource/index.ts';
+import { effectivePartitionKey, normalizeScript } from '../../src/resource/index.ts';
 import { sleep } from '../../src/runtime/index.ts';
 import { createInProcessRunner, loadInstance, SCRIPT_LIMITS } from '../../src/script/index.ts';
 import { catchUp, openRegion, type Region } from '../../src/server/index.ts';
 import { createMemoryStore, MemoryStoreState, type Store } from '../../src/store/index.ts';
+import { containerOf, PROCEDURE } from './container-under-test.ts';
 import type {
   ClientAnswer,
   ClientRequest,
+  Conflict,
   InspectedPartition,
   ItemName,
   PlanetUnderTest,
@@ -33,7 +35,6 @@ import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
 import { type AccountKind, BOUND } from './swarm.ts';
-import { UNIQUE_MEMBERS } from './unique-model.ts';
 
 /** Loaded before any simulation, whose time stands still while something real is waited for. */
 const INSTANCE = await loadInstance(SCRIPT_LIMITS.memoryBytes);
@@ -164,24 +165,21 @@ function addressesOf(name: string) {
 async function createContainer(
   directory: Directory,
   timeMs: number,
-  { conflictPath, throughput, uniqueValues }: PlanetContext['swarm'],
+  swarm: PlanetContext['swarm'],
 ): Promise<ContainerRecord> {
   const { rid } = await directory.execute({ kind: 'createDatabase', id: PATH.database, timeMs });
-  const definition = normalizeContainer({
-    id: PATH.container,
-    partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 },
-    conflictResolutionPolicy: { mode: 'LastWriterWins', conflictResolutionPath: conflictPath },
-    ...(uniqueValues === 0
-      ? {}
-      : { uniqueKeyPolicy: { uniqueKeys: UNIQUE_MEMBERS.map((name) => ({ paths: [`/${name}`] })) } }),
-  });
-  return directory.execute({
+  const record = await directory.execute({
     kind: 'createContainer',
     databaseRid: rid,
-    definition,
-    throughput: { kind: 'manual', throughput },
+    definition: containerOf(swarm, PATH.container),
+    throughput: { kind: 'manual', throughput: swarm.throughput },
     timeMs,
   });
+  if (swarm.conflicts === 'procedure') {
+    const definition = normalizeScript('storedProcedure', PROCEDURE);
+    await directory.execute({ kind: 'createScript', containerRid: record.rid, definition, timeMs });
+  }
+  return record;
 }
 
 /** What a region's machine keeps when the power goes. */
@@ -328,6 +326,19 @@ class ProductRegion implements RegionUnderTest {
       } while (continuation !== undefined);
     }
     return rows;
+  }
+
+  async conflicts(): Promise<Conflict[]> {
+    const entries = await this.#region.engine.conflicts.list(PATH);
+    return entries.map(({ id, content }) => ({
+      id: String(id),
+      name: String(id).split('-').slice(-2).join('.'),
+      body: String(content),
+    }));
+  }
+
+  settle(id: string): Promise<void> {
+    return this.#region.engine.conflicts.delete(PATH, id);
   }
 
   partitionNumbers(): Iterable<number> {

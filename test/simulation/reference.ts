@@ -14,14 +14,18 @@ export type Fate =
   | { readonly kind: 'covered'; readonly by: Dot }
   /** Its incarnation was deleted, perhaps by somebody who had not seen it. */
   | { readonly kind: 'deleted'; readonly by: Dot }
+  /** It lost a conflict, and somebody dealt with that. */
+  | { readonly kind: 'settled'; readonly by: Dot }
   /** It lost a conflict against what is visible. */
   | { readonly kind: 'beaten'; readonly by: Dot };
 
 /** All that a region knows of an item. */
 export interface KnownItem {
-  readonly operations: readonly ItemOperation[];
+  readonly writes: readonly ItemOperation[];
   /** The deletes of each incarnation. */
   readonly dead: ReadonlyMap<Incarnation, readonly Dot[]>;
+  /** By name of the losing write. */
+  readonly settled: ReadonlyMap<string, Dot>;
   readonly visible: ModelPut | undefined;
 }
 
@@ -35,10 +39,12 @@ export function fateOf(put: Put, item: KnownItem): Fate | undefined {
   if (shown !== undefined && isSame(put.dot, shown.dot)) return { kind: 'visible' };
   const killer = item.dead.get(put.incarnation)?.[0];
   if (killer !== undefined) return { kind: 'deleted', by: killer };
-  const { operations } = item;
+  const settle = item.settled.get(`${put.dot.origin}.${put.dot.n}`);
+  if (settle !== undefined) return { kind: 'settled', by: settle };
+  const { writes } = item;
   // What has seen it comes after it.
-  for (let place = operations.indexOf(put) + 1; place < operations.length; place++) {
-    const successor = operations[place];
+  for (let place = writes.indexOf(put) + 1; place < writes.length; place++) {
+    const successor = writes[place];
     if (successor?.context.covers(put.dot) === true) return { kind: 'covered', by: successor.dot };
   }
   if (shown !== undefined && beats(shown, put)) return { kind: 'beaten', by: shown.dot };

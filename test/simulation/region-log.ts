@@ -1,86 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
-import { type Dot, VersionVector } from '../../src/causality/index.ts';
+import type { Dot } from '../../src/causality/index.ts';
+import { VersionVector } from '../../src/causality/index.ts';
 import type { Lsn } from '../../src/log/index.ts';
-import type { Incarnation, ItemOperation, ItemState, Put } from '../../src/merge/index.ts';
+import type { Incarnation, ItemOperation } from '../../src/merge/index.ts';
 import { epkOf } from '../../src/partition/index.ts';
-import { type ReferenceItem, referenceOf, referenceVisible } from '../kit/item-reference.ts';
+import { ModelItem, type Version } from './model-item.ts';
 import type { ModelPut } from './reference.ts';
 import { givingWay } from './unique-model.ts';
-
-/** What one item showed from `lsn` on. */
-export interface Version {
-  readonly lsn: Lsn;
-  readonly put: ModelPut | undefined;
-}
-
-/** One item as the model makes it out of a log: nothing is ever collected. */
-export class ModelItem {
-  readonly operations: ItemOperation[] = [];
-  readonly timeline: Version[] = [{ lsn: 0, put: undefined }];
-  maximal: Put[] = [];
-  /** What is visible, or would be if others did not have its unique values. */
-  candidate: ModelPut | undefined;
-  /** How often it gave way to others. */
-  givenWay = 0;
-  readonly dead = new Map<Incarnation, Dot[]>();
-  /** The product's state that was last found right, with the number of operations at that time. */
-  #judged: { readonly state: ItemState; readonly operations: number } | undefined;
-
-  get visible(): ModelPut | undefined {
-    return this.timeline.at(-1)?.put;
-  }
-
-  apply(operation: ItemOperation): void {
-    this.operations.push(operation);
-    this.maximal = this.maximal.filter((put) => !operation.context.covers(put.dot));
-    if (operation.kind === 'put') {
-      if (!this.dead.has(operation.incarnation)) this.maximal.push(operation);
-    } else if (operation.kind === 'delete') {
-      for (const incarnation of operation.incarnations) {
-        this.dead.set(incarnation, [...(this.dead.get(incarnation) ?? []), operation.dot]);
-      }
-      this.maximal = this.maximal.filter((put) => !this.dead.has(put.incarnation));
-    }
-    const best = modelPut(referenceOf(this.maximal, this.operations));
-    if (!isSame(best, this.candidate)) this.candidate = best;
-  }
-
-  /** What it shows from here on; `givesWay`: others have its unique values. */
-  show(lsn: Lsn, givesWay: boolean): void {
-    const put = givesWay ? undefined : this.candidate;
-    if (put === this.visible) return;
-    this.timeline.push({ lsn, put });
-    if (givesWay) this.givenWay += 1;
-  }
-
-  judged(state: ItemState): void {
-    this.#judged = { state, operations: this.operations.length };
-  }
-
-  /** Whether nothing has changed since it was last judged: states are never changed in place. */
-  wasJudgedWith(state: ItemState): boolean {
-    return this.#judged?.state === state && this.#judged.operations === this.operations.length;
-  }
-
-  /** The specification's answer, from nothing but the set of operations. */
-  recomputed(): ModelPut | undefined {
-    return modelPut(referenceVisible(this.operations));
-  }
-}
-
-function modelPut(item: ReferenceItem | undefined): ModelPut | undefined {
-  if (item?.merged === undefined) return item?.put;
-  const parts = item.merged.puts.map(({ dot }) => dot);
-  const time = Math.max(...item.merged.puts.map((put) => put.time));
-  return { ...item.put, time, body: Buffer.from(JSON.stringify(item.merged.item)), parts };
-}
-
-function isSame(a: ModelPut | undefined, b: ModelPut | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  if (a.dot.origin !== b.dot.origin || a.dot.n !== b.dot.n) return false;
-  // One dot has one content, as is judged elsewhere; what is merged has a body of its own.
-  return a.body === b.body || isDeepStrictEqual([a.parts, a.body], [b.parts, b.body]);
-}
 
 /** One change of a log's entry: a transaction has several, all with one LSN and one dot. */
 export interface LoggedChange {

@@ -51,6 +51,15 @@ export interface InspectedPartition {
   isQuiet(): boolean;
 }
 
+/** An entry of the conflicts feed. */
+export interface Conflict {
+  readonly id: string;
+  /** Of the losing write: its dot. */
+  readonly name: string;
+  /** What the losing write would have made of the item, as JSON text. */
+  readonly body: string;
+}
+
 /** One life of one region: from its opening to its close or crash. */
 export interface RegionUnderTest {
   readonly origin: Origin;
@@ -60,6 +69,10 @@ export interface RegionUnderTest {
   batch?(requests: readonly ClientRequest[]): Promise<ClientAnswer[]>;
   /** Bodies (JSON text) of all items, or of those whose member `value` is `value`, as a query finds them. */
   find(value?: string): Promise<string[]>;
+  /** The entries of the conflicts feed; undefined: there is none here. */
+  conflicts?(): Promise<Conflict[]>;
+  /** Deals with an entry of the feed, by taking it away. */
+  settle?(id: string): Promise<void>;
   partitionNumbers(): Iterable<PartitionNumber>;
   partition(number: PartitionNumber): InspectedPartition | undefined;
   /** Where an item lives: its partition set, its key in entries, and the range that session tokens name. */

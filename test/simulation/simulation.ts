@@ -1,9 +1,11 @@
 import { judgeLevel } from './client-checks.ts';
 import { judgeHistory } from './client-history.ts';
+import { judgeConflicts } from './conflict-history.ts';
 import type { Excerpt } from './excerpt.ts';
 import { Ledger } from './ledger.ts';
 import { Nemesis } from './nemesis.ts';
 import { Observer } from './observer.ts';
+import { People } from './people.ts';
 import { PlanetDriver, textOf } from './planet-driver.ts';
 import { judgeQueries } from './query-history.ts';
 import type { PlanetUnderTest } from './region-under-test.ts';
@@ -130,7 +132,8 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const observer = new Observer({ ...world, driver, ledger });
   const nemesis = new Nemesis({ ...world, driver, acts: story.acts, random: random.split('nemesis') });
   const hadEnough = () => nemesis.count >= swarm.strikesMin;
-  const workload = new Workload({ ...world, driver, random: random.split('workload'), hadEnough });
+  const people = new People({ ...world, driver, ledger });
+  const workload = new Workload({ ...world, driver, people, random: random.split('workload'), hadEnough });
 
   await Promise.all(driver.names.map((name) => driver.start(name)));
   nemesis.start();
@@ -140,6 +143,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   observer.stop();
   await observing;
   if (await becomesQuiet(world, observer)) {
+    await people.dealWithAll(() => observer.observe(), SETTLE_MS_MAX);
     await becomesSettled(world, observer);
     await observer.judgeEnd();
     const wipes = (region: string) => driver.wipes(region);
@@ -153,6 +157,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       forwardedAfterMs: FORWARDED_AFTER_MS,
       needsLeases,
     });
+    judgeConflicts({ ledger, swarm, violations });
     judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases });
     judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
   }
@@ -166,6 +171,9 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   if (swarm.uniqueValues > 0) counts.set('items that gave way', ledger.countGivenWay());
   counts.set('requests', workload.records.length + workload.queries.length);
   counts.set('strikes', nemesis.count);
+  counts.set(`conflicts ${swarm.conflicts}`, 1);
+  counts.set('conflicts in the feed at the end', people.found);
+  counts.set('conflicts dealt with', people.dealt);
   counts.set('disks found damaged', driver.replaced);
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
   for (const { outcome, request } of workload.records) {
@@ -193,9 +201,11 @@ async function becomesQuiet({ runtime, violations }: World, observer: Observer):
 /** I20: and then forget what nobody needs any more. */
 async function becomesSettled({ runtime, violations }: World, observer: Observer): Promise<void> {
   const deadlineMs = runtime.elapsedMs + SETTLE_MS_MAX;
-  while (observer.unsettled() > 0) {
+  for (;;) {
+    const unsettled = observer.unsettled();
+    if (unsettled.length === 0) return;
     if (runtime.elapsedMs >= deadlineMs) {
-      violations.report('I20 siblings and marks go away', `${observer.unsettled()} are still there`);
+      violations.report('I20 siblings and marks go away', `still there: ${unsettled.slice(0, 5).join('; ')}`);
       return;
     }
     await runtime.sleep(250, 'settle');

@@ -61,7 +61,11 @@ export interface Swarm {
   readonly regions: readonly string[];
   readonly account: AccountKind;
   readonly topology: Topology['kind'];
+  /** Who decides conflicts: the path below, people at the conflicts feed, or a merge procedure. */
+  readonly conflicts: 'lastWriter' | 'feed' | 'procedure';
   readonly conflictPath: '/_ts' | '/priority';
+  /** Share of requests that deal with an entry of the conflicts feed; from 0 to 1. */
+  readonly withSettle: number;
   /** Real log files on a simulated disk, which costs time; else logs in memory. */
   readonly hasFileLogs: boolean;
   /** Of the container: decides how many physical partitions it has. */
@@ -123,9 +127,14 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
   const account = random.weighted<AccountKind>({ multi: 7, single: 1, strong: 1, bounded: 1 });
   // A register that was deleted holds what it held before it was first written: no value to be told by.
   const deletes = account === 'strong' || account === 'bounded' ? [0] : [0, random.between(0.05, 0.4)];
+  // Drawn apart, so that older worlds stay what they were.
+  const policy = random.split('policy');
+  const conflicts = policy.weighted<Swarm['conflicts']>({ lastWriter: 6, feed: 2, procedure: 2 });
   return {
     regions,
     account,
+    conflicts: account === 'multi' ? conflicts : 'lastWriter',
+    withSettle: policy.pick([0, 0.02, 0.1]),
     topology: random.pick(['auto', 'mesh', 'star', 'chain', 'tree']),
     conflictPath: random.pick(['/_ts', '/priority']),
     hasFileLogs,

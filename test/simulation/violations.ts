@@ -9,6 +9,8 @@ export type Invariant =
   | 'I7 visible is a function of the set of operations'
   | 'I10 one visible item for each unique value'
   | 'I11 session token promise'
+  | 'I12 a merge procedure decides once'
+  | 'I13 conflicts are what lost and was not dealt with'
   | 'I14 transactions are whole'
   | 'I16 what the level promises'
   | 'I18 only what everybody has is collected'

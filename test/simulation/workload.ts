@@ -2,6 +2,7 @@ import { DatabaseError } from '../../src/errors/index.ts';
 import { isRefusal, type OperationRecord, type Outcome } from './client-history.ts';
 import { type Excerpt, includes, lastRequest } from './excerpt.ts';
 import { valueIn } from './item-value.ts';
+import type { People } from './people.ts';
 import { type PlanetDriver, type RegionLife, textOf } from './planet-driver.ts';
 import type { QueryRecord } from './query-history.ts';
 import type { ClientAnswer, ClientRequest, ItemName, RegionUnderTest } from './region-under-test.ts';
@@ -18,6 +19,7 @@ export interface WorkloadOptions {
   readonly runtime: SimulatedRuntime;
   readonly random: SeededRandom;
   readonly violations: Violations;
+  readonly people: People;
   readonly excerpt: Excerpt;
   /** Takes down what clients ask and hear. */
   readonly story: Story;
@@ -118,8 +120,28 @@ export class Workload {
       if (!includes(excerpt, act)) continue;
       story.acts.push(act);
       if (chance.chance(swarm.withQuery)) await this.#query(life, region);
+      else if (this.#wantsSettling(chance)) await this.#settle(life, region, chance);
       else await this.#request(client, life, this.#drawAll(client, region, chance));
     }
+  }
+
+  #wantsSettling(chance: SeededRandom): boolean {
+    const { conflicts, withSettle } = this.#options.swarm;
+    return conflicts !== 'lastWriter' && chance.chance(withSettle);
+  }
+
+  async #settle(life: RegionLife, region: RegionUnderTest, chance: SeededRandom): Promise<void> {
+    const { people, runtime } = this.#options;
+    runtime.record(`somebody looks at the conflicts of ${life.name}`);
+    const settled = new Promise<void>((resolve) => {
+      life.machine.schedule(0, 'settle', () => {
+        people.dealWithOne(region, chance).then(resolve, (error: unknown) => {
+          this.#failure(life, error);
+          resolve();
+        });
+      });
+    });
+    await Promise.race([settled, life.ended]);
   }
 
   /** One request, or several that are one transaction. */
