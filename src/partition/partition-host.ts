@@ -12,11 +12,10 @@ import { dueNumbers } from './expiry.ts';
 import { buildExpiryIndex, hasExpiryIndex } from './expiry-index.ts';
 import { IndexCompactor } from './index-compactor.ts';
 import { needsConversion } from './index-conversion.ts';
-import type { BlockCache } from './index-reader.ts';
 import { ItemCache } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
 import { Partition } from './partition.ts';
-import { openSource, type SourceView } from './partition-source.ts';
+import { openSource, type SourceMeans, type SourceView } from './partition-source.ts';
 import { decodeDocument, decodePosition } from './record.ts';
 import type { PartitionTable } from './replicated-partition.ts';
 import { documentKey, expiryMarkKey, partitionBounds, positionKey } from './store-key.ts';
@@ -67,7 +66,7 @@ const VECTOR_BYTES_MAX = 256 * 1024 * 1024;
 export class PartitionHost implements PartitionTable {
   readonly #options: PartitionHostOptions;
   readonly #cache: ItemCache;
-  readonly #blocks: BlockCache;
+  readonly #means: SourceMeans;
   readonly #vectorMemory: VectorMemory;
   readonly #compactor: IndexCompactor;
   readonly #feeder: ViewFeeder;
@@ -80,7 +79,10 @@ export class PartitionHost implements PartitionTable {
   constructor(options: PartitionHostOptions) {
     this.#options = options;
     this.#cache = new ItemCache(options.cacheBytesMax);
-    this.#blocks = new WeightedCache(options.cacheBytesMax / BLOCK_CACHE_SHARE);
+    this.#means = {
+      blocks: new WeightedCache(options.cacheBytesMax / BLOCK_CACHE_SHARE),
+      turn: () => new Promise((resolve) => options.runtime.soon(resolve)),
+    };
     this.#vectorMemory = new VectorMemory(options.vectorBytesMax ?? VECTOR_BYTES_MAX);
     this.#compactor = new IndexCompactor({
       ...options,
@@ -223,7 +225,7 @@ export class PartitionHost implements PartitionTable {
 
   /** Not to be written to; see `SourceView`. */
   openSource(partition: Partition, view: SourceView = {}): Promise<QuerySource> {
-    return openSource(partition, this.#options.store, this.#blocks, view);
+    return openSource(partition, this.#options.store, this.#means, view);
   }
 
   /**

@@ -60,15 +60,22 @@ export interface SourceView {
   readonly withUnindexed?: boolean;
 }
 
+/** What sources share. */
+export interface SourceMeans {
+  readonly blocks: BlockCache;
+  /** Lets other work of the process run. */
+  readonly turn: () => Promise<void>;
+}
+
 /** Opens a source on the newest state; it is given out once all of the state is durable. */
 export async function openSource(
   partition: Partition,
   store: Store,
-  blocks: BlockCache,
+  { blocks, turn }: SourceMeans,
   { overlay, withUnindexed = false }: SourceView,
 ): Promise<QuerySource> {
   if (partition.expiry.building !== undefined) await partition.expiry.building;
-  const source = new PartitionSource(partition, store, blocks, withUnindexed);
+  const source = new PartitionSource(partition, store, { blocks, turn }, withUnindexed);
   if (overlay !== undefined) source.lay(overlay, partition.indexer);
   const { lsn } = partition.applied;
   try {
@@ -90,6 +97,7 @@ class PartitionSource implements QuerySource {
   readonly lsn: Lsn;
   readonly #openedAtMs: number;
   readonly #blocks: BlockCache;
+  readonly #turn: () => Promise<void>;
   /** Manifests that the snapshot may have; one, unless a batch was being written when it was taken. */
   readonly #manifests: readonly [Manifest, ...Manifest[]];
   readonly indexer: QuerySource['indexer'];
@@ -104,10 +112,11 @@ class PartitionSource implements QuerySource {
   readonly #met = new Map<ItemNumber, SourceItem>();
   readonly #withUnindexed: boolean;
 
-  constructor(partition: Partition, store: Store, blocks: BlockCache, withUnindexed: boolean) {
+  constructor(partition: Partition, store: Store, { blocks, turn }: SourceMeans, withUnindexed: boolean) {
     this.#withUnindexed = withUnindexed;
     this.#number = partition.number;
     this.#blocks = blocks;
+    this.#turn = turn;
     const { committed, pending } = partition.index;
     this.#manifests = pending === undefined ? [committed] : [committed, pending];
     this.#snapshot = store.snapshot();
@@ -212,7 +221,7 @@ class PartitionSource implements QuerySource {
     const range = scope === undefined ? ALL_RANGE : termRange(scope);
     const added =
       scope === undefined ? this.#dirty.size : this.#dirtyPostings(range, undefined, false).length;
-    return countOf(this.#reader, range, this.#hidden).then((count) => count + added);
+    return countOf(this.#reader, range, this.#hidden, this.#turn).then((count) => count + added);
   }
 
   estimate(scope: IndexScope | { readonly epkRange: EpkRange } | undefined): Estimate {
@@ -259,7 +268,7 @@ class PartitionSource implements QuerySource {
       const scans = bounds.map((bound) =>
         this.#reader.scan({ from: bound(epkRange.min), to: bound(epkRange.max) }),
       );
-      return new KeyedNumbers(scans, epkRange, after, this.#hidden);
+      return new KeyedNumbers(scans, epkRange, after, { hidden: this.#hidden, turn: this.#turn });
     }
     if (isBare !== true || this.#withUnindexed) return this.#allNumbers(after);
     const parts = this.#reader.scan({ ...ALL_RANGE, after: { term: ALL_TERM, number: after } });

@@ -1,11 +1,14 @@
 /** What a source's cursors are made of: the store's postings without hidden items, merged with memory's. */
-import { assert } from '../base/index.ts';
+import { assert, sortNumbersInTurns } from '../base/index.ts';
 import type { TermPart, TermText } from '../index/index.ts';
 import type { ItemNumber, Posting, PostingCursor, ValueCursor, ValuePostings } from '../query/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { StoreCursor } from '../store/index.ts';
 import type { IndexReader, PostingScan } from './index-reader.ts';
 import { keyOfTerm } from './index-runs.ts';
+
+/** Read at one go, while others wait: a few milliseconds. */
+const POSTINGS_PER_TURN = 16_384;
 
 /** A source of sorted values, in the shape of the query module's cursors. */
 export interface Cursor<T> {
@@ -177,32 +180,35 @@ export class KeyedNumbers implements Cursor<ItemNumber> {
   readonly #range: EpkRange;
   readonly #after: ItemNumber;
   readonly #hidden: ReadonlySet<ItemNumber>;
-  #numbers: ItemNumber[] | undefined;
+  readonly #turn: () => Promise<void>;
+  #numbers: Float64Array | undefined;
   #place = 0;
 
   constructor(
     scans: readonly PostingScan[],
     range: EpkRange,
     after: ItemNumber,
-    hidden: ReadonlySet<ItemNumber>,
+    { hidden, turn }: { readonly hidden: ReadonlySet<ItemNumber>; readonly turn: () => Promise<void> },
   ) {
     this.#scans = scans;
     this.#range = range;
     this.#after = after;
     this.#hidden = hidden;
+    this.#turn = turn;
   }
 
   async next(count: number): Promise<ItemNumber[]> {
     this.#numbers ??= await this.#gather();
-    const page = this.#numbers.slice(this.#place, this.#place + count);
+    const page = Array.from(this.#numbers.subarray(this.#place, this.#place + count));
     this.#place += page.length;
     return page;
   }
 
-  async #gather(): Promise<ItemNumber[]> {
+  async #gather(): Promise<Float64Array> {
     const found: ItemNumber[] = [];
     let first: TermText | undefined;
     let isSorted = true;
+    let sinceTurn = 0;
     for (const scan of this.#scans) {
       for (;;) {
         const part = scan.next();
@@ -210,6 +216,11 @@ export class KeyedNumbers implements Cursor<ItemNumber> {
           if (scan.pending === undefined) break;
           await scan.pending;
           continue;
+        }
+        sinceTurn += part.numbers.length;
+        if (sinceTurn > POSTINGS_PER_TURN) {
+          sinceTurn = 0;
+          await this.#turn();
         }
         if (!inRange(keyOfTerm(part.term), this.#range)) continue;
         first ??= part.term;
@@ -219,7 +230,8 @@ export class KeyedNumbers implements Cursor<ItemNumber> {
         }
       }
     }
-    return isSorted ? found : found.sort(compareNumbers);
+    const numbers = new Float64Array(found);
+    return isSorted ? numbers : sortNumbersInTurns(numbers, this.#turn);
   }
 
   close(): Promise<void> {
@@ -234,10 +246,6 @@ export function inRange(epk: string, range: EpkRange | undefined): boolean {
 export function comparePostings(a: TermPosting, b: TermPosting): number {
   if (a.term === b.term) return a.number - b.number;
   return a.term < b.term ? -1 : 1;
-}
-
-function compareNumbers(a: number, b: number): number {
-  return a - b;
 }
 
 /** Numbers alone, in the order of their postings. */
@@ -334,19 +342,19 @@ export class StoredValues implements ValueCursor {
   }
 }
 
-const COUNT_CHUNK = 16_384;
-
 /** Postings in a range, without those of hidden items. */
 export async function countOf(
   reader: IndexReader,
   range: { readonly from: TermText; readonly to: TermText },
   hidden: ReadonlySet<ItemNumber>,
+  turn: () => Promise<void>,
 ): Promise<number> {
   if (hidden.size === 0) return reader.count(range.from, range.to);
   const numbers = new StoredNumbers(reader.scan(range), hidden);
   for (let count = 0; ; ) {
-    const chunk = await numbers.next(COUNT_CHUNK);
+    const chunk = await numbers.next(POSTINGS_PER_TURN);
     count += chunk.length;
-    if (chunk.length < COUNT_CHUNK) return count;
+    if (chunk.length < POSTINGS_PER_TURN) return count;
+    await turn();
   }
 }
