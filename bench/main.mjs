@@ -13,6 +13,7 @@ import { measureHalfLoad, measureSameRateBare } from './parts/half-load.mjs';
 import { measureIndexes } from './parts/indexes.mjs';
 import { measureMillion } from './parts/million.mjs';
 import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
+import { measureQueries, measureVectorQueries, QUERY_HEAD, queryRows } from './parts/queries.mjs';
 import { measureStart } from './parts/start-time.mjs';
 import { measureVectors } from './parts/vectors.mjs';
 import { measureVisibility } from './parts/visibility.mjs';
@@ -37,16 +38,21 @@ const PARTS = {
   start: (settings) => measureStart(settings),
   indexes10000: (settings) => measureIndexes(10_000, settings),
   indexesMillion: (settings) => measureIndexes(1_000_000, settings),
+  queries50000: (settings) => measureQueries('orrery', settings.queryItems ?? 50_000, settings),
+  peerQueries50000: (settings) => measureQueries('peer', settings.queryItems ?? 50_000, settings),
+  vectorQueries: (settings) => measureVectorQueries({ ...settings, vectors: settings.queryItems }),
+  queriesMillion: (settings) => measureQueries('orrery', 1_000_000, settings),
   vectors: (settings) => measureVectors(settings),
   million: (settings) => measureMillion(settings),
 };
 
-const HELP = `node main.mjs [--parts a,b] [--seconds N] [--quick] [--million] [--out FILE]
+const HELP = `node main.mjs [--parts a,b] [--seconds N] [--quick] [--million] [--items N] [--out FILE]
 
 --parts    only these, of: ${Object.keys(PARTS).join(', ')}
 --seconds  length of each measurement (5)
 --quick    two seconds each, fewer containers, no peer
 --million  also load a million items, query them, and start again on them
+--items    items and vectors that queries are measured over, instead of 50,000
 --out      where the figures go as JSON (bench/results/latest.local.json)`;
 
 async function main() {
@@ -56,6 +62,7 @@ async function main() {
       seconds: { type: 'string' },
       quick: { type: 'boolean' },
       million: { type: 'boolean' },
+      items: { type: 'string' },
       out: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -68,6 +75,7 @@ async function main() {
   const settings = {
     seconds: Number(values.seconds ?? (values.quick ? 2 : 5)),
     ...(values.quick ? { containers: 200 } : {}),
+    ...(values.items === undefined ? {} : { queryItems: Number(values.items) }),
   };
   const results = { machine: describeMachine(), startedAt: new Date().toISOString() };
   if (results.machine.loadBefore > 0.5) {
@@ -114,6 +122,7 @@ function print(results) {
     `Node.js ${machine.node}, ${machine.cpus} x ${machine.cpu}, ${machine.memoryGb} GB; 32 connections, 1 KB items`,
   );
   printLoads(results);
+  printQueries(results);
   printRest(results);
   printTargets(results);
 }
@@ -159,6 +168,19 @@ function printLoads(results) {
   if (rows.length > 0) printTable('Load', LOAD_HEAD, rows);
 }
 
+function printQueries(results) {
+  const rows = [];
+  for (const [name, figures] of [
+    ['Orrery', results.queries50000],
+    ['peer', results.peerQueries50000],
+    ['Orrery', results.vectorQueries],
+    ['Orrery', results.queriesMillion],
+  ]) {
+    if (figures !== undefined) rows.push(...queryRows(name, figures, results.bare?.get.cpuUs));
+  }
+  if (rows.length > 0) printTable('Queries, one caller', QUERY_HEAD, rows);
+}
+
 function printRest(results) {
   const { disk, bookkeeping, visibility, containers, start, million, vectors } = results;
   const rows = [];
@@ -175,6 +197,10 @@ function printRest(results) {
     ['Orrery, 50,000 items', results.filter50000],
     ['peer, 50,000 items', results.peerFilter50000],
     ['a million items', million],
+    ['Orrery, queries', results.queries50000],
+    ['peer, queries', results.peerQueries50000],
+    ['Orrery, vector queries', results.vectorQueries],
+    ['Orrery, queries of a million items', results.queriesMillion],
   ]) {
     if (figures === undefined) continue;
     add(

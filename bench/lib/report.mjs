@@ -1,7 +1,7 @@
 // Figures as tables for a terminal, with what they are held against.
 
 export function printTable(title, head, rows) {
-  const cells = [head, ...rows].map((row) => row.map((cell) => String(cell ?? '')));
+  const cells = [head, ...rows].map((row) => head.map((_, column) => String(row[column] ?? '')));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   const line = (row) =>
     row

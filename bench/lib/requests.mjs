@@ -17,12 +17,40 @@ export function itemText(number, groups) {
   return text.replace('"filler":""', `"filler":"${'x'.repeat(Math.max(0, ITEM_BYTES - text.length))}"`);
 }
 
+/** An item of 1 KB that differs from all others in what queries ask for. */
+export function variedText(number, groups) {
+  const item = JSON.parse(itemText(number, groups));
+  const text = JSON.stringify({ ...item, tags: ['a', `t${number % 500}`], filler: '' });
+  return text.replace('"filler":""', `"filler":"${'x'.repeat(Math.max(0, ITEM_BYTES - text.length))}"`);
+}
+
+export const DIMENSIONS = 256;
+
+/** A vector that only its number decides: one of 500 directions, and something of its own. */
+export function vectorOf(number) {
+  const draw = (seed) => {
+    let state = Math.imul(seed + 1, 2_654_435_761);
+    return () => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return (state >>> 0) / 2 ** 31 - 1;
+    };
+  };
+  const [cluster, own] = [draw(number % 500), draw(number + 1_000)];
+  return Array.from({ length: DIMENSIONS }, () => Math.round((cluster() + 0.3 * own()) * 1e4) / 1e4);
+}
+
 function idOf(number) {
   return String(number).padStart(12, '0');
 }
 
 function keyOf(number) {
   return `p${String(number % 1000).padStart(3, '0')}`;
+}
+
+function vectorText(number) {
+  return JSON.stringify({ id: idOf(number), pk: keyOf(number), v: vectorOf(number) });
 }
 
 function keyHeader(number) {
@@ -88,9 +116,17 @@ const SCENARIOS = {
       return bytes;
     };
   },
+  // Each item is made when it is its turn: its text decides what queries find.
+  createEach: (job) => {
+    const textOf = { varied: (n) => variedText(n, job.groups), vectors: vectorText }[job.items];
+    return () => {
+      const number = job.take();
+      return documents(job.containerLink, { ...JSON_HEADERS, ...keyHeader(number) }, textOf(number));
+    };
+  },
   sql: (job) => {
     const headers = { 'content-type': 'application/query+json', 'x-ms-documentdb-isquery': 'True' };
-    const body = JSON.stringify({ query: job.sql, parameters: [] });
+    const body = JSON.stringify({ query: job.sql, parameters: job.parameters ?? [] });
     return cycle([documents(job.containerLink, headers, body)]);
   },
   query: (job) => {

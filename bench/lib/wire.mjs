@@ -40,7 +40,13 @@ export function requestBytes({ method, target, type, link, headers, body = '' })
 const agent = new Agent({ keepAlive: true });
 
 /** One call; rejects on statuses from 400 on. Gives the parsed body. */
-export function call(port, { method, target, type, link, headers, body }) {
+export async function call(port, request) {
+  const { body } = await callWhole(port, request);
+  return body;
+}
+
+/** The same with the headers of the answer. */
+export function callWhole(port, { method, target, type, link, headers, body }) {
   const text = body === undefined ? undefined : JSON.stringify(body);
   const all = signedHeaders({ method, type, link, headers });
   if (text !== undefined) all['content-length'] = Buffer.byteLength(text);
@@ -55,7 +61,7 @@ export function call(port, { method, target, type, link, headers, body }) {
           const answer = Buffer.concat(chunks).toString();
           if (incoming.statusCode >= 400)
             reject(new Error(`${method} ${target}: ${incoming.statusCode} ${answer}`));
-          else resolve(answer === '' ? undefined : JSON.parse(answer));
+          else resolve({ body: answer === '' ? undefined : JSON.parse(answer), headers: incoming.headers });
         });
       },
     );
@@ -67,12 +73,12 @@ export function call(port, { method, target, type, link, headers, body }) {
 /** The highest throughput that one physical partition may be given, so that no budget bounds a measurement. */
 const THROUGHPUT = '10000';
 
-export async function makeContainer(port, id) {
+export async function makeContainer(port, id, policies = {}) {
   const [type, headers] = [
     'colls',
     { 'content-type': 'application/json', 'x-ms-offer-throughput': THROUGHPUT },
   ];
-  const body = { id, partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 } };
+  const body = { id, partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 }, ...policies };
   await call(port, { method: 'POST', target: '/dbs/bench/colls', type, link: 'dbs/bench', headers, body });
   return `dbs/bench/colls/${id}`;
 }
