@@ -9,7 +9,14 @@ export {
 } from './composite.ts';
 export { type Coverage, compileIndexingPolicy, compileIndexRules, type Indexer } from './indexer.ts';
 export { NO_TERMS, type PackedTerms, unpackTerms } from './packed-terms.ts';
-export { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
+export {
+  ARRAY_ELEMENT,
+  GEOMETRY_CELLS,
+  type PathSegment,
+  pathId,
+  TEXT_LENGTH,
+  TEXT_WORDS,
+} from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';
 export { PostingGatherer } from './postings/posting-gatherer.ts';
 export { PostingMerge, type TermPart } from './postings/posting-merge.ts';

@@ -28,6 +28,7 @@ import {
   type PathSegment,
   type PathStep,
   ROOT_PATH_ID,
+  TEXT_LENGTH,
   TEXT_WORDS,
 } from './path-id.ts';
 import {
@@ -42,7 +43,7 @@ import { type CellGrid, cellsOf, EARTH_GRID } from './spatial/cells.ts';
 import { EARTH } from './spatial/earth.ts';
 import { PLANE } from './spatial/plane.ts';
 import { parseShape } from './spatial/shape.ts';
-import { analyzerFor, type TextAnalyzer } from './text/text-analyzer.ts';
+import { analyzerFor, countWords, type TextAnalyzer } from './text/text-analyzer.ts';
 import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encoding.ts';
 
 export interface Coverage {
@@ -130,7 +131,9 @@ function textRules(
 ): TextRule[] {
   const languages = new Map(textPaths.map(({ path, language }) => [JSON.stringify(path), language]));
   const paths = fullTextIndexes.map((index) => splitPath(String(index.path)));
-  return paths.map((path) => [path, languages.get(JSON.stringify(path)) ?? defaultLanguage] as const);
+  return paths.map((path) => {
+    return [path, languages.get(JSON.stringify(path)) ?? defaultLanguage, 'with length'] as const;
+  });
 }
 
 const NO_RULES = 'none';
@@ -183,6 +186,13 @@ const NO_INDEX: Indexer = {
 const LEARNED_NODES_MAX = 8192;
 const TERM_BYTES_MAX = PATH_ID_BYTES + VALUE_BYTES_MAX;
 
+interface WordIndex {
+  readonly id: Buffer;
+  readonly analyzer: TextAnalyzer;
+  /** Where the lengths of texts stand. */
+  readonly lengthId: Buffer | undefined;
+}
+
 interface PathNode {
   readonly id: Buffer;
   /** Whether a value at this path has an entry. */
@@ -193,7 +203,7 @@ interface PathNode {
   readonly leadsOn: boolean;
   readonly isExplicit: boolean;
   /** How the words of a text at this path are indexed; undefined when they are not. */
-  readonly words: { readonly id: Buffer; readonly analyzer: TextAnalyzer } | undefined;
+  readonly words: WordIndex | undefined;
   /** The same of a geometry. */
   readonly cells: { readonly id: Buffer; readonly grid: CellGrid } | undefined;
   readonly children: Map<string, PathNode>;
@@ -259,9 +269,10 @@ class PathIndexer implements Indexer {
   coverage(segments: readonly PathSegment[]): Coverage {
     let node = this.#root;
     const last = segments[segments.length - 1];
-    const isSpecial = last === TEXT_WORDS || last === GEOMETRY_CELLS;
+    const isSpecial = typeof last === 'symbol' && last !== ARRAY_ELEMENT;
     for (const segment of segments) {
       if (segment === TEXT_WORDS) return { indexed: node.words !== undefined, explicit: false };
+      if (segment === TEXT_LENGTH) return { indexed: node.words?.lengthId !== undefined, explicit: false };
       if (segment === GEOMETRY_CELLS) {
         const { cells } = node;
         return { indexed: cells !== undefined, explicit: false, ...(cells && { grid: cells.grid }) };
@@ -289,7 +300,11 @@ class PathIndexer implements Indexer {
       inherits,
       leadsOn: inherits || below.some(isEntered),
       isExplicit: !isRoot && rules.isExplicit,
-      words: rules.language && { id: childPathId(id, TEXT_WORDS), analyzer: analyzerFor(rules.language) },
+      words: rules.language && {
+        id: childPathId(id, TEXT_WORDS),
+        analyzer: analyzerFor(rules.language),
+        lengthId: rules.keepsLength ? childPathId(id, TEXT_LENGTH) : undefined,
+      },
       cells: rules.geometry && { id: childPathId(id, GEOMETRY_CELLS), grid: gridOf(rules.geometry) },
       children,
       element,
@@ -351,8 +366,10 @@ class PathIndexer implements Indexer {
     return node;
   }
 
-  #addWords({ id, analyzer }: NonNullable<PathNode['words']>, text: string): void {
-    for (const word of new Set(analyzer.analyze(text))) if (word !== undefined) this.#add(id, word, false);
+  #addWords({ id, analyzer, lengthId }: WordIndex, text: string): void {
+    const words = analyzer.analyze(text);
+    for (const word of new Set(words)) if (word !== undefined) this.#add(id, word, false);
+    if (lengthId !== undefined) this.#add(lengthId, countWords(words), false);
   }
 
   #addCells({ id, grid }: NonNullable<PathNode['cells']>, value: Json): void {

@@ -6,11 +6,14 @@ export const ARRAY_ELEMENT: unique symbol = Symbol('[]');
 /** Ends a path: the words of the text that stands there, each for itself. */
 export const TEXT_WORDS: unique symbol = Symbol('words');
 
+/** Ends a path: how many words the text has that stands there, as a number. */
+export const TEXT_LENGTH: unique symbol = Symbol('length');
+
 /** Ends a path: the cells in which the geometry that stands there is. */
 export const GEOMETRY_CELLS: unique symbol = Symbol('cells');
 
 /** A property name, any element of an array, or what an index makes of the value at a path. */
-export type PathSegment = PathStep | typeof TEXT_WORDS | typeof GEOMETRY_CELLS;
+export type PathSegment = PathStep | typeof TEXT_WORDS | typeof TEXT_LENGTH | typeof GEOMETRY_CELLS;
 
 /** What leads from one value to those inside it. */
 export type PathStep = string | typeof ARRAY_ELEMENT;
@@ -23,6 +26,7 @@ export const ROOT_PATH_ID: Buffer = Buffer.alloc(PATH_ID_BYTES);
 const KIND_NAME = 0x6e;
 const KIND_ELEMENT = 0x65;
 const KIND_WORDS = 0x77;
+const KIND_LENGTH = 0x6c;
 const KIND_CELLS = 0x63;
 const KIND_COMPOSITE = 0x6f;
 
@@ -36,6 +40,7 @@ export function pathId(segments: readonly PathSegment[]): Buffer {
 function kindOf(segment: PathSegment): number {
   if (segment === ARRAY_ELEMENT) return KIND_ELEMENT;
   if (segment === TEXT_WORDS) return KIND_WORDS;
+  if (segment === TEXT_LENGTH) return KIND_LENGTH;
   return segment === GEOMETRY_CELLS ? KIND_CELLS : KIND_NAME;
 }
 

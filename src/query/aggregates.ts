@@ -4,7 +4,7 @@ import { canonicalText, compareForOrder, isPrimitive, type Value } from './value
 
 export interface Accumulator {
   add(value: Value): void;
-  /** As so many calls of `add` with something defined; only where it makes no difference with what. */
+  /** As so many calls of `add` with something that counts; only where it makes no difference with what. */
   addRows?(count: number): void;
   /** Undefined when the aggregate has no value. */
   result(): Value;
@@ -37,6 +37,10 @@ class CountIf implements Accumulator {
 
   add(value: Value): void {
     if (value === true) this.#count++;
+  }
+
+  addRows(count: number): void {
+    this.#count += count;
   }
 
   result(): Value {

@@ -28,6 +28,8 @@ export const ITEM_SLOT = 0;
 export interface AggregateCall {
   readonly aggregate: Aggregate;
   readonly operand: Evaluator;
+  /** What `operand` was made of. */
+  readonly expression: Expression;
   /** It counts rows, whatever is in them: the rows need not be read. */
   readonly countsRows: boolean;
   /** The property of the item that it is of; undefined when it is of something else. */
@@ -225,9 +227,13 @@ export class Binder {
       operand?.kind === 'name' || (operand?.kind === 'constant' && operand.value !== undefined);
     const countsRows = aggregate.name === 'COUNT' && isDefined;
     const path = operand && pathOf(operand, { has: (name) => this.isItem(name) });
+    assert(operand !== undefined, 'the number of operands was checked');
     const slot = this.newSlot();
     const { aggregates } = this.#scope;
-    aggregates.push({ aggregate, countsRows, path, slot, operand: this.#at('aggregate', compileOperand) });
+    aggregates.push({
+      ...{ aggregate, countsRows, path, slot },
+      ...{ expression: operand, operand: this.#at('aggregate', compileOperand) },
+    });
     return slot;
   }
 

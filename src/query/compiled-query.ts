@@ -52,6 +52,8 @@ export interface CompiledQuery {
   readonly columns: ColumnPaths | undefined;
   /** Aggregates of the query, without those of its subqueries. */
   readonly aggregates: readonly AggregateCall[];
+  /** Of calls of COUNTIF over items: what an index could answer of what they count. */
+  readonly counted: ReadonlyMap<AggregateCall, Condition>;
   /** Whether rows need values of user-defined functions. */
   readonly callsFunctions: boolean;
   /** Empty when rows come in the order of insertion. */
@@ -124,6 +126,7 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
     isGathering: isGathering(block),
     columns: columnPaths(tree, itemAliases(tree)),
     aggregates,
+    counted: countedConditions(tree, aggregates, binder),
     callsFunctions: checkFunctionCalls(tree, block) > 0,
     // One row needs no order, but the expressions must make sense all the same.
     order: isOneRow ? [] : order,
@@ -195,6 +198,16 @@ function conditionOf(tree: Query, binder: Binder): Condition | undefined {
   // Its rows go through the conditions of the queries around it, too.
   const narrowed = find(innermost);
   return narrowed === undefined ? { kind: 'opaque' } : { kind: 'opaque', narrowed };
+}
+
+function countedConditions(
+  tree: Query,
+  aggregates: readonly AggregateCall[],
+  binder: Binder,
+): ReadonlyMap<AggregateCall, Condition> {
+  const names = itemPathNames(itemAliases(tree));
+  const calls = aggregates.filter(({ aggregate }) => aggregate.name === 'COUNTIF');
+  return new Map(calls.map((call) => [call, findCondition(call.expression, names, binder)]));
 }
 
 /** What a condition on rows demands of their item. */

@@ -9,6 +9,7 @@ import {
   GEOMETRY_CELLS,
   isExact,
   type PathSegment,
+  TEXT_LENGTH,
   TEXT_WORDS,
 } from '../index/index.ts';
 import type { Access } from './access.ts';
@@ -199,6 +200,7 @@ function pathText(segments: readonly PathSegment[]): string {
   const parts = segments.map((segment) => {
     if (segment === ARRAY_ELEMENT) return '[]';
     if (segment === TEXT_WORDS) return '(words)';
+    if (segment === TEXT_LENGTH) return '(length)';
     if (segment === GEOMETRY_CELLS) return '(cells)';
     return PLAIN_NAME.test(segment) ? segment : `"${segment.replaceAll(/["\\]/g, '\\$&')}"`;
   });

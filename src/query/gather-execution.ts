@@ -3,15 +3,17 @@
  * group or are DISTINCT. Every page reads all items again and gives the groups that come after the last one
  * given; what is kept meanwhile is bounded.
  */
-import type { Access } from './access.ts';
+import { type Access, intersection } from './access.ts';
 import { ITEM_SLOT } from './binder.ts';
 import type { Block } from './block.ts';
 import { type CandidateScope, type Candidates, chooseCandidates, gatherCandidates } from './candidates.ts';
 import { scanColumns } from './column-scan.ts';
+import type { Condition } from './condition.ts';
 import type { PartialItem } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
 import { DistinctRows, type GatheredRows, Groups } from './grouping.ts';
 import { type Answer, aggregateFromIndex } from './index-aggregates.ts';
+import { bindCondition } from './plan.ts';
 import { valueText } from './projection.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
 import { countStep, RowCursor } from './row-levels.ts';
@@ -301,11 +303,14 @@ async function aggregateFromIndexes(
   if (!access.isExact) return false;
   const answers: Answer[] = [];
   for (const call of grouping.aggregates) {
-    const answer = call.countsRows
-      ? await countRows(execution, { source, access, epkRange, after: -1, meter })
-      : epkRange === undefined
-        ? await aggregateFromIndex({ source, access, meter }, call)
-        : undefined;
+    const counted = compiled.counted.get(call);
+    const scope = { source, access, epkRange, after: -1, meter };
+    const answer =
+      call.countsRows || counted !== undefined
+        ? await countRows(execution, counted === undefined ? scope : countedScope(execution, scope, counted))
+        : epkRange === undefined
+          ? await aggregateFromIndex({ source, access, meter }, call)
+          : undefined;
     if (answer === undefined) return false;
     answers.push(answer);
   }
@@ -318,10 +323,17 @@ async function aggregateFromIndexes(
   return true;
 }
 
+/** Of what a scope finds, the items for which a condition holds. */
+function countedScope({ frame }: Execution, scope: CandidateScope, counted: Condition): CandidateScope {
+  const { indexer } = scope.source;
+  return { ...scope, access: intersection([scope.access, bindCondition(counted, indexer, frame)]) };
+}
+
 /** How many items an exact access finds; undefined when that cannot be told without loading items. */
 async function countExactly(execution: Execution, scope: CandidateScope): Promise<number | undefined> {
   const { access, epkRange, source, meter } = scope;
   if (access.kind === 'nothing') return 0;
+  if (!access.isExact) return undefined;
   if (epkRange === undefined) {
     // Where an item can have several entries, only those with one value are as many as items.
     const isEachOnce = access.kind === 'scan' && (access.isPoint || !access.isBelowArray);

@@ -58,20 +58,21 @@ export type IndexCoverage = Pick<Indexer, 'coverage' | 'composites'>;
 
 /** The condition as numbers to be found, for these parameters and indexes. */
 export function planAccess(compiled: CompiledQuery, indexes: IndexCoverage, frame: Frame): Access {
-  return compiled.condition === undefined ? EVERYTHING : bind(compiled.condition, indexes, frame);
+  return compiled.condition === undefined ? EVERYTHING : bindCondition(compiled.condition, indexes, frame);
 }
 
-function bind(condition: Condition, indexes: IndexCoverage, frame: Frame): Access {
+/** One condition in the same way. */
+export function bindCondition(condition: Condition, indexes: IndexCoverage, frame: Frame): Access {
   switch (condition.kind) {
     case 'and':
-      return intersection(narrowed(condition.terms.map((term) => bind(term, indexes, frame))));
+      return intersection(narrowed(condition.terms.map((term) => bindCondition(term, indexes, frame))));
     case 'or':
-      return union(condition.terms.map((term) => bind(term, indexes, frame)));
+      return union(condition.terms.map((term) => bindCondition(term, indexes, frame)));
     case 'fixed':
       return condition.value(frame) === true ? EVERYTHING : NOTHING;
     case 'opaque': {
       if (condition.narrowed === undefined) return UNKNOWN;
-      return intersection([bind(condition.narrowed, indexes, frame), UNKNOWN]);
+      return intersection([bindCondition(condition.narrowed, indexes, frame), UNKNOWN]);
     }
     case 'compare':
       return scan(condition.path, comparisonRange(condition.operator, condition.value(frame)), indexes, {

@@ -5,10 +5,12 @@
  */
 import { sortInTurns, WeightedCache } from '../base/index.ts';
 import { readVector } from '../index/index.ts';
-import type { Access } from './access.ts';
+import { type Access, intersection } from './access.ts';
 import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
+import type { WordsCondition } from './condition.ts';
 import type { Continuation } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
+import { bindCondition } from './plan.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
 import type { Ranking, VectorSearch } from './ranking.ts';
 import type { ItemNumber } from './source.ts';
@@ -24,6 +26,9 @@ const UNKNOWN: Known = { isExact: false, isConfined: false };
 /** Fewer members than so many times the rows wanted are scored one by one: no index would save much. */
 const FEW_PER_ROW = 4;
 const FEW_MIN = 64;
+/** Items found by their words that are scored before it is no longer worth while to find them first. */
+const WORDS_MAX = 500_000;
+const LIST_CHUNK = 1_024;
 /** How much farther a search looks when filters left too few rows. */
 const WIDENING = 4;
 
@@ -95,23 +100,57 @@ async function rank(
 ): Promise<Float64Array> {
   if (count <= 0 || access.kind === 'nothing') return new Float64Array(0);
   const scored = new ScoredItems(execution, ranking, count);
-  const { vector } = ranking;
-  const isFound = vector !== undefined && (await rankByIndex(execution, access, vector, scored));
-  if (!isFound) await rankAll(execution, access, scored);
+  const { vector, words } = ranking;
+  if (vector !== undefined && (await rankByIndex(execution, access, vector, scored))) return scored.numbers();
+  const seen = words && (await rankByWords(execution, access, words, scored));
+  await rankAll(execution, access, scored, seen);
   return scored.numbers();
 }
 
-async function rankAll(execution: Execution, access: Access, scored: ScoredItems): Promise<void> {
+/**
+ * The items that an index finds by their words and that have a score above 0; undefined when there is no such
+ * index. All others have the score 0: of those the first ones are enough.
+ */
+async function rankByWords(
+  execution: Execution,
+  access: Access,
+  words: WordsCondition,
+  scored: ScoredItems,
+): Promise<ReadonlySet<ItemNumber> | undefined> {
+  const { source, epkRange, meter, frame } = execution;
+  const having = bindCondition(words, source.indexer, frame);
+  if (having.kind === 'everything') return undefined;
+  const seen = new Set<ItemNumber>();
+  if (having.kind === 'nothing') return seen;
+  const scope = { source, access: intersection([access, having]), epkRange, after: -1, meter };
+  const gathered = await gatherCandidates(scope, WORDS_MAX);
+  if (gathered === undefined) return undefined;
+  for (let place = 0; place < gathered.numbers.length; place += LIST_CHUNK) {
+    const numbers = Array.from(gathered.numbers.subarray(place, place + LIST_CHUNK));
+    await scored.add(numbers, gathered, seen);
+  }
+  return seen;
+}
+
+/** `seen`: scored before; then all others have one score, and come in the order of their numbers. */
+async function rankAll(
+  execution: Execution,
+  access: Access,
+  scored: ScoredItems,
+  seen?: ReadonlySet<ItemNumber>,
+): Promise<void> {
+  if (seen !== undefined && scored.isFull) return;
   const { source, epkRange, meter } = execution;
-  const scope = { source, access, epkRange, after: -1, meter, isWhole: true };
+  const scope = { source, access, epkRange, after: -1, meter, isWhole: seen === undefined };
   const candidates = await chooseCandidates(scope);
   try {
     for (;;) {
       const want = execution.nextChunk(false);
       const numbers = await candidates.numbers.next(want);
-      const hits = await scored.add(numbers, candidates);
-      candidates.observe?.(numbers.length, hits);
-      if (numbers.length < want) break;
+      const fresh = seen === undefined ? numbers : numbers.filter((number) => !seen.has(number));
+      const hits = await scored.add(fresh, candidates);
+      candidates.observe?.(fresh.length, hits);
+      if (numbers.length < want || (seen !== undefined && scored.isFull)) break;
     }
   } finally {
     await candidates.numbers.close();
@@ -182,8 +221,11 @@ class ScoredItems {
     return this.#best.length >= this.countMax;
   }
 
-  /** Scores the items that are rows; returns how many were. One without a score is none. */
-  async add(numbers: readonly ItemNumber[], known: Known): Promise<number> {
+  /**
+   * Scores the items that are rows; returns how many were. One without a score is none. With `positive`, only
+   * those with a score above 0 are taken, and noted there.
+   */
+  async add(numbers: readonly ItemNumber[], known: Known, positive?: Set<ItemNumber>): Promise<number> {
     const execution = this.#execution;
     let hits = 0;
     for (let place = 0; place < numbers.length; place += execution.chunkMax) {
@@ -192,7 +234,9 @@ class ScoredItems {
         if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
         hits++;
         const score = this.#score(execution.frame);
-        if (typeof score === 'number') this.#keep({ number: item.number, score });
+        if (typeof score !== 'number' || (positive !== undefined && score <= 0)) continue;
+        positive?.add(item.number);
+        this.#keep({ number: item.number, score });
       }
       // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
       if (this.#best.length >= 2 * this.countMax) await this.#shrink();

@@ -2,9 +2,10 @@
  * ORDER BY a score: how near a vector is, or how well a text fits. No index holds such an order, so all rows
  * that can be among the first are scored, and sorted in memory.
  */
-import { isSimilarity } from '../index/index.ts';
+import { isSimilarity, TEXT_WORDS } from '../index/index.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
 import { itemAliases } from './block.ts';
+import { indexedPath, type WordsCondition } from './condition.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import { compileExpression } from './evaluate.ts';
 import { embeddingAt, type VectorOptions, vectorOptions } from './functions/search-functions.ts';
@@ -18,6 +19,8 @@ export interface Ranking {
   readonly isDescending: (frame: Frame) => boolean;
   /** What a vector index can be asked; undefined for texts, and when both vectors come from the item. */
   readonly vector: VectorSearch | undefined;
+  /** Of texts: what those have in common whose score is above 0, the lowest there is. */
+  readonly words: WordsCondition | undefined;
 }
 
 export interface VectorSearch {
@@ -59,7 +62,22 @@ export function compileRanking(tree: Query, binder: Binder): Ranking | undefined
   });
   const score = compileExpression(call, binder);
   if (call.name.toUpperCase() === 'VECTORDISTANCE') return compileVector(tree, item, call, score, binder);
-  return { score, isDescending: () => item.isDescending, vector: undefined };
+  const words = item.isDescending ? soughtWords(call, itemAliases(tree), binder) : undefined;
+  return { score, isDescending: () => item.isDescending, vector: undefined, words };
+}
+
+/** `_FullTextScore(path, [phrase, …], …)` with phrases in the text or in parameters. */
+function soughtWords(
+  { operands }: CallNode,
+  names: ReadonlySet<string>,
+  binder: Binder,
+): WordsCondition | undefined {
+  const [text, list] = operands;
+  const property = text && pathOf(text, names);
+  if (property === undefined || list?.kind !== 'array') return undefined;
+  if (!list.elements.every((phrase) => isLiteral(phrase, 'parameters'))) return undefined;
+  const phrases = list.elements.map((phrase) => compileExpression(phrase, binder));
+  return { kind: 'words', path: indexedPath([...property, TEXT_WORDS]), property, phrases, isAny: true };
 }
 
 function compileVector(
@@ -96,5 +114,6 @@ function compileVector(
       path === undefined || !isKnown
         ? undefined
         : { path, vector: compile(other), bruteForce: compile(bruteForce), options },
+    words: undefined,
   };
 }
