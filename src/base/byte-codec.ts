@@ -75,10 +75,16 @@ export class ByteWriter {
 
   /**
    * The same without a copy, for bytes that soon go: they may stand in a longer buffer. Nothing is written
-   * after it.
+   * after it, unless after `clear`, which may overwrite them.
    */
   take(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Begins anew, in the same memory. */
+  clear(): this {
+    this.#length = 0;
+    return this;
   }
 
   #reserve(bytes: number): void {

@@ -2,6 +2,7 @@ import type { Lsn } from '../log/index.ts';
 import { type Incarnation, type ItemState, type StoredPut, visiblePut } from '../merge/index.ts';
 import { DocumentCache, type PartitionDocuments } from './document-cache.ts';
 import type { ItemKey } from './item-key.ts';
+import { PackedItem, PackedItems } from './packed-item.ts';
 
 /** An item as memory holds it. */
 export interface HeldItem {
@@ -24,7 +25,8 @@ export function candidateOf(item: HeldItem | undefined): StoredPut | undefined {
 }
 
 interface Node {
-  item: HeldItem;
+  readonly key: ItemKey;
+  item: HeldItem | PackedItem;
   readonly owner: PartitionCache;
   bytes: number;
   older: Node | undefined;
@@ -33,6 +35,8 @@ interface Node {
 
 /** What one held item costs beside its bodies: state, maps and list nodes, in bytes. */
 const OVERHEAD_BYTES = 400;
+/** The same of one that is packed, beside its slab. */
+const PACKED_OVERHEAD_BYTES = 250;
 /** What queries read is kept up to this part of what items may take, beside them. */
 const DOCUMENTS_SHARE = 4;
 
@@ -43,6 +47,7 @@ const DOCUMENTS_SHARE = 4;
 export class ItemCache {
   readonly #bytesMax: number;
   readonly #documents: DocumentCache;
+  readonly #packed: PackedItems;
   #bytes = 0;
   #oldest: Node | undefined;
   #newest: Node | undefined;
@@ -50,10 +55,11 @@ export class ItemCache {
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
     this.#documents = new DocumentCache(bytesMax / DOCUMENTS_SHARE);
+    this.#packed = new PackedItems(bytesMax);
   }
 
   get bytes(): number {
-    return this.#bytes + this.#documents.bytes;
+    return this.#bytes + this.#packed.bytes + this.#documents.bytes;
   }
 
   forPartition(): PartitionCache {
@@ -61,16 +67,52 @@ export class ItemCache {
   }
 
   /** @internal */
-  insert(node: Node): void {
+  insert(key: ItemKey, item: HeldItem, owner: PartitionCache, mayBePacked: boolean): Node {
+    const kept = (mayBePacked ? this.#packed.pack(item) : undefined) ?? unshared(item);
+    const node: Node = {
+      key,
+      item: kept,
+      owner,
+      bytes: weigh(key, kept),
+      older: undefined,
+      newer: undefined,
+    };
     this.#bytes += node.bytes;
     this.#append(node);
-    while (this.#bytes > this.#bytesMax && this.#oldest !== undefined) {
-      this.#oldest.owner.delete(this.#oldest.item.key);
+    return node;
+  }
+
+  /** @internal */
+  evict(): void {
+    while (this.#bytes + this.#packed.bytes > this.#bytesMax && this.#oldest !== undefined) {
+      this.#oldest.owner.delete(this.#oldest.key);
     }
   }
 
   /** @internal */
-  touch(node: Node): void {
+  read(node: Node): HeldItem {
+    const { item } = node;
+    if (!(item instanceof PackedItem)) {
+      this.#touch(node);
+      return item;
+    }
+    const held = item.unpack(node.key);
+    // Most are read once at the most, and then it is not worth a copy; who is read again is read often.
+    if (!item.isRead) {
+      item.isRead = true;
+      return held;
+    }
+    this.#packed.release(item);
+    node.item = unshared(held);
+    this.#bytes -= node.bytes;
+    node.bytes = weigh(node.key, node.item);
+    this.#bytes += node.bytes;
+    this.#touch(node);
+    this.evict();
+    return held;
+  }
+
+  #touch(node: Node): void {
     if (node === this.#newest) return;
     this.#unlink(node);
     this.#append(node);
@@ -78,6 +120,7 @@ export class ItemCache {
 
   /** @internal */
   remove(node: Node): void {
+    if (node.item instanceof PackedItem) this.#packed.release(node.item);
     this.#bytes -= node.bytes;
     this.#unlink(node);
   }
@@ -116,32 +159,40 @@ export class PartitionCache {
 
   get(key: ItemKey): HeldItem | undefined {
     const node = this.#byKey.get(key);
-    if (node === undefined) return undefined;
-    this.#cache.touch(node);
-    return node.item;
+    return node && this.#cache.read(node);
   }
 
   getByNumber(number: Incarnation): HeldItem | undefined {
     const node = this.#byNumber.get(number);
-    if (node === undefined) return undefined;
-    this.#cache.touch(node);
-    return node.item;
+    return node && this.#cache.read(node);
   }
 
+  /** For what was just read. */
   set(item: HeldItem): void {
-    this.delete(item.key);
-    const held = unshared(item);
-    const node: Node = { item: held, owner: this, bytes: weigh(held), older: undefined, newer: undefined };
-    this.#byKey.set(held.key, node);
-    if (held.visible !== undefined) this.#byNumber.set(held.visible.incarnation, node);
-    this.#cache.insert(node);
+    this.#insert(item, false);
+  }
+
+  /** For what was just written, and may never be read. */
+  pack(item: HeldItem): void {
+    this.#insert(item, true);
+  }
+
+  #insert(item: HeldItem, mayBePacked: boolean): void {
+    const { key, visible } = item;
+    this.delete(key);
+    const node = this.#cache.insert(key, item, this, mayBePacked);
+    this.#byKey.set(key, node);
+    if (visible !== undefined) this.#byNumber.set(visible.incarnation, node);
+    this.#cache.evict();
   }
 
   delete(key: ItemKey): void {
     const node = this.#byKey.get(key);
     if (node === undefined) return;
     this.#byKey.delete(key);
-    if (node.item.visible !== undefined) this.#byNumber.delete(node.item.visible.incarnation);
+    const { item } = node;
+    const number = item instanceof PackedItem ? item.incarnation : item.visible?.incarnation;
+    if (number !== undefined) this.#byNumber.delete(number);
     this.#cache.remove(node);
   }
 
@@ -151,8 +202,9 @@ export class PartitionCache {
   }
 }
 
-function weigh(item: HeldItem): number {
-  let bytes = OVERHEAD_BYTES + item.key.length;
+function weigh(key: ItemKey, item: HeldItem | PackedItem): number {
+  if (item instanceof PackedItem) return PACKED_OVERHEAD_BYTES + key.length;
+  let bytes = OVERHEAD_BYTES + key.length;
   for (const sibling of item.state.siblings) bytes += sibling.body.length;
   for (const loser of item.state.conflicts ?? []) bytes += loser.body.length;
   // What several patches make together is none of their own bodies.

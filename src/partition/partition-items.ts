@@ -141,7 +141,7 @@ export class PartitionItems {
   /** The store now holds `item` as it was given. */
   fed(item: HeldItem): void {
     this.#isStoreEmpty = false;
-    if (this.#dirty.fed(item)) this.#options.cache.set(item);
+    if (this.#dirty.fed(item)) this.#options.cache.pack(item);
   }
 
   /** Reads back which items earlier processes left for collection. */

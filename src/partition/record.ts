@@ -3,19 +3,16 @@ import { type HybridTime, VersionVector } from '../causality/index.ts';
 import type { Lsn } from '../log/index.ts';
 import {
   decodeItemState,
-  decodePutHead,
   encodeItemState,
-  encodePutHead,
   type Incarnation,
   type ItemState,
   isMerged,
   isSettled,
-  isUnmarked,
-  marksOf,
   type StoredPut,
 } from '../merge/index.ts';
 import { type HeldItem, isSuppressed } from './item-cache.ts';
 import type { ItemKey } from './item-key.ts';
+import { readPut, writePut } from './put-record.ts';
 
 /**
  * How far a partition's views in the store have come: written in the same batch as the views themselves,
@@ -70,19 +67,13 @@ export function decodePosition(bytes: Uint8Array): Position {
 
 /** A visible item: its key, the write that it is, its text. */
 export function encodeDocument(key: ItemKey, put: StoredPut): Buffer {
-  const writer = new ByteWriter(key.length + put.body.length + 48).string(key);
-  encodePutHead(writer, put);
-  return writer.raw(put.body).take();
+  return writePut(new ByteWriter(key.length + put.body.length + 48).string(key), put).take();
 }
 
 /** `incarnation`: the number in the record's key. The body is a view. */
 export function decodeDocument(bytes: Buffer, incarnation: Incarnation): { key: ItemKey; put: StoredPut } {
   const reader = new ByteReader(bytes);
-  const key = reader.string();
-  const head = decodePutHead(reader);
-  const { dot, time, priority, ttl, patch } = head;
-  const put = { dot, time, incarnation, priority, ttl, patch, body: reader.rest() };
-  return { key, put: isUnmarked(head) ? put : { ...put, ...marksOf(head) } };
+  return { key: reader.string(), put: readPut(reader, incarnation) };
 }
 
 const STATE_SETTLED = 1;
