@@ -25,6 +25,7 @@ afterEach(() => {
   vi.doUnmock('../../src/replication/causal-buffer.ts');
   vi.doUnmock('../../src/replication/lease-holder.ts');
   vi.doUnmock('../../src/partition/partition.ts');
+  vi.doUnmock('../../src/engine/merge-procedure.ts');
   vi.doUnmock('../../src/partition/casualties.ts');
 });
 
@@ -251,6 +252,34 @@ describe('in delivery and membership', () => {
     await expectFound({}, strong);
   });
 
+  test('tokens say the same version whatever the members are', async () => {
+    plantInCausality(({ formatSessionToken }) => ({
+      formatSessionToken: (rangeId, token, origins) =>
+        formatSessionToken(rangeId, { ...token, version: 1 }, origins),
+    }));
+    await expectFound();
+  });
+
+  test('an entry that comes twice is received twice', async () => {
+    type Receive = (entries: readonly Uint8Array[]) => Promise<void>;
+    vi.doMock('../../src/partition/partition.ts', async (original) => {
+      const { Partition, ...others } = await original<{
+        Partition: new (options: unknown) => { receive: Receive };
+      }>();
+      return {
+        ...others,
+        Partition: class extends Partition {
+          override receive: Receive = (entries) =>
+            Partition.prototype.receive.call(
+              this,
+              entries.flatMap((entry) => [entry, entry]),
+            );
+        },
+      };
+    });
+    await expectFound();
+  });
+
   test('a region with an empty disk answers before it has caught up', async () => {
     await expectFound({ admitsAtOnce: true });
   });
@@ -309,6 +338,52 @@ describe('in unique keys', () => {
     const wrapStore = (store: Store): Store =>
       wrapped(store, { get: (key) => (key[4] === 'q'.charCodeAt(0) ? undefined : store.get(key)) });
     await expectFound({ wrapStore }, unique);
+  });
+});
+
+describe('in conflicts for people and procedures', () => {
+  const decided =
+    (conflicts: Swarm['conflicts']) =>
+    (swarm: Swarm): Swarm => ({ ...swarm, account: 'multi', uniqueValues: 0, conflicts, withSettle: 0.05 });
+
+  test.each(['feed', 'procedure'] as const)('%s: nothing planted, nothing found', async (conflicts) => {
+    expect(await firstViolation({}, 10, decided(conflicts))).toBeUndefined();
+  });
+
+  test('a write forgets what its origin saw lose', async () => {
+    plantInMerge(() => ({ losersOf: () => [] }));
+    await expectFound({}, decided('feed'));
+  });
+
+  test('a restart forgets conflicts, and that they were for people', async () => {
+    plantInMerge(({ decodeItemState }) => ({
+      decodeItemState: (reader, visibleBody) => ({
+        ...decodeItemState(reader, visibleBody),
+        conflicts: undefined,
+        referred: undefined,
+      }),
+    }));
+    await expectFound({}, decided('procedure'));
+  });
+
+  test('marks of conflicts that were dealt with are dropped, stable or not', async () => {
+    plantInMerge(({ collect }) => ({
+      collect: (state, isStable) => collect({ ...state, settled: undefined }, isStable),
+    }));
+    await expectFound({}, decided('feed'));
+  });
+
+  test('a merge procedure runs twice', async () => {
+    type Run = (options: unknown, conflict: unknown, procedure: unknown, mayDecide: () => boolean) => unknown;
+    vi.doMock('../../src/engine/merge-procedure.ts', async (original) => {
+      const { runMergeProcedure, ...others } = await original<{ runMergeProcedure: Run }>();
+      const run: Run = async (options, conflict, procedure) => {
+        await runMergeProcedure(options, conflict, procedure, () => true);
+        return runMergeProcedure(options, conflict, procedure, () => true);
+      };
+      return { ...others, runMergeProcedure: run };
+    });
+    await expectFound({}, decided('procedure'));
   });
 });
 

@@ -5,6 +5,7 @@ import {
   initialAccountState,
   openEmbeddedDirectory,
 } from '../../src/account/index.ts';
+import { assert } from '../../src/base/index.ts';
 import type { BatchOperation, ItemAnswer } from '../../src/engine/index.ts';
 import {
   createMemoryLog,
@@ -330,11 +331,12 @@ class ProductRegion implements RegionUnderTest {
 
   async conflicts(): Promise<Conflict[]> {
     const entries = await this.#region.engine.conflicts.list(PATH);
-    return entries.map(({ id, content }) => ({
-      id: String(id),
-      name: String(id).split('-').slice(-2).join('.'),
-      body: String(content),
-    }));
+    return entries.map(({ id, _etag: etag, content }) => {
+      const { _etag: own } = JSON.parse(String(content)) as { readonly _etag?: unknown };
+      assert(own === etag, 'an entry of the feed has the etag of the losing write');
+      const [n = '', , origin = ''] = String(etag).replaceAll('"', '').split('-');
+      return { id: String(id), name: `${Number.parseInt(origin, 16)}.${Number.parseInt(n, 16)}` };
+    });
   }
 
   settle(id: string): Promise<void> {

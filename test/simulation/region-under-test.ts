@@ -56,8 +56,6 @@ export interface Conflict {
   readonly id: string;
   /** Of the losing write: its dot. */
   readonly name: string;
-  /** What the losing write would have made of the item, as JSON text. */
-  readonly body: string;
 }
 
 /** One life of one region: from its opening to its close or crash. */

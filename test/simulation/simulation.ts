@@ -14,6 +14,7 @@ import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedRuntime } from './simulated-runtime.ts';
 import { type Story, writeStory } from './story.ts';
 import { drawSwarm, isTimeCausal, SCALES, type Scale, type Swarm } from './swarm.ts';
+import { judgeTokens } from './token-history.ts';
 import { Trace } from './trace.ts';
 import { type Violation, Violations } from './violations.ts';
 import { Workload } from './workload.ts';
@@ -158,6 +159,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       needsLeases,
     });
     judgeConflicts({ ledger, swarm, violations });
+    judgeTokens(workload.records, violations);
     judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases });
     judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
   }
