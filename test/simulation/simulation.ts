@@ -144,8 +144,8 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   observer.stop();
   await observing;
   if (await becomesQuiet(world, observer)) {
-    await people.dealWithAll(() => observer.observe(), SETTLE_MS_MAX);
-    await becomesSettled(world, observer);
+    await people.compareAll(() => observer.observe(), SETTLE_MS_MAX);
+    await becomesSettled(world, observer, people);
     await observer.judgeEnd();
     const wipes = (region: string) => driver.wipes(region);
     const needsLeases = swarm.account === 'strong' || swarm.account === 'bounded';
@@ -200,8 +200,12 @@ async function becomesQuiet({ runtime, violations }: World, observer: Observer):
   }
 }
 
-/** I20: and then forget what nobody needs any more. */
-async function becomesSettled({ runtime, violations }: World, observer: Observer): Promise<void> {
+/** I20: and then, as people deal with what is for them, forget what nobody needs any more. */
+async function becomesSettled(
+  { runtime, violations }: World,
+  observer: Observer,
+  people: People,
+): Promise<void> {
   const deadlineMs = runtime.elapsedMs + SETTLE_MS_MAX;
   for (;;) {
     const unsettled = observer.unsettled();
@@ -210,6 +214,7 @@ async function becomesSettled({ runtime, violations }: World, observer: Observer
       violations.report('I20 siblings and marks go away', `still there: ${unsettled.slice(0, 5).join('; ')}`);
       return;
     }
+    await people.dealWithAll();
     await runtime.sleep(250, 'settle');
     await observer.observe();
   }
