@@ -65,6 +65,13 @@ async function feeds(names: readonly string[] = NAMES): Promise<JsonObject[][]> 
   return planet.until(Promise.all(names.map((name) => planet.region(name).engine.conflicts.list(PATH))));
 }
 
+/** The same in every region. */
+async function sharedFeed(): Promise<JsonObject[]> {
+  const [first = [], ...others] = await feeds();
+  for (const other of others) expect(other).toEqual(first);
+  return first;
+}
+
 /** How often each conflict was decided, by its losing write; the same in every region. */
 async function journal(): Promise<{ readonly etag: string; readonly of: string }[]> {
   const [first, ...others] = (await valuesOf('journal')) as { etag: string; of: string }[][];
@@ -164,9 +171,7 @@ describe('what the procedure cannot decide is in the feed of every region', () =
   const expectInFeed = async (value: string) => {
     planet.heal();
     await planet.run(10_000);
-    const [first = [], ...others] = await feeds();
-    expect(first).toHaveLength(1);
-    for (const other of others) expect(other).toEqual(first);
+    expect(await sharedFeed()).toHaveLength(1);
     expect(await valuesOf('i')).toEqual(NAMES.map(() => [value]));
   };
 
@@ -273,12 +278,10 @@ describe('a delete that meets a replace', () => {
     planet.heal();
     await planet.run(5_000);
     expect(await valuesOf('i')).toEqual([undefined, undefined, undefined]);
-    const [first = [], ...others] = await feeds();
-    expect(first).toHaveLength(1);
-    expect(first[0]).toMatchObject({ operationType: 'replace' });
-    expect(JSON.parse(String(first[0]?.content))).toMatchObject({ value: ['C'] });
-    for (const other of others) expect(other).toEqual(first);
-    await planet.until(planet.region('B').engine.conflicts.delete(PATH, String(first[0]?.id)));
+    const feed = await sharedFeed();
+    expect(feed).toMatchObject([{ operationType: 'replace' }]);
+    expect(JSON.parse(String(feed[0]?.content))).toMatchObject({ value: ['C'] });
+    await planet.until(planet.region('B').engine.conflicts.delete(PATH, String(feed[0]?.id)));
     await planet.run(2_000);
     expect(await feeds()).toEqual([[], [], []]);
   });
