@@ -39,6 +39,16 @@ export class MemoryMedium {
     return this.#shelves.get(partition)?.entries ?? [];
   }
 
+  /** What a copy of the disk holds that is made now. */
+  copy(): MemoryMedium {
+    const copy = new MemoryMedium();
+    for (const [partition, { head, entries }] of this.#shelves) {
+      copy.#shelves.set(partition, { head, entries: [...entries] });
+    }
+    for (const partition of this.#dropped) copy.#dropped.add(partition);
+    return copy;
+  }
+
   apply(records: readonly LogRecord[]): void {
     for (const { kind, partition, lsn, payloads } of records) {
       const shelf = this.#shelves.get(partition) ?? { head: 1, entries: [] };

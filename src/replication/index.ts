@@ -6,3 +6,4 @@ export type { Member } from './pull-link.ts';
 export { type Replication, type ReplicationOptions, startReplication } from './replication.ts';
 export type { PeerStatus, ReplicationStatus } from './replication-status.ts';
 export type { Lag } from './reports.ts';
+export { DiskOutdatedError } from './told-writes.ts';

@@ -28,6 +28,7 @@ import { wantedOrigins } from './relay.ts';
 import { Repair } from './repair.ts';
 import { type PeerStatus, peerStatus, type ReplicationStatus } from './replication-status.ts';
 import type { Lag, Reports } from './reports.ts';
+import { ToldWrites } from './told-writes.ts';
 import { Visibility } from './visibility.ts';
 import type { PositionRow } from './wire.ts';
 
@@ -100,6 +101,7 @@ export class Replication {
   readonly #reachedAtMs = new Map<Origin, number>();
   #members: readonly Member[] = [];
   readonly #repair = new Repair();
+  readonly #told: ToldWrites;
   #epoch: number;
   #listener: NetworkListener | undefined;
   #cancelTick: Cancel | undefined;
@@ -126,7 +128,8 @@ export class Replication {
         for (const feed of this.#feeds) feed.markCommitted(number);
       }),
     ];
-    for (const number of table.numbers()) levels.opened(number);
+    this.#told = new ToldWrites(options.self.origin);
+    for (const number of table.numbers()) this.#opened(number);
   }
 
   /** Part of starting. */
@@ -147,6 +150,7 @@ export class Replication {
 
   #opened(number: PartitionNumber): void {
     this.#options.levels.opened(number);
+    this.#told.open(number, this.#options.table.get(number)?.vector);
     for (const link of this.#links.values()) link.subscribe(number);
     for (const feed of this.#feeds) feed.markOpened(number);
   }
@@ -167,16 +171,12 @@ export class Replication {
 
   #receiveFailed(error: unknown): void {
     this.#intake.reset();
-    this.#restartLinks('a partition could not receive');
+    this.restart('a partition could not receive');
     this.#options.onFailure(error);
   }
 
   /** Drops all sessions with this region as the puller, and begins new ones. */
   restart(reason: string): void {
-    this.#restartLinks(reason);
-  }
-
-  #restartLinks(reason: string): void {
     for (const link of this.#links.values()) link.restart(reason);
   }
 
@@ -219,7 +219,7 @@ export class Replication {
     this.#epoch = epoch;
     this.#options.levels.retain(new Set());
     for (const feed of [...this.#feeds]) feed.end();
-    this.#restartLinks('the membership changed');
+    this.restart('the membership changed');
   }
 
   #link(member: Member): void {
@@ -267,6 +267,7 @@ export class Replication {
         this.#members.some((one) => one.region === region && one.origin === origin),
       rowOf: (partition, origin) => this.#reports.rows(partition).get(origin),
       answer: (origin, question) => this.#answer(origin, question),
+      onTold: (partition, n) => this.#told.note(partition, n),
       committedOf: (partition) => levels.committedVector(partition),
       onMet: (met) => this.#endOlderFeeds(met),
       onRows: (origin, rows) => this.#reported(origin, rows),
@@ -288,9 +289,13 @@ export class Replication {
   }
 
   #learn(partition: PartitionNumber, origin: Origin, vector: VersionVector): void {
-    const { table, onReport, self, levels } = this.#options;
+    const { table, onReport, self, levels, onFailure } = this.#options;
     if (origin === self.origin || table.get(partition) === undefined) return;
     if (!this.#members.some((member) => member.origin === origin)) return;
+    const problem = this.#told.problem(partition, origin, vector);
+    // What is written on an outdated disk contradicts what others have: from here on nobody is told anything.
+    if (problem !== undefined) this.pause();
+    if (problem !== undefined) return onFailure(problem);
     if (!levels.reported(partition, origin, vector, (ms) => this.#visibility.note(origin, ms))) return;
     for (const feed of this.#feeds) feed.session.noteRow(partition, origin);
     const row = this.#reports.rows(partition).get(origin);
@@ -468,7 +473,7 @@ export class Replication {
     if (!this.#network.isFrozen) return;
     this.#network.thaw();
     for (const feed of [...this.#feeds]) feed.end();
-    this.#restartLinks('paused');
+    this.restart('paused');
   }
 
   /** Ends all sessions; resolves when no partition is receiving any more. */

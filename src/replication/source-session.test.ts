@@ -67,6 +67,7 @@ function open(wants: readonly Origin[] = [2]) {
     table,
     answer: () => ({ wallMs: 1, leaseMs: 0 }),
     committedOf: () => undefined,
+    onTold: () => undefined,
     isMember: (region, origin) => region === 'A' && origin === 1,
     rowOf: (_, origin) => (origin === 3 ? new VersionVector([[3, 9]]) : undefined),
   });

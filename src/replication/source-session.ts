@@ -33,6 +33,8 @@ export interface SourceSessionOptions {
   ) => { readonly wallMs: number; readonly leaseMs: number };
   /** What is known to be globally committed; undefined when nobody keeps account of it. */
   readonly committedOf: (partition: PartitionNumber) => VersionVector | undefined;
+  /** The n-th of this region's own writes to a partition is being sent. */
+  readonly onTold: (partition: PartitionNumber, n: number) => void;
   /** Position of another region, if known. */
   readonly rowOf: (partition: PartitionNumber, origin: Origin) => VersionVector | undefined;
 }
@@ -262,7 +264,9 @@ export class SourceSession {
     // The subscription may have been moved, replaced or ended while the read was under way.
     if (subscription?.nextLsn !== read.fromLsn) return;
     this.#dirty.delete(number);
+    const { self, onTold } = this.#options;
     let done = 0;
+    let told = 0;
     let section: Uint8Array[] | undefined;
     for (const bytes of entries) {
       if (this.#window.room - this.#sectionBytes <= 0) break;
@@ -270,6 +274,7 @@ export class SourceSession {
       const { dot } = peekEntry(bytes);
       if (!this.#wants.has(dot.origin) || subscription.sent.covers(dot)) continue;
       subscription.sent.advance(dot.origin, dot.n);
+      if (dot.origin === self.origin) told = dot.n;
       section ??= this.#openSection(number);
       section.push(bytes);
       this.#sectionBytes += bytes.length;
@@ -278,6 +283,7 @@ export class SourceSession {
         section = undefined;
       }
     }
+    if (told > 0) onTold(number, told);
     subscription.nextLsn += done;
     // Whoever has more goes to the end of the queue.
     if (entries.length > 0 && subscription.nextLsn <= read.partition.tail()) this.#dirty.add(number);

@@ -7,7 +7,7 @@ import {
 } from '../../src/account/index.ts';
 import type { JsonObject } from '../../src/base/index.ts';
 import type { Items } from '../../src/engine/index.ts';
-import { createMemoryLog, type MemoryLog } from '../../src/log/index.ts';
+import { createMemoryLog, type MemoryLog, type MemoryMedium } from '../../src/log/index.ts';
 import { normalizeContainer } from '../../src/resource/index.ts';
 import { createInProcessRunner, loadInstance, SCRIPT_LIMITS } from '../../src/script/index.ts';
 import { openRegion, type Region } from '../../src/server/index.ts';
@@ -33,6 +33,8 @@ interface Node {
   region: Region;
   log: MemoryLog;
   store: MemoryStoreState;
+  /** What its next life finds instead of what this one wrote. */
+  medium?: MemoryMedium;
 }
 
 export interface StartOptions {
@@ -125,7 +127,7 @@ export class RegionPlanet {
     const before = this.#nodes.get(name);
     const life = ++this.#lives;
     const machine = this.runtime.forRegion(name, { life, skewMs });
-    const medium = before === undefined ? {} : { medium: before.log.medium };
+    const medium = before === undefined ? {} : { medium: before.medium ?? before.log.medium };
     const log = createMemoryLog({ runtime: machine, syncMs: 1, ...medium });
     const store = before?.store ?? new MemoryStoreState();
     const { operationTimeoutMs } = this.#options;
@@ -153,6 +155,16 @@ export class RegionPlanet {
     machine.halt();
     this.network.crash(machine);
     log.powerLoss('lost');
+  }
+
+  /** Copies the region's disk; the function returned puts the copy in its place, when it has no power. */
+  copyDisk(name: string): () => void {
+    const medium = this.#node(name).log.medium.copy();
+    return () => {
+      const node = this.#node(name);
+      // The store is made again from the log.
+      this.#nodes.set(name, { ...node, store: new MemoryStoreState(), medium });
+    };
   }
 
   /** The region, which has no power, gets an empty disk, and with it a new origin. */

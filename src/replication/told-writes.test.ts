@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { VersionVector } from '../causality/index.ts';
+import { DiskOutdatedError, ToldWrites } from './told-writes.ts';
+
+const has = (n: number) =>
+  new VersionVector([
+    [1, n],
+    [2, 99],
+  ]);
+
+test('others may have what the region began with and what it has sent, and no more', () => {
+  const told = new ToldWrites(1);
+  told.open(7, has(3));
+  expect(told.problem(7, 2, has(3))).toBeUndefined();
+  expect(told.problem(7, 2, has(4))).toBeInstanceOf(DiskOutdatedError);
+  told.note(7, 5);
+  told.note(7, 4);
+  expect(told.problem(7, 2, has(5))).toBeUndefined();
+  expect(told.problem(7, 2, has(6))?.message).toMatch(/partition 7 it told 5, .* origin 2 has 6/);
+});
+
+test('of a partition that is not open nothing is known', () => {
+  expect(new ToldWrites(1).problem(7, 2, has(4))).toBeUndefined();
+});
