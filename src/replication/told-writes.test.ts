@@ -16,7 +16,7 @@ test('others may have what the region began with and what it has sent, and no mo
   told.note(7, 5);
   told.note(7, 4);
   expect(told.problem(7, 2, has(5))).toBeUndefined();
-  expect(told.problem(7, 2, has(6))?.message).toMatch(/partition 7 it told 5, .* origin 2 has 6/);
+  expect(told.problem(7, 2, has(6))?.message).toMatch(/told 5 .* partition 7, .* origin 2 has 6/);
 });
 
 test('of a partition that is not open nothing is known', () => {

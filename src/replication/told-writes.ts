@@ -37,9 +37,9 @@ export class ToldWrites {
     const [told, known] = [this.#told.get(partition), vector.get(this.#self)];
     if (told === undefined || known <= told) return undefined;
     return new DiskOutdatedError(
-      `the disk is a copy from an earlier time: of this region's own writes to partition ${partition} it ` +
-        `told ${told}, and the region with origin ${peer} has ${known}. Wipe this region: it comes back with ` +
-        'all that the others have',
+      `the disk is a copy from an earlier time: this region told ${told} of its own writes to partition ` +
+        `${partition}, and the region with origin ${peer} has ${known}. Wipe it: it comes back with all ` +
+        'that the others have',
     );
   }
 }
