@@ -30,7 +30,6 @@ import { type PeerStatus, peerStatus, type ReplicationStatus } from './replicati
 import type { Lag, Reports } from './reports.ts';
 import { ToldWrites } from './told-writes.ts';
 import { Visibility } from './visibility.ts';
-import type { PositionRow } from './wire.ts';
 
 const TICK_MS = 250;
 /** How long something may wait for a missing entry before everybody is asked for it. */
@@ -270,7 +269,9 @@ export class Replication {
       onTold: (partition, n) => this.#told.note(partition, n),
       committedOf: (partition) => levels.committedVector(partition),
       onMet: (met) => this.#endOlderFeeds(met),
-      onRows: (origin, rows) => this.#reported(origin, rows),
+      onRows: (origin, rows) => {
+        for (const { partition, vector } of rows) this.#learn(partition, origin, vector);
+      },
       onEnd: (ended) => this.#feeds.delete(ended),
       onFailure,
     });
@@ -284,18 +285,17 @@ export class Replication {
     }
   }
 
-  #reported(origin: Origin, rows: readonly PositionRow[]): void {
-    for (const { partition, vector } of rows) this.#learn(partition, origin, vector);
-  }
-
   #learn(partition: PartitionNumber, origin: Origin, vector: VersionVector): void {
     const { table, onReport, self, levels, onFailure } = this.#options;
     if (origin === self.origin || table.get(partition) === undefined) return;
     if (!this.#members.some((member) => member.origin === origin)) return;
     const problem = this.#told.problem(partition, origin, vector);
-    // What is written on an outdated disk contradicts what others have: from here on nobody is told anything.
-    if (problem !== undefined) this.pause();
-    if (problem !== undefined) return onFailure(problem);
+    if (problem !== undefined) {
+      // What is written on such a disk contradicts what others have: from here on nobody is told anything.
+      this.pause();
+      onFailure(problem);
+      return;
+    }
     if (!levels.reported(partition, origin, vector, (ms) => this.#visibility.note(origin, ms))) return;
     for (const feed of this.#feeds) feed.session.noteRow(partition, origin);
     const row = this.#reports.rows(partition).get(origin);

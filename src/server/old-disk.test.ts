@@ -25,7 +25,7 @@ test('a region on an older copy of its disk is found out, tells nobody anything,
   await planet.run(5_000);
   expect(planet.failures).not.toEqual([]);
   for (const failure of planet.failures) expect(failure).toBeInstanceOf(DiskOutdatedError);
-  expect(String(planet.failures[0])).toContain('Wipe this region');
+  expect(String(planet.failures[0])).toContain('Wipe it');
   expect(await read('B', 'second life')).toBeUndefined();
   planet.crash('A');
   await planet.wipe('A');
