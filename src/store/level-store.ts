@@ -30,6 +30,11 @@ const MIB = 1024 * 1024;
 const CURSOR_BYTES = MIB;
 /** Size of a table file. Smaller ones make shorter compactions and a finer measure of what is mapped. */
 const TABLE_BYTES = 3 * MIB;
+/**
+ * Of a table: half as many system calls and calls of the compressor as with the engine's 4 KiB (compaction
+ * takes 0.85 of the CPU), while a document that is in no cache is read as fast. With 16 KiB it takes twice.
+ */
+const BLOCK_BYTES = 8 << 10;
 /** Files that the engine counts as open beside the tables. */
 const OTHER_FILES = 10;
 const FORMAT_KEY = Buffer.concat([RESERVED, Buffer.from('format')]);
@@ -71,6 +76,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
     writeBufferSize: options.writeBufferBytes ?? 16 * MIB,
     cacheSize: options.cacheBytes ?? 32 * MIB,
     maxFileSize: TABLE_BYTES,
+    blockSize: BLOCK_BYTES,
     maxOpenFiles: OTHER_FILES + Math.floor((options.mappedBytes ?? 192 * MIB) / TABLE_BYTES),
   });
   try {
