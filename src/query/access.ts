@@ -8,6 +8,7 @@ export type Access =
   | { readonly kind: 'nothing'; readonly isExact: true }
   | ScanAccess
   | PointsAccess
+  | FilterAccess
   /** `terms` are scans, ands and ors, two or more. */
   | { readonly kind: 'and' | 'or'; readonly terms: readonly Access[]; readonly isExact: boolean };
 
@@ -28,6 +29,17 @@ export interface PointsAccess {
   readonly pathId: Buffer;
   /** Encoded, each once. */
   readonly values: readonly Buffer[];
+  readonly isExact: boolean;
+}
+
+/** Items whose value at a path, which is not below an array, satisfies a condition of any kind. */
+export interface FilterAccess {
+  readonly kind: 'filter';
+  readonly pathId: Buffer;
+  readonly range: { readonly from: Buffer; readonly to: Buffer };
+  /** Undefined when the encoded value does not tell. */
+  readonly holds: (value: Buffer) => boolean | undefined;
+  /** As far as values tell; gathering them finds out. */
   readonly isExact: boolean;
 }
 

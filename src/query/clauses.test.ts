@@ -492,7 +492,7 @@ describe('what a page leaves to the next one', () => {
   test('nothing is carried over to another state, another time or another query', async () => {
     const source = new ArraySource(items, DEFAULT_POLICY);
     const carryOvers = new CarryOvers();
-    const query = 'SELECT c.k, COUNT(1) AS n FROM c WHERE c.s != @s GROUP BY c.k';
+    const query = 'SELECT c.k, COUNT(1) AS n FROM c WHERE NOT (c.s = @s OR c.k = "none") GROUP BY c.k';
     const parameters = { '@s': 'none' };
     const { continuation = '' } = await page(source, query, { itemCountMax: 1, carryOvers, parameters });
     const other = await page(source, query, { carryOvers, continuation, parameters: { '@s': 's1' } });

@@ -34,7 +34,8 @@ export function columnPaths(query: Query, itemNames: ReadonlySet<string>): Colum
   return { all, ofRows };
 }
 
-function pathsIn(
+/** All properties of the item that expressions look at; undefined when they look at more of it. */
+export function pathsIn(
   expressions: readonly Expression[],
   itemNames: ReadonlySet<string>,
 ): readonly DocumentPath[] | undefined {

@@ -1,7 +1,7 @@
 import type { Access } from './access.ts';
-import { estimateAccess, gatherCandidates } from './candidates.ts';
 import type { DocumentPath } from './document-path.ts';
 import type { Execution } from './execution.ts';
+import { estimateAccess, gatherCandidates } from './gathering.ts';
 import { areColumnsWorthwhile, type ColumnItem, ItemColumns } from './item-columns.ts';
 import type { ItemNumber } from './source.ts';
 

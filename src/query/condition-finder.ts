@@ -1,15 +1,17 @@
 import { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, TEXT_WORDS } from '../index/index.ts';
 import type { Binder, Evaluator } from './binder.ts';
+import { pathsIn } from './column-paths.ts';
 import {
   type Comparison,
   type Condition,
   type IndexedPath,
   indexedPath,
   type TypeCheck,
+  type ValuesCondition,
 } from './condition.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import { findExists, type PathNames } from './element-condition.ts';
-import { compileExpression } from './evaluate.ts';
+import { compileExpression, compilePredicate } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
 import type { CallNode, Expression, LikeNode } from './syntax.ts';
@@ -52,6 +54,27 @@ function isComparison(operator: string): operator is Comparison {
 
 /** `names`: of the item itself, and of elements of its arrays. */
 export function findCondition(expression: Expression, names: PathNames, binder: Binder): Condition {
+  const found = findLookUp(expression, names, binder);
+  if (found.kind !== 'opaque' || (found.narrowed !== undefined && expression.kind !== 'like')) return found;
+  return findValues(expression, names, binder, found.narrowed) ?? found;
+}
+
+/** A condition on one property that can be told from its value alone; undefined for all others. */
+function findValues(
+  expression: Expression,
+  names: PathNames,
+  binder: Binder,
+  within: Condition | undefined,
+): ValuesCondition | undefined {
+  const items = new Set([...names].flatMap(([name, path]) => (path.length === 0 ? [name] : [])));
+  const [property, other] = pathsIn([expression], items) ?? [];
+  if (property === undefined || other !== undefined) return undefined;
+  const holds = compilePredicate(expression, binder);
+  return { kind: 'values', path: indexedPath(property), property, holds, within };
+}
+
+/** What an index can be asked for. */
+function findLookUp(expression: Expression, names: PathNames, binder: Binder): Condition {
   const find = (term: Expression) => findCondition(term, names, binder);
   if (isLiteral(expression, 'execution'))
     return { kind: 'fixed', value: compileExpression(expression, binder) };

@@ -1,6 +1,7 @@
 import { ARRAY_ELEMENT, type IndexedType, type PathSegment, pathId } from '../index/index.ts';
 import type { Evaluator } from './binder.ts';
 import type { DocumentPath } from './document-path.ts';
+import type { Predicate } from './evaluate.ts';
 
 /**
  * What of a WHERE clause an index could answer, found once per query text. Which index there is, and what the
@@ -20,6 +21,7 @@ export type Condition =
   | { readonly kind: 'type'; readonly path: IndexedPath; readonly type: TypeCheck }
   | WordsCondition
   | CellsCondition
+  | ValuesCondition
   /** Holds for all rows or for none. */
   | { readonly kind: 'fixed'; readonly value: Evaluator }
   /** Nothing beyond `narrowed` is known: rows must satisfy it and still be looked at. */
@@ -42,6 +44,16 @@ export interface CellsCondition {
   readonly shape: Evaluator;
   /** Metres, or units of the plane; undefined when they have a place in common. */
   readonly reach: Evaluator | undefined;
+}
+
+/** Whatever it is, it looks at one property of the item and nothing else of it. */
+export interface ValuesCondition {
+  readonly kind: 'values';
+  readonly path: IndexedPath;
+  readonly property: DocumentPath;
+  readonly holds: Predicate;
+  /** What is known of the value beforehand. */
+  readonly within: Condition | undefined;
 }
 
 export type Comparison = '=' | '<' | '<=' | '>' | '>=';

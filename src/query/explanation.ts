@@ -13,11 +13,11 @@ import {
   TEXT_WORDS,
 } from '../index/index.ts';
 import type { Access } from './access.ts';
-import { estimateAccess } from './candidates.ts';
 import { type CompiledQuery, frameFor } from './compiled-query.ts';
 import { withComposites } from './composite-access.ts';
 import { type Condition, indexedPath } from './condition.ts';
 import type { ExecuteOptions } from './execution.ts';
+import { estimateAccess } from './gathering.ts';
 import type { ReadStep } from './metered-source.ts';
 import { orderPaths, planAccess } from './plan.ts';
 import type { Estimate, QuerySource } from './source.ts';
@@ -150,6 +150,15 @@ function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string
     case 'scan': {
       const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');
       return { operator: 'index', path, values: rangeText(access.range, access.isPoint), ...common };
+    }
+    case 'filter': {
+      const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');
+      return {
+        operator: 'index',
+        path,
+        values: `${rangeText(access.range, false)}, each looked at`,
+        ...common,
+      };
     }
     case 'points': {
       const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');

@@ -6,11 +6,12 @@
 import { type Access, intersection } from './access.ts';
 import { ITEM_SLOT } from './binder.ts';
 import type { Block } from './block.ts';
-import { type CandidateScope, type Candidates, chooseCandidates, gatherCandidates } from './candidates.ts';
+import { type Candidates, chooseCandidates } from './candidates.ts';
 import { scanColumns } from './column-scan.ts';
 import type { Condition } from './condition.ts';
 import type { PartialItem } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
+import { type CandidateScope, gatherCandidates } from './gathering.ts';
 import { DistinctRows, type GatheredRows, Groups } from './grouping.ts';
 import { type Answer, aggregateFromIndex } from './index-aggregates.ts';
 import { bindCondition } from './plan.ts';

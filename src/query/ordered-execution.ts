@@ -1,6 +1,7 @@
-import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
+import { chooseCandidates } from './candidates.ts';
 import type { Continuation } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
+import { GATHER_MAX, gatherCandidates } from './gathering.ts';
 import {
   consumedIn,
   IndexEntries,

@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../base/index.ts';
+import { assert, type Json, type JsonObject, unreachable } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   ARRAY_ELEMENT,
@@ -6,6 +6,7 @@ import {
   analyzePhrase,
   analyzerFor,
   type CompositeIndex,
+  decodeIndexValue,
   definedRange,
   EARTH,
   encodeIndexValue,
@@ -35,7 +36,7 @@ import {
   UNKNOWN,
   union,
 } from './access.ts';
-import type { Frame } from './binder.ts';
+import { type Frame, ITEM_SLOT } from './binder.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import { compositePart } from './composite-access.ts';
 import {
@@ -44,6 +45,7 @@ import {
   type Condition,
   type IndexedPath,
   indexedPath,
+  type ValuesCondition,
   type WordsCondition,
 } from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
@@ -101,6 +103,8 @@ export function bindCondition(condition: Condition, indexes: IndexCoverage, fram
       return wordsAccess(condition, indexes, frame);
     case 'cells':
       return cellsAccess(condition, indexes, frame);
+    case 'values':
+      return valuesAccess(condition, indexes, frame);
     default:
       return unreachable(condition);
   }
@@ -123,6 +127,41 @@ function manyPoints(
   }
   if (wanted.length === 0) return NOTHING;
   return indexes.coverage(path.segments).indexed ? pointsAccess(path.id, wanted, isWhole) : UNKNOWN;
+}
+
+/** Values are looked at one by one, each once for all items that have it. */
+function valuesAccess(condition: ValuesCondition, indexes: IndexCoverage, frame: Frame): Access {
+  const { path, property, holds, within } = condition;
+  const known = within === undefined ? UNKNOWN : bindCondition(within, indexes, frame);
+  if (known.kind === 'nothing' || !indexes.coverage(path.segments).indexed) return known;
+  // Others are in the middle of a row.
+  const own: Frame = { ...frame, slots: [...frame.slots] };
+  const holdsFor = (value: Json | undefined): boolean | undefined => {
+    own.slots[ITEM_SLOT] = itemWith(property, value);
+    own.steps = 0;
+    try {
+      return holds(own);
+    } catch (error) {
+      // A row says so, if there is one.
+      if (error instanceof DatabaseError) return undefined;
+      throw error;
+    }
+  };
+  // Items without the property have no entry to be found by.
+  if (holdsFor(undefined) !== false) return UNKNOWN;
+  const { from, to } = known.kind === 'scan' ? known.range : definedRange();
+  return {
+    kind: 'filter',
+    pathId: path.id,
+    range: { from, to },
+    holds: (value) => (isExact(value) ? holdsFor(decodeIndexValue(value)) : undefined),
+    isExact: true,
+  };
+}
+
+function itemWith(property: DocumentPath, value: Json | undefined): JsonObject {
+  if (value === undefined) return {};
+  return property.reduceRight<Json>((inner, name) => ({ [name]: inner }), value) as JsonObject;
 }
 
 /** On the Earth a path of so many metres turns the direction from the centre by one radian at the most. */

@@ -6,10 +6,11 @@
 import { sortInTurns, WeightedCache } from '../base/index.ts';
 import { readVector } from '../index/index.ts';
 import { type Access, intersection } from './access.ts';
-import { chooseCandidates, GATHER_MAX, gatherCandidates } from './candidates.ts';
+import { chooseCandidates } from './candidates.ts';
 import type { WordsCondition } from './condition.ts';
 import type { Continuation } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
+import { GATHER_MAX, gatherCandidates } from './gathering.ts';
 import { bindCondition } from './plan.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
 import type { Ranking, VectorSearch } from './ranking.ts';

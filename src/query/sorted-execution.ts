@@ -5,10 +5,11 @@
  */
 import { placesOf } from '../index/index.ts';
 import type { Access } from './access.ts';
-import { chooseCandidates, gatherCandidates } from './candidates.ts';
+import { chooseCandidates } from './candidates.ts';
 import { readCompositePass } from './composite-pass.ts';
 import type { Continuation } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
+import { gatherCandidates } from './gathering.ts';
 import { comparePlaces, packPlaces, type SortedRest, unpackPlaces } from './order-key.ts';
 import type { CompositeScan } from './plan.ts';
 import { ENTRY_BYTES, sizeOf } from './query-memory.ts';
