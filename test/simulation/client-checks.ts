@@ -131,7 +131,7 @@ function judgeSessions(
     }
   }
   // What has unique values may give way to others at any time, and be found missing.
-  const mayVanish = swarm.uniqueValues > 0;
+  const mayVanish = swarm.uniqueValues > 0 || swarm.defaultTtl !== undefined;
   // All writes of an item have one order only where the latest hybrid time wins and nothing is deleted: a
   // delete ends the winner that it saw, and an earlier write of another incarnation shows again.
   const isTotallyOrdered =

@@ -244,10 +244,15 @@ function judgeRead(
   const value = outcome.kind === 'ok' ? outcome.value : undefined;
   const demand =
     request.sessionToken === undefined ? undefined : demandOf(request.sessionToken, record.rangeId);
+  const { lifetimes } = ledger;
+  const matches = (put: ModelPut | undefined) => {
+    if (value === undefined) return put === undefined || lifetimes.mayBeOver(put, record.completedAtMs);
+    return shownValue(put) === value && !lifetimes.isOver(put, record.invokedAtMs);
+  };
   const isShown = (log: RegionLog, from: Lsn, to: Lsn) => {
     const covering = demand === undefined ? 0 : log.firstCovering(demand);
     if (covering === undefined) return false;
-    return log.shown(record.key, Math.max(from, covering), to).some((put) => shownValue(put) === value);
+    return log.shown(record.key, Math.max(from, covering), to).some(matches);
   };
   const own = ledger.log(record.region, record.partition);
   if (isShown(own, tailBefore, tailAfter)) return;
@@ -255,7 +260,7 @@ function judgeRead(
   const isForwarded = needsLeases || (demand !== undefined && isLate);
   const anybody = () => ledger.everyLog(record.partition);
   if (isForwarded && anybody().some((log) => isShown(log, 0, Number.POSITIVE_INFINITY))) return;
-  const isStale = own.shown(record.key, tailBefore, tailAfter).some((put) => shownValue(put) === value);
+  const isStale = own.shown(record.key, tailBefore, tailAfter).some(matches);
   violations.report(
     isStale ? 'I11 session token promise' : 'a read shows what the region had',
     `${describe(record)} gave ${value ?? 'nothing'} (LSN ${tailBefore} to ${tailAfter}` +

@@ -4,12 +4,13 @@ import { UNIQUE_MEMBERS } from './unique-model.ts';
 
 /** The container that clients use: everything that its policies say comes from the seed. */
 export function containerOf(swarm: Swarm, id: string): ContainerDefinition {
-  const { conflicts, conflictPath, uniqueValues } = swarm;
+  const { conflicts, conflictPath, uniqueValues, defaultTtl } = swarm;
   const uniqueKeys = UNIQUE_MEMBERS.map((name) => ({ paths: [`/${name}`] }));
   return normalizeContainer({
     id,
     partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 },
     conflictResolutionPolicy: conflictPolicyOf(conflicts, conflictPath),
+    ...(defaultTtl === undefined ? {} : { defaultTtl }),
     ...(uniqueValues === 0 ? {} : { uniqueKeyPolicy: { uniqueKeys } }),
   });
 }

@@ -12,6 +12,7 @@ import {
 } from '../../src/merge/index.ts';
 import { decodeEntry, peekEntry } from '../../src/partition/index.ts';
 import { withoutSystem } from '../kit/item-reference.ts';
+import { type Lifetimes, simulatedMs } from './lifetimes.ts';
 import { type ModelItem, nameOf } from './model-item.ts';
 import type { ModelPut } from './reference.ts';
 import { type LoggedChange, type LoggedEntry, RegionLog } from './region-log.ts';
@@ -29,6 +30,7 @@ export interface Followed {
 
 export interface LedgerOptions {
   readonly violations: Violations;
+  readonly lifetimes: Lifetimes;
   /** Whether hybrid times must respect causality: not so when clocks differ by more than the drift limit. */
   readonly isTimeCausal: boolean;
   /** Whether the container has unique keys. */
@@ -55,6 +57,10 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+  }
+
+  get lifetimes(): Lifetimes {
+    return this.#options.lifetimes;
   }
 
   log(region: string, partition: PartitionNumber): RegionLog {
@@ -195,7 +201,7 @@ export class Ledger {
 
   /** A region's own write must follow from what its log says it had then. */
   #judgeOwn(where: string, log: RegionLog, { context, time, changes }: LoggedEntry): void {
-    const { violations, isTimeCausal } = this.#options;
+    const { violations, isTimeCausal, isUnique } = this.#options;
     if (!context.equals(log.vector)) {
       violations.report('I6 causal order', `${where} claims [${context}], the region had [${log.vector}]`);
     }
@@ -211,7 +217,9 @@ export class Ledger {
       const before = operation.kind === 'expire' ? item?.candidate : item?.visible;
       const visible = deleted.has(key) ? undefined : before;
       if (operation.kind === 'delete') deleted.add(key);
-      const problem = problemOf(operation, visible, log);
+      // What gave way for its unique values is taken away in the same manner, at any time.
+      const isCasualty = operation.kind === 'expire' && isUnique === true && visible !== undefined;
+      const problem = isCasualty ? undefined : problemOf(operation, visible, log, this.lifetimes);
       if (problem !== undefined) {
         violations.report('I7 visible is a function of the set of operations', `${where} ${problem}`);
       }
@@ -282,8 +290,12 @@ function problemOf(
   operation: ItemOperation,
   visible: ModelPut | undefined,
   log: RegionLog,
+  lifetimes: Lifetimes,
 ): string | undefined {
-  if (operation.kind === 'expire') return visible === undefined ? 'expires what was not there' : undefined;
+  const atMs = simulatedMs(operation.time);
+  if (operation.kind === 'expire') {
+    return lifetimes.mayBeOver(visible, atMs) ? undefined : `expires ${nameOf(visible?.dot)} before its time`;
+  }
   const was = `visible was ${visible?.incarnation ?? 'none'}`;
   if (operation.kind === 'delete') {
     if (visible !== undefined && operation.incarnations.includes(visible.incarnation)) return undefined;
@@ -292,7 +304,10 @@ function problemOf(
   // Ending conflicts is about no incarnation.
   if (operation.kind === 'settle' || operation.kind === 'refer') return undefined;
   const isFresh = !log.incarnations.has(operation.incarnation);
-  const isRight = visible === undefined ? isFresh : operation.incarnation === visible.incarnation;
+  const isSame = operation.incarnation === visible?.incarnation;
+  const mayBeFresh = visible === undefined || lifetimes.mayBeOver(visible, atMs);
+  const mayBeSame = !lifetimes.isOver(visible, atMs);
+  const isRight = (mayBeFresh && isFresh) || (mayBeSame && isSame);
   return isRight ? undefined : `writes ${operation.incarnation}, ${was}`;
 }
 

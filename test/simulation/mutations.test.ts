@@ -26,6 +26,7 @@ afterEach(() => {
   vi.doUnmock('../../src/replication/lease-holder.ts');
   vi.doUnmock('../../src/partition/partition.ts');
   vi.doUnmock('../../src/engine/merge-procedure.ts');
+  vi.doUnmock('../../src/partition/expiry.ts');
   vi.doUnmock('../../src/partition/casualties.ts');
 });
 
@@ -338,6 +339,45 @@ describe('in unique keys', () => {
     const wrapStore = (store: Store): Store =>
       wrapped(store, { get: (key) => (key[4] === 'q'.charCodeAt(0) ? undefined : store.get(key)) });
     await expectFound({ wrapStore }, unique);
+  });
+});
+
+describe('in the time to live', () => {
+  const timed = (swarm: Swarm): Swarm => ({
+    ...swarm,
+    ...{ account: 'multi', conflicts: 'lastWriter', uniqueValues: 0, defaultTtl: 3, skewMsMax: 50 },
+    skewMs: swarm.skewMs.map(() => 50),
+  });
+
+  test('nothing planted, nothing found', async () => {
+    expect(await firstViolation({}, 10, timed)).toBeUndefined();
+  });
+
+  test('items are shown after their time', async () => {
+    type Rule = new (nowMs: () => number) => object;
+    vi.doMock('../../src/partition/expiry.ts', async (original) => {
+      const { ExpiryRule, ...others } = await original<{ ExpiryRule: Rule }>();
+      return {
+        ...others,
+        ExpiryRule: class extends ExpiryRule {
+          shown(visible: unknown): unknown {
+            return visible;
+          }
+        },
+      };
+    });
+    await expectFound({}, timed);
+  });
+
+  test('what has expired is taken away whatever others wrote meanwhile', async () => {
+    plantInMerge(({ applyOperation }) => ({
+      applyOperation: (state, operation) => {
+        const incarnations = state.siblings.map(({ incarnation }) => incarnation);
+        const isExpiry = operation.kind === 'expire' && incarnations.length > 0;
+        return applyOperation(state, isExpiry ? { ...operation, kind: 'delete', incarnations } : operation);
+      },
+    }));
+    await expectFound({}, timed);
   });
 });
 

@@ -389,6 +389,6 @@ function patchBody({ value, priority, unique }: ClientRequest): Buffer {
   return Buffer.from(JSON.stringify({ operations }));
 }
 
-function bodyOf({ item, value, priority, unique }: ClientRequest): Buffer {
-  return Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority, ...unique }));
+function bodyOf({ item, value, priority, ttl, unique }: ClientRequest): Buffer {
+  return Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority, ttl, ...unique }));
 }

@@ -2,6 +2,7 @@ import type { Lsn, PartitionNumber } from '../../src/log/index.ts';
 import type { Put } from '../../src/merge/index.ts';
 import { itemValue } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
+import type { Lifetimes } from './lifetimes.ts';
 import type { RegionLog } from './region-log.ts';
 import type { Violations } from './violations.ts';
 
@@ -11,6 +12,8 @@ export interface QueryRecord {
   readonly region: string;
   /** How often the region had lost its disk by then. */
   readonly wipes: number;
+  /** When it was asked. */
+  readonly sinceMs: number;
   /** When the last page came. */
   readonly atMs: number;
   readonly tailsBefore: ReadonlyMap<PartitionNumber, Lsn>;
@@ -52,7 +55,7 @@ export function judgeQueries(
       const log = ledger.log(record.region, partition);
       const to = record.tailsAfter.get(partition) ?? from;
       for (const key of log.items.keys()) {
-        const problem = judgeKey(log, key, { from, to, left });
+        const problem = judgeKey(log, key, { from, to, left, record, lifetimes: ledger.lifetimes });
         if (problem === undefined) continue;
         const where = `query #${record.number} in ${record.region}, ${partition} LSN ${from} to ${to}`;
         violations.report('a read shows what the region had', `${where}: ${key} ${problem}`);
@@ -80,11 +83,15 @@ interface Window {
   readonly to: Lsn;
   /** Values that were found and not yet explained. */
   readonly left: string[];
+  readonly record: QueryRecord;
+  readonly lifetimes: Lifetimes;
 }
 
 /** Takes what the item explains out of `left`; what is wrong, if anything is. */
-function judgeKey(log: RegionLog, key: string, { from, to, left }: Window): string | undefined {
-  const shown = log.shown(key, from, to);
+function judgeKey(log: RegionLog, key: string, window: Window): string | undefined {
+  const { from, to, left, record, lifetimes } = window;
+  const shown = log.shown(key, from, to).filter((put) => !lifetimes.isOver(put, record.sinceMs));
+  const mayBeMissed = shown.length === 0 || shown.some((put) => lifetimes.mayBeOver(put, record.atMs));
   const found: string[] = [];
   for (const value of new Set(shown.map(valueIn))) {
     for (;;) {
@@ -95,7 +102,8 @@ function judgeKey(log: RegionLog, key: string, { from, to, left }: Window): stri
   }
   const incarnations = new Set(shown.map((put) => put?.incarnation));
   if (found.length > incarnations.size) return `was found ${found.length} times: ${found.join(' ')}`;
-  if (incarnations.size > 1 || incarnations.has(undefined) || found.length === 1) return undefined;
+  if (mayBeMissed || incarnations.size > 1 || incarnations.has(undefined) || found.length === 1)
+    return undefined;
   return `was not found, though it showed ${shown.map(valueIn).join(' ')}`;
 }
 

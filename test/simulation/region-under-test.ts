@@ -22,6 +22,8 @@ export interface ClientRequest {
   readonly priority: number | undefined;
   /** Members that are unique; undefined in worlds without. */
   readonly unique: UniqueValues | undefined;
+  /** The member `ttl` of the body, in seconds. */
+  readonly ttl?: number | undefined;
   readonly ifMatch: string | undefined;
   readonly sessionToken: string | undefined;
   /** Number of the client, and of its session: those that follow one another pass no tokens on. */

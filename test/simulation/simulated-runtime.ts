@@ -4,7 +4,7 @@ import type { SeededRandom } from './seeded-random.ts';
 import type { Trace } from './trace.ts';
 
 /** Simulated time starts on the first of January 2026. */
-const START_UNIX_MS = Date.UTC(2026, 0, 1);
+export const START_UNIX_MS = Date.UTC(2026, 0, 1);
 
 interface ScheduledTask extends TimedEvent {
   /** Whose code runs; dropped when that machine has crashed, held back while it is paused. */

@@ -3,6 +3,7 @@ import { judgeHistory } from './client-history.ts';
 import { judgeConflicts } from './conflict-history.ts';
 import type { Excerpt } from './excerpt.ts';
 import { Ledger } from './ledger.ts';
+import { Lifetimes } from './lifetimes.ts';
 import { Nemesis } from './nemesis.ts';
 import { Observer } from './observer.ts';
 import { People } from './people.ts';
@@ -125,6 +126,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const planet = await makePlanet({ runtime, network, random: random.split('planet'), swarm });
   const ledger = new Ledger({
     violations,
+    lifetimes: new Lifetimes(swarm),
     isTimeCausal: isTimeCausal(swarm),
     isUnique: swarm.uniqueValues > 0,
   });
@@ -174,6 +176,10 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('requests', workload.records.length + workload.queries.length);
   counts.set('strikes', nemesis.count);
   counts.set(`conflicts ${swarm.conflicts}`, 1);
+  if (swarm.defaultTtl !== undefined) counts.set('worlds with a time to live', 1);
+  if (swarm.defaultTtl !== undefined && swarm.uniqueValues === 0) {
+    counts.set('items taken away after their time', countExpiries(ledger));
+  }
   counts.set('conflicts in the feed at the end', people.found);
   counts.set('conflicts dealt with', people.dealt);
   counts.set('disks found damaged', driver.replaced);
@@ -218,6 +224,11 @@ async function becomesSettled(
     await runtime.sleep(250, 'settle');
     await observer.observe();
   }
+}
+
+function countExpiries(ledger: Ledger): number {
+  const changes = ledger.partitions().flatMap((number) => [...ledger.changes(number)]);
+  return changes.filter(({ operation }) => operation.kind === 'expire').length;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -64,6 +64,8 @@ export interface Swarm {
   /** Who decides conflicts: the path below, people at the conflicts feed, or a merge procedure. */
   readonly conflicts: 'lastWriter' | 'feed' | 'procedure';
   readonly conflictPath: '/_ts' | '/priority';
+  /** The container's time to live in seconds, -1 for items with one of their own only; undefined for none. */
+  readonly defaultTtl: number | undefined;
   /** Share of requests that deal with an entry of the conflicts feed; from 0 to 1. */
   readonly withSettle: number;
   /** Real log files on a simulated disk, which costs time; else logs in memory. */
@@ -130,11 +132,14 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
   // Drawn apart, so that older worlds stay what they were.
   const policy = random.split('policy');
   const conflicts = policy.weighted<Swarm['conflicts']>({ lastWriter: 6, feed: 2, procedure: 2 });
+  // Clocks that are far wrong leave nothing to be judged; nor do registers that end by themselves.
+  const isTimed = policy.chance(0.25) && skewMsMax <= 2_000 && ['multi', 'single'].includes(account);
   return {
     regions,
     account,
     conflicts: account === 'multi' ? conflicts : 'lastWriter',
     withSettle: policy.pick([0, 0.02, 0.1]),
+    defaultTtl: isTimed ? policy.pick([-1, -1, policy.integer(2, 20)]) : undefined,
     topology: random.pick(['auto', 'mesh', 'star', 'chain', 'tree']),
     conflictPath: random.pick(['/_ts', '/priority']),
     hasFileLogs,

@@ -201,12 +201,19 @@ export class Workload {
       value: hasBody ? `v${++this.#values}` : undefined,
       priority,
       unique: hasBody ? this.#drawUnique(random) : undefined,
+      ttl: hasBody ? this.#drawTtl(random) : undefined,
       ifMatch: kind === 'create' || kind === 'read' ? undefined : etag,
       sessionToken: this.#token(client, region.locate(item).rangeId, random),
       client: client.number,
       session: client.session,
       batch: undefined,
     };
+  }
+
+  /** Most items go by their container; some live shorter, or for ever. */
+  #drawTtl(random: SeededRandom): number | undefined {
+    if (this.#options.swarm.defaultTtl === undefined || random.chance(0.5)) return undefined;
+    return random.chance(0.2) ? -1 : random.integer(1, 8);
   }
 
   #drawUnique(random: SeededRandom): UniqueValues | undefined {
@@ -278,6 +285,7 @@ export class Workload {
         [...region.partitionNumbers()].map((number) => [number, region.partition(number)?.tail() ?? 0]),
       );
     const tailsBefore = tails();
+    const sinceMs = runtime.elapsedMs;
     const found = new Promise<string[] | undefined>((resolve) => {
       life.machine.schedule(0, 'query', () => {
         region.find().then(resolve, (error: unknown) => {
@@ -297,6 +305,7 @@ export class Workload {
       number,
       region: life.name,
       wipes,
+      sinceMs,
       atMs: runtime.elapsedMs,
       tailsBefore,
       tailsAfter: tails(),
