@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { memory } from './process-figures.mjs';
 import { call } from './wire.mjs';
 
+const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+/** The server runs with the flags of Node.js that `npm start` gives it. */
+const NODE_FLAGS = PACKAGE.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 const MAIN = fileURLToPath(new URL('../../dist/cli/launch.cjs', import.meta.url));
 const TARGETS = fileURLToPath(new URL('../targets/', import.meta.url));
 const START_MS_MAX = 120_000;
@@ -64,6 +68,7 @@ export async function startOrrery({ regions = 1, data, flags = [] } = {}) {
   const names = ALL_REGIONS.slice(0, regions).join(',');
   return launch(
     (port) => [
+      ...NODE_FLAGS,
       MAIN,
       'start',
       '--port',

@@ -10,11 +10,13 @@ export interface Child {
 }
 
 /**
- * Starts Node.js on `entry` with `args`. What it prints appears among our own output; it must end itself when
- * the given `input` line's sender is gone: its standard input closes with this process.
+ * Starts Node.js on `entry` with `args`, with the flags that this process has, but for a debugger's port.
+ * What it prints appears among our own output; it must end itself when the given `input` line's sender is
+ * gone: its standard input closes with this process.
  */
 export function startChild(entry: string, args: readonly string[], input: string): Child {
-  const child: ChildProcess = spawn(process.execPath, [entry, ...args], {
+  const flags = process.execArgv.filter((flag) => !flag.startsWith('--inspect'));
+  const child: ChildProcess = spawn(process.execPath, [...flags, entry, ...args], {
     stdio: ['pipe', 'inherit', 'inherit'],
   });
   child.stdin?.write(`${input}\n`);
