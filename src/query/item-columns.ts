@@ -13,7 +13,7 @@ import type { Value } from './values.ts';
 
 /** Postings that cost as much as reading, parsing and keeping one item from a cache or the store. */
 const POSTINGS_PER_ITEM = 16;
-/** Places of columns that are in memory at once, eight bytes each. */
+/** Places of columns that are in memory at once, four to eight bytes each, and a number for each item. */
 const PLACES_MAX = 5_000_000;
 const CHUNK = 4_096;
 /** Fewer items are read just as soon. */
@@ -44,17 +44,29 @@ export interface ColumnItem {
   readonly item: JsonObject;
 }
 
+/** Which of `values` an item has: values are few, and bare numbers cost the collector of garbage nothing. */
+interface Column {
+  readonly path: DocumentPath;
+  /** 0 for no value. */
+  readonly codes: Uint32Array;
+  readonly values: Value[];
+}
+
 export class ItemColumns {
   /** Rising. */
   readonly numbers: Float64Array;
-  readonly #columns: readonly { readonly path: DocumentPath; readonly values: Value[] }[];
+  readonly #columns: readonly Column[];
   /** Items that an index does not tell whole. */
   readonly #isLoaded: Uint8Array;
   #loaded = 0;
 
   private constructor(numbers: Float64Array, paths: readonly DocumentPath[]) {
     this.numbers = numbers;
-    this.#columns = paths.map((path) => ({ path, values: new Array<Value>(numbers.length) }));
+    this.#columns = paths.map((path) => ({
+      path,
+      codes: new Uint32Array(numbers.length),
+      values: [undefined],
+    }));
     this.#isLoaded = new Uint8Array(numbers.length);
   }
 
@@ -65,22 +77,22 @@ export class ItemColumns {
     numbers: Float64Array,
   ): Promise<ItemColumns | undefined> {
     const columns = new ItemColumns(numbers, paths);
-    for (const { path, values } of columns.#columns) {
-      if (!(await columns.#fill(execution, path, values))) return undefined;
+    for (const column of columns.#columns) {
+      if (!(await columns.#fill(execution, column))) return undefined;
     }
     return columns;
   }
 
-  async #fill(execution: Execution, path: DocumentPath, values: Value[]): Promise<boolean> {
+  async #fill(execution: Execution, column: Column): Promise<boolean> {
     const { source, meter } = execution;
-    const cursor = source.scanValues({ pathId: indexedPath(path).id, range: allRange() });
+    const cursor = source.scanValues({ pathId: indexedPath(column.path).id, range: allRange() });
     try {
       for (;;) {
         const parts = await cursor.next(CHUNK);
         if (parts.length === 0) return true;
         let count = 0;
         for (const part of parts) {
-          this.#place(part, values);
+          this.#place(part, column);
           count += part.numbers.length;
         }
         await meter.read(count);
@@ -92,9 +104,9 @@ export class ItemColumns {
   }
 
   /** Puts the value to its items; those that are not wanted are passed by. */
-  #place({ value, numbers }: ValuePostings, values: Value[]): void {
+  #place({ value, numbers }: ValuePostings, { codes, values }: Column): void {
     const isTold = isExact(value);
-    const told = isTold ? decodeIndexValue(value) : undefined;
+    const code = isTold ? values.push(decodeIndexValue(value)) - 1 : 0;
     let rank = -1;
     for (const number of numbers) {
       rank = this.#rankOf(number, rank + 1);
@@ -102,7 +114,7 @@ export class ItemColumns {
         rank--;
         continue;
       }
-      if (isTold) values[rank] = told;
+      if (isTold) codes[rank] = code;
       else if (this.#isLoaded[rank] === 0) {
         this.#isLoaded[rank] = 1;
         this.#loaded++;
@@ -148,8 +160,8 @@ export class ItemColumns {
 
   #itemAt(place: number): JsonObject {
     const item: JsonObject = {};
-    for (const { path, values } of this.#columns) {
-      const value = values[place];
+    for (const { path, codes, values } of this.#columns) {
+      const value = values[codes[place] as number];
       if (value === undefined) continue;
       let at = item;
       for (let step = 0; step < path.length - 1; step++) {
