@@ -15,6 +15,7 @@ export {
   type PathSegment,
   pathId,
   TEXT_LENGTH,
+  TEXT_REPEATS,
   TEXT_WORDS,
 } from './path-id.ts';
 export { PostingBlock, type TermText } from './postings/posting-block.ts';
@@ -45,6 +46,7 @@ export {
   countWords,
   type TextAnalyzer,
 } from './text/text-analyzer.ts';
+export { COUNT_MAX, countOfRepeats, repeatsRange } from './text/word-counts.ts';
 export { decodeIndexValue, encodeIndexValue, isExact } from './value-encoding.ts';
 export {
   allRange,

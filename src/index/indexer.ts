@@ -29,6 +29,7 @@ import {
   type PathStep,
   ROOT_PATH_ID,
   TEXT_LENGTH,
+  TEXT_REPEATS,
   TEXT_WORDS,
 } from './path-id.ts';
 import {
@@ -44,6 +45,7 @@ import { EARTH } from './spatial/earth.ts';
 import { PLANE } from './spatial/plane.ts';
 import { parseShape } from './spatial/shape.ts';
 import { analyzerFor, countWords, type TextAnalyzer } from './text/text-analyzer.ts';
+import { repeatedWords } from './text/word-counts.ts';
 import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encoding.ts';
 
 export interface Coverage {
@@ -132,7 +134,7 @@ function textRules(
   const languages = new Map(textPaths.map(({ path, language }) => [JSON.stringify(path), language]));
   const paths = fullTextIndexes.map((index) => splitPath(String(index.path)));
   return paths.map((path) => {
-    return [path, languages.get(JSON.stringify(path)) ?? defaultLanguage, 'with length'] as const;
+    return [path, languages.get(JSON.stringify(path)) ?? defaultLanguage, 'with counts'] as const;
   });
 }
 
@@ -184,13 +186,14 @@ const NO_INDEX: Indexer = {
 
 /** Items with ever new property names must not fill the memory. */
 const LEARNED_NODES_MAX = 8192;
-const TERM_BYTES_MAX = PATH_ID_BYTES + VALUE_BYTES_MAX;
+/** One more for the count of a repeated word. */
+const TERM_BYTES_MAX = PATH_ID_BYTES + VALUE_BYTES_MAX + 1;
 
 interface WordIndex {
   readonly id: Buffer;
   readonly analyzer: TextAnalyzer;
-  /** Where the lengths of texts stand. */
-  readonly lengthId: Buffer | undefined;
+  /** Where lengths and repeated words stand; undefined by the rules of earlier versions. */
+  readonly counts: { readonly lengthId: Buffer; readonly repeatsId: Buffer } | undefined;
 }
 
 interface PathNode {
@@ -272,7 +275,9 @@ class PathIndexer implements Indexer {
     const isSpecial = typeof last === 'symbol' && last !== ARRAY_ELEMENT;
     for (const segment of segments) {
       if (segment === TEXT_WORDS) return { indexed: node.words !== undefined, explicit: false };
-      if (segment === TEXT_LENGTH) return { indexed: node.words?.lengthId !== undefined, explicit: false };
+      if (segment === TEXT_LENGTH || segment === TEXT_REPEATS) {
+        return { indexed: node.words?.counts !== undefined, explicit: false };
+      }
       if (segment === GEOMETRY_CELLS) {
         const { cells } = node;
         return { indexed: cells !== undefined, explicit: false, ...(cells && { grid: cells.grid }) };
@@ -303,7 +308,9 @@ class PathIndexer implements Indexer {
       words: rules.language && {
         id: childPathId(id, TEXT_WORDS),
         analyzer: analyzerFor(rules.language),
-        lengthId: rules.keepsLength ? childPathId(id, TEXT_LENGTH) : undefined,
+        counts: rules.keepsCounts
+          ? { lengthId: childPathId(id, TEXT_LENGTH), repeatsId: childPathId(id, TEXT_REPEATS) }
+          : undefined,
       },
       cells: rules.geometry && { id: childPathId(id, GEOMETRY_CELLS), grid: gridOf(rules.geometry) },
       children,
@@ -366,10 +373,17 @@ class PathIndexer implements Indexer {
     return node;
   }
 
-  #addWords({ id, analyzer, lengthId }: WordIndex, text: string): void {
+  #addWords({ id, analyzer, counts }: WordIndex, text: string): void {
     const words = analyzer.analyze(text);
     for (const word of new Set(words)) if (word !== undefined) this.#add(id, word, false);
-    if (lengthId !== undefined) this.#add(lengthId, countWords(words), false);
+    if (counts === undefined) return;
+    this.#add(counts.lengthId, countWords(words), false);
+    for (const [word, count] of repeatedWords(words)) {
+      this.#add(counts.repeatsId, word, false);
+      const sink = this.#sink;
+      sink.bytes[sink.length++] = count;
+      this.#ends[this.#ends.length - 1] = sink.length;
+    }
   }
 
   #addCells({ id, grid }: NonNullable<PathNode['cells']>, value: Json): void {

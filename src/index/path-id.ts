@@ -9,11 +9,19 @@ export const TEXT_WORDS: unique symbol = Symbol('words');
 /** Ends a path: how many words the text has that stands there, as a number. */
 export const TEXT_LENGTH: unique symbol = Symbol('length');
 
+/** Ends a path: words that the text has more than once, each with how often (see `repeatedWord`). */
+export const TEXT_REPEATS: unique symbol = Symbol('repeats');
+
 /** Ends a path: the cells in which the geometry that stands there is. */
 export const GEOMETRY_CELLS: unique symbol = Symbol('cells');
 
 /** A property name, any element of an array, or what an index makes of the value at a path. */
-export type PathSegment = PathStep | typeof TEXT_WORDS | typeof TEXT_LENGTH | typeof GEOMETRY_CELLS;
+export type PathSegment =
+  | PathStep
+  | typeof TEXT_WORDS
+  | typeof TEXT_LENGTH
+  | typeof TEXT_REPEATS
+  | typeof GEOMETRY_CELLS;
 
 /** What leads from one value to those inside it. */
 export type PathStep = string | typeof ARRAY_ELEMENT;
@@ -27,6 +35,7 @@ const KIND_NAME = 0x6e;
 const KIND_ELEMENT = 0x65;
 const KIND_WORDS = 0x77;
 const KIND_LENGTH = 0x6c;
+const KIND_REPEATS = 0x72;
 const KIND_CELLS = 0x63;
 const KIND_COMPOSITE = 0x6f;
 
@@ -41,6 +50,7 @@ function kindOf(segment: PathSegment): number {
   if (segment === ARRAY_ELEMENT) return KIND_ELEMENT;
   if (segment === TEXT_WORDS) return KIND_WORDS;
   if (segment === TEXT_LENGTH) return KIND_LENGTH;
+  if (segment === TEXT_REPEATS) return KIND_REPEATS;
   return segment === GEOMETRY_CELLS ? KIND_CELLS : KIND_NAME;
 }
 

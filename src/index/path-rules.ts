@@ -15,8 +15,8 @@ export interface PathRules {
   isExplicit: boolean;
   /** Of the text at the path, when its words are indexed. */
   language: FullTextLanguage | undefined;
-  /** Whether the length of that text is indexed too. */
-  keepsLength: boolean;
+  /** Whether its length is indexed too, and how often it has a word. */
+  keepsCounts: boolean;
   /** Of the geometry at the path, when it is indexed: bounds of its plane, none on the Earth. */
   geometry: GeometryRule[1] | undefined;
   readonly children: Map<string, PathRules>;
@@ -28,8 +28,8 @@ const NEVER_INDEXED = ['_rid', '_self', '_attachments'];
 /** Indexed unless the policy excludes them by name. */
 const SELDOM_NAMED = ['id', '_ts'];
 
-/** A property whose words are indexed; earlier versions kept no lengths. */
-export type TextRule = readonly [path: readonly string[], language: FullTextLanguage, length?: 'with length'];
+/** A property whose words are indexed; earlier versions kept no lengths and no counts. */
+export type TextRule = readonly [path: readonly string[], language: FullTextLanguage, counts?: 'with counts'];
 
 /** A property whose geometry is indexed: on the Earth, or in a plane with these bounds. */
 export type GeometryRule = readonly [
@@ -49,11 +49,11 @@ export function compileRules(
   for (const { path } of policy.excludedPaths) apply(root, path, false);
   for (const name of SELDOM_NAMED) childRules(root, name).value ??= true;
   for (const name of NEVER_INDEXED) root.children.set(name, { ...noRules(), value: false, subtree: false });
-  for (const [path, language, length] of texts) {
+  for (const [path, language, counts] of texts) {
     let rules = root;
     for (const name of path) rules = childRules(rules, name);
     rules.language = language;
-    rules.keepsLength = length !== undefined;
+    rules.keepsCounts = counts !== undefined;
   }
   for (const [path, bounds] of geometries) {
     let rules = root;
@@ -69,7 +69,7 @@ function noRules(): PathRules {
     subtree: undefined,
     isExplicit: false,
     language: undefined,
-    keepsLength: false,
+    keepsCounts: false,
     geometry: undefined,
     children: new Map(),
     element: undefined,

@@ -10,6 +10,7 @@ import {
   isExact,
   type PathSegment,
   TEXT_LENGTH,
+  TEXT_REPEATS,
   TEXT_WORDS,
 } from '../index/index.ts';
 import type { Access } from './access.ts';
@@ -210,6 +211,7 @@ function pathText(segments: readonly PathSegment[]): string {
     if (segment === ARRAY_ELEMENT) return '[]';
     if (segment === TEXT_WORDS) return '(words)';
     if (segment === TEXT_LENGTH) return '(length)';
+    if (segment === TEXT_REPEATS) return '(repeats)';
     if (segment === GEOMETRY_CELLS) return '(cells)';
     return PLAIN_NAME.test(segment) ? segment : `"${segment.replaceAll(/["\\]/g, '\\$&')}"`;
   });

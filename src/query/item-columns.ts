@@ -8,6 +8,7 @@ import { allRange, decodeIndexValue, isExact } from '../index/index.ts';
 import { indexedPath } from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
 import { type Execution, parseItem } from './execution.ts';
+import { rankOf } from './number-stream.ts';
 import type { ItemNumber, QuerySource, ValuePostings } from './source.ts';
 import type { Value } from './values.ts';
 
@@ -109,7 +110,7 @@ export class ItemColumns {
     const code = isTold ? values.push(decodeIndexValue(value)) - 1 : 0;
     let rank = -1;
     for (const number of numbers) {
-      rank = this.#rankOf(number, rank + 1);
+      rank = rankOf(this.numbers, number, rank + 1);
       if (this.numbers[rank] !== number) {
         rank--;
         continue;
@@ -120,25 +121,6 @@ export class ItemColumns {
         this.#loaded++;
       }
     }
-  }
-
-  /** Place of the first number that is not lower, at `from` or behind it. */
-  #rankOf(number: ItemNumber, from: number): number {
-    const { numbers } = this;
-    let low = from;
-    let high = numbers.length;
-    if (from > 0) {
-      // Numbers of a common value stand close together.
-      let step = 1;
-      for (; low + step < high && (numbers[low + step] as number) < number; step *= 2) low += step;
-      high = Math.min(high, low + step + 1);
-    }
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((numbers[middle] as number) < number) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 
   /** The items from a place on; those that an index does not tell whole are read. */

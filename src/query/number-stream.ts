@@ -113,3 +113,21 @@ export function intersectSorted(a: Float64Array, b: Float64Array): Float64Array 
   }
   return common.subarray(0, length);
 }
+
+/** Place of the first of the sorted numbers that is not lower, at `from` or behind it. */
+export function rankOf(numbers: Float64Array, number: ItemNumber, from: number): number {
+  let low = from;
+  let high = numbers.length;
+  if (from > 0) {
+    // Numbers of a common value stand close together.
+    let step = 1;
+    for (; low + step < high && (numbers[low + step] as number) < number; step *= 2) low += step;
+    high = Math.min(high, low + step + 1);
+  }
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] as number) < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -25,6 +25,11 @@ export class PostingMeter {
     return this.#spend(SCAN_POSTINGS);
   }
 
+  /** Notes work on so many postings that were read before. */
+  worked(count: number): Promise<void> | undefined {
+    return this.#spend(count);
+  }
+
   #spend(count: number): Promise<void> | undefined {
     this.#sinceTurn += count;
     if (this.#sinceTurn < POSTINGS_PER_TURN) return undefined;

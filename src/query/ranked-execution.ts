@@ -7,14 +7,14 @@ import { sortInTurns, WeightedCache } from '../base/index.ts';
 import { readVector } from '../index/index.ts';
 import { type Access, intersection } from './access.ts';
 import { chooseCandidates } from './candidates.ts';
-import type { WordsCondition } from './condition.ts';
 import type { Continuation } from './continuation.ts';
 import type { Execution, QueryPage } from './execution.ts';
 import { GATHER_MAX, gatherCandidates } from './gathering.ts';
 import { bindCondition } from './plan.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
-import type { Ranking, VectorSearch } from './ranking.ts';
+import type { Ranking, TextSearch, VectorSearch } from './ranking.ts';
 import type { ItemNumber } from './source.ts';
+import { scoresFromIndex } from './text-scores.ts';
 
 interface Known {
   readonly isExact: boolean;
@@ -101,9 +101,9 @@ async function rank(
 ): Promise<Float64Array> {
   if (count <= 0 || access.kind === 'nothing') return new Float64Array(0);
   const scored = new ScoredItems(execution, ranking, count);
-  const { vector, words } = ranking;
+  const { vector, texts } = ranking;
   if (vector !== undefined && (await rankByIndex(execution, access, vector, scored))) return scored.numbers();
-  const seen = words && (await rankByWords(execution, access, words, scored));
+  const seen = texts && (await rankByWords(execution, access, texts, scored));
   await rankAll(execution, access, scored, seen);
   return scored.numbers();
 }
@@ -115,17 +115,22 @@ async function rank(
 async function rankByWords(
   execution: Execution,
   access: Access,
-  words: WordsCondition,
+  texts: TextSearch,
   scored: ScoredItems,
 ): Promise<ReadonlySet<ItemNumber> | undefined> {
   const { source, epkRange, meter, frame } = execution;
-  const having = bindCondition(words, source.indexer, frame);
+  const having = bindCondition(texts.words, source.indexer, frame);
   if (having.kind === 'everything') return undefined;
   const seen = new Set<ItemNumber>();
   if (having.kind === 'nothing') return seen;
   const scope = { source, access: intersection([access, having]), epkRange, after: -1, meter };
   const gathered = await gatherCandidates(scope, WORDS_MAX);
   if (gathered === undefined) return undefined;
+  const scores = await scoresFromIndex(execution, texts, gathered);
+  if (scores !== undefined) {
+    await scored.addScores(gathered.numbers, scores, seen);
+    return seen;
+  }
   for (let place = 0; place < gathered.numbers.length; place += LIST_CHUNK) {
     const numbers = Array.from(gathered.numbers.subarray(place, place + LIST_CHUNK));
     await scored.add(numbers, gathered, seen);
@@ -243,6 +248,21 @@ class ScoredItems {
       if (this.#best.length >= 2 * this.countMax) await this.#shrink();
     }
     return hits;
+  }
+
+  /** The same of scores that are known; those above 0 are taken. */
+  async addScores(numbers: Float64Array, scores: Float64Array, positive: Set<ItemNumber>): Promise<void> {
+    for (let place = 0; place < numbers.length; place++) {
+      const score = scores[place] as number;
+      if (score > 0) {
+        const number = numbers[place] as ItemNumber;
+        positive.add(number);
+        this.#keep({ number, score });
+      }
+      if (place % LIST_CHUNK > 0) continue;
+      if (this.#best.length >= 2 * this.countMax) await this.#shrink();
+      await this.#execution.meter.worked(LIST_CHUNK);
+    }
   }
 
   #keep(scored: Scored): void {

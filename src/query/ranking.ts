@@ -19,8 +19,15 @@ export interface Ranking {
   readonly isDescending: (frame: Frame) => boolean;
   /** What a vector index can be asked; undefined for texts, and when both vectors come from the item. */
   readonly vector: VectorSearch | undefined;
-  /** Of texts: what those have in common whose score is above 0, the lowest there is. */
-  readonly words: WordsCondition | undefined;
+  /** What an index of words can be asked; undefined for vectors. */
+  readonly texts: TextSearch | undefined;
+}
+
+export interface TextSearch {
+  /** What texts have in common whose score is above 0, the lowest there is. */
+  readonly words: WordsCondition;
+  /** The number of texts, of words in them, and of texts that have each of the phrases. */
+  readonly statistics: readonly Evaluator[];
 }
 
 export interface VectorSearch {
@@ -62,22 +69,26 @@ export function compileRanking(tree: Query, binder: Binder): Ranking | undefined
   });
   const score = compileExpression(call, binder);
   if (call.name.toUpperCase() === 'VECTORDISTANCE') return compileVector(tree, item, call, score, binder);
-  const words = item.isDescending ? soughtWords(call, itemAliases(tree), binder) : undefined;
-  return { score, isDescending: () => item.isDescending, vector: undefined, words };
+  const texts = item.isDescending ? textSearch(call, itemAliases(tree), binder) : undefined;
+  return { score, isDescending: () => item.isDescending, vector: undefined, texts };
 }
 
 /** `_FullTextScore(path, [phrase, …], …)` with phrases in the text or in parameters. */
-function soughtWords(
+function textSearch(
   { operands }: CallNode,
   names: ReadonlySet<string>,
   binder: Binder,
-): WordsCondition | undefined {
-  const [text, list] = operands;
+): TextSearch | undefined {
+  const [text, list, ...statistics] = operands;
   const property = text && pathOf(text, names);
   if (property === undefined || list?.kind !== 'array') return undefined;
-  if (!list.elements.every((phrase) => isLiteral(phrase, 'parameters'))) return undefined;
+  if (![...list.elements, ...statistics].every((each) => isLiteral(each, 'parameters'))) return undefined;
   const phrases = list.elements.map((phrase) => compileExpression(phrase, binder));
-  return { kind: 'words', path: indexedPath([...property, TEXT_WORDS]), property, phrases, isAny: true };
+  const path = indexedPath([...property, TEXT_WORDS]);
+  return {
+    words: { kind: 'words', path, property, phrases, isAny: true },
+    statistics: statistics.map((each) => compileExpression(each, binder)),
+  };
 }
 
 function compileVector(
@@ -114,6 +125,6 @@ function compileVector(
       path === undefined || !isKnown
         ? undefined
         : { path, vector: compile(other), bruteForce: compile(bruteForce), options },
-    words: undefined,
+    texts: undefined,
   };
 }

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, page, pages, randomSource, rows } from '../../test/kit/array-source.ts';
 import type { JsonObject } from '../base/index.ts';
-import { compileIndexingPolicy, compileIndexRules, pathId, TEXT_LENGTH } from '../index/index.ts';
+import {
+  compileIndexingPolicy,
+  compileIndexRules,
+  pathId,
+  TEXT_LENGTH,
+  TEXT_REPEATS,
+} from '../index/index.ts';
 
 const WORDS = ['red', 'bicycle', 'lake', 'summer', 'old', 'road', 'the', 'of'];
 const POLICY = { ...DEFAULT_POLICY, fullTextIndexes: [{ path: '/t' }, { path: '/d/u' }] };
@@ -44,19 +50,20 @@ describe('statistics of texts', () => {
     expect(source.loads).toBe(0);
   });
 
-  test('an index without lengths, as earlier versions kept it, has its words', async () => {
+  test('an index without lengths and counts, as earlier versions kept it, has its words', async () => {
     const objects = randomTexts(randomSource(3), 50);
     const now = compileIndexingPolicy(POLICY);
-    const earlier = compileIndexRules(now.rules.replaceAll(/,\\?"with length\\?"/g, ''));
+    const earlier = compileIndexRules(now.rules.replaceAll(/,\\?"with counts\\?"/g, ''));
     expect(earlier.rules).not.toBe(now.rules);
     expect(earlier.coverage(['t', TEXT_LENGTH]).indexed).toBe(false);
     expect(now.coverage(['t', TEXT_LENGTH]).indexed).toBe(true);
-    const ids = [pathId(['t', TEXT_LENGTH]), pathId(['d', 'u', TEXT_LENGTH])].map((id) =>
-      id.toString('latin1'),
+    const ends = [TEXT_LENGTH, TEXT_REPEATS] as const;
+    const ids = [['t'], ['d', 'u']].flatMap((path) =>
+      ends.map((end) => pathId([...path, end]).toString('latin1')),
     );
     for (const object of objects) {
-      const isLength = (term: string) => ids.some((id) => term.startsWith(id));
-      expect(earlier.terms(object)).toEqual(now.terms(object).filter((term) => !isLength(term)));
+      const isCount = (term: string) => ids.some((id) => term.startsWith(id));
+      expect(earlier.terms(object)).toEqual(now.terms(object).filter((term) => !isCount(term)));
     }
   });
 });
@@ -100,5 +107,41 @@ describe('the best texts', () => {
       ...Array.from({ length: 10 }, (_, i) => `"${i < 3 ? i : i + 1}"`),
     ]);
     expect(source.loads).toBeLessThan(150);
+  });
+
+  test('many texts with a word are scored by the index: only the rows are read', async () => {
+    const objects = Array.from({ length: 2_000 }, (_, i) => ({
+      id: String(i),
+      t: `bicycle ${'old '.repeat(i % 5)}${i % 3 === 0 ? 'red red' : 'road'}`,
+    }));
+    const source = new ArraySource(objects, POLICY);
+    const score = '_FullTextScore(c.t, ["red", "bicycle"], 2000, 8000, [667, 2000])';
+    const query = `SELECT TOP 20 VALUE c.id FROM c ORDER BY ${score} DESC`;
+    const found = await rows(source, query, { itemCountMax: 50 });
+    expect(source.loads).toBe(20);
+    expect(found).toEqual(await rows(new ArraySource(objects, DEFAULT_POLICY), query, { itemCountMax: 50 }));
+  });
+
+  test('words that stand there very often, and phrases, are counted in the texts', async () => {
+    const objects = Array.from({ length: 200 }, (_, i) => ({
+      id: String(i),
+      t: i === 60 ? 'lake '.repeat(400) : `lake ${'lake '.repeat(i % 7)}road ${'old '.repeat(i % 3)}`,
+    }));
+    for (const phrases of [
+      ['lake'],
+      ['old', 'road'],
+      ['road old'],
+      ['lake', 'lake road'],
+      ['the'],
+      ['old', 'the'],
+    ]) {
+      const hits = phrases.map(() => 100);
+      const score = `_FullTextScore(c.t, ${JSON.stringify(phrases)}, 200, 1500, ${JSON.stringify(hits)})`;
+      const query = `SELECT TOP 150 VALUE [c.id, ${score}] FROM c ORDER BY ${score} DESC`;
+      const found = await rows(new ArraySource(objects, POLICY), query, { itemCountMax: 200 });
+      expect(found).toEqual(
+        await rows(new ArraySource(objects, DEFAULT_POLICY), query, { itemCountMax: 200 }),
+      );
+    }
   });
 });
