@@ -36,6 +36,8 @@ test('an indexer packs the terms that it gives, those of large items too', () =>
     {},
     { id: 'a', tags: ['x', 'y', 'x'], at: { deep: [null, true, 1.5] }, text: 'ü\0\u0001\ud800' },
     { id: 'b', many: Array.from({ length: 3_000 }, (_, i) => `value ${i}`) },
+    // More than two bytes can count.
+    { id: 'c', many: Array.from({ length: 150_000 }, (_, i) => i) },
   ];
   for (const item of items) expect(unpackTerms(indexer.packedTerms(item))).toEqual(indexer.terms(item));
   expect(indexer.packedTerms({})).toBe(NO_TERMS);

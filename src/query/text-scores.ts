@@ -1,6 +1,6 @@
 /**
- * How well texts fit, from the index alone: which texts have a word, which have it several times, and how long
- * they are. That is all that BM25 asks for, as long as what is looked for are single words.
+ * How well texts fit, from the index alone: which texts have a word, which have it several times, and how
+ * long they are. That is all that BM25 asks for, as long as what is looked for are single words.
  */
 import {
   allRange,

@@ -1,6 +1,6 @@
 /**
- * How often a text has a word, as index entries: those that it has more than once have an entry beside that of
- * the word, the encoded word with the count behind it, as one byte.
+ * How often a text has a word, as index entries: a word that it has more than once has another entry, the
+ * encoded word with the count behind it in one byte.
  */
 import { prefixEnd } from '../../base/index.ts';
 import { encodeIndexValue } from '../value-encoding.ts';
