@@ -9,6 +9,7 @@ import {
   hasConflictBook,
   type ItemState,
   isMerged,
+  ofPresentBases,
   parseItem,
   type StoredPut,
   visiblePut,
@@ -40,14 +41,43 @@ type IsStable = (dot: Dot) => boolean;
  */
 export function collect(state: ItemState, isStable: IsStable): ItemState | undefined {
   if (!hasConflictBook(state)) return collectWrites(state, isStable);
-  const next = collectConflicts(state, collectWrites(state, isStable) ?? EMPTY_ITEM, isStable);
+  const next = collectConflicts(state, isStable, (withdrawn) =>
+    withdrawn.length > 0 ? collectBeside(withdrawn, state, isStable) : collectRest(state, isStable),
+  );
   const isEmpty = next.siblings.length === 0 && next.dead.length === 0;
   return isEmpty && !hasConflictBook(next) ? undefined : next;
 }
 
+/** What everybody has withdrawn is gone, and with it what only it went back to. */
+function collectRest(state: ItemState, isStable: IsStable): ItemState {
+  if (state.withdrawn === undefined) return collectWrites(state, isStable) ?? EMPTY_ITEM;
+  const { siblings, dead, pending } = state;
+  const rest = withPending({ siblings, dead }, ofPresentBases(pending, siblings));
+  return collectWrites(rest, isStable) ?? EMPTY_ITEM;
+}
+
+/** Patches of the withdrawn may still arrive: until then edits stay as they do for siblings, and so do these. */
+function collectBeside(withdrawn: readonly StoredPut[], state: ItemState, isStable: IsStable): ItemState {
+  const { siblings, pending } = state;
+  const maximal = [...siblings, ...withdrawn];
+  const dead = unstable(state.dead, isStable);
+  const present = ofPresentBases(pending, maximal);
+  const all = withPending(
+    { siblings: maximal, dead },
+    present?.length === pending?.length ? pending : present,
+  );
+  const left = maximal.length === 1 || isMerged(all) ? collectEdits(all, isStable).pending : all.pending;
+  if (dead === state.dead && left === pending) return state;
+  return withPending({ siblings, dead }, left);
+}
+
+function unstable(dead: readonly DeadIncarnation[], isStable: IsStable): readonly DeadIncarnation[] {
+  const left = dead.filter((mark) => !mark.deletes.every(isStable));
+  return left.length === dead.length ? dead : left;
+}
+
 function collectWrites(state: ItemState, isStable: IsStable): ItemState | undefined {
-  const dead = state.dead.filter((mark) => !mark.deletes.every(isStable));
-  const kept = dead.length === state.dead.length ? state.dead : dead;
+  const kept = unstable(state.dead, isStable);
   const next = isMerged(state) ? collectMerged(state, kept, isStable) : collectOthers(state, kept, isStable);
   if (next.siblings.length === 0 && next.dead.length === 0) return undefined;
   const isSame =

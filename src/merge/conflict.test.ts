@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { referenceOf } from '../../test/kit/item-reference.ts';
 import { ByteReader, ByteWriter } from '../base/index.ts';
 import { type Dot, sameDot, VersionVector } from '../causality/index.ts';
 import { collect } from './collection.ts';
 import { applyOperation, conflictsOf, losersOf } from './conflict.ts';
 import { decodeItemState, encodeItemState } from './item-codec.ts';
-import { EMPTY_ITEM, type ItemState, liveIncarnations, visiblePut } from './item-state.ts';
-import type { Delete, ItemOperation, Loser, Put, Refer, Settle } from './operation.ts';
+import { EMPTY_ITEM, type ItemState, liveIncarnations, patchBase, visiblePut } from './item-state.ts';
+import type { Delete, ItemOperation, Loser, Patch, Put, Refer, Settle } from './operation.ts';
 
 /** One region's copy of one item in a container that keeps its losers. */
 class Copy {
@@ -28,16 +29,26 @@ class Copy {
     return { dot, context: this.applied.clone(), time: dot.n * 10 + this.origin };
   }
 
-  put(body: string): Put {
+  put(body: string, patch?: Patch): Put {
     const losers = losersOf(this.state);
     const incarnation = visiblePut(this.state)?.incarnation ?? ++this.#created * 1024 + this.origin;
     const put: Put = {
       ...{ kind: 'put' as const, ...this.#head(), incarnation, priority: undefined },
-      ...{ keeps: true as const, body: Buffer.from(body) },
+      ...{ keeps: true as const, patch, body: Buffer.from(body) },
       ...(this.#contestsDeletes ? { contestsDeletes: true as const } : {}),
       ...(losers.length === 0 ? {} : { losers }),
     };
     return this.apply(put);
+  }
+
+  patch(which: number): Put | undefined {
+    const visible = visiblePut(this.state);
+    if (visible === undefined) return undefined;
+    const { v, ...item } = JSON.parse(Buffer.from(visible.body).toString());
+    const name = `m${which % 3}`;
+    const body = JSON.stringify({ ...item, [name]: which, v });
+    const base = patchBase(this.state);
+    return this.put(body, base && { base, edits: [{ kind: 'set', path: [name], value: which }] });
   }
 
   delete(_?: number): Delete | undefined {
@@ -288,16 +299,70 @@ describe('concurrent writes', () => {
   });
 });
 
+describe('patches of a write that somebody settled', () => {
+  /** A patch of what `base` says, made by somebody who has seen no more than that. */
+  const patch = (origin: number, base: Put, name: string): Put => ({
+    ...{ kind: 'put', dot: { origin, n: 1 }, context: base.context.clone(), time: 50 + origin },
+    ...{ incarnation: base.incarnation, priority: undefined, keeps: true },
+    patch: { base: base.dot, edits: [{ kind: 'set', path: [name], value: 1 }] },
+    body: Buffer.from(`{"_rid":"r","_self":"s","v":0,"${name}":1}`),
+  });
+
+  test('merge whenever they are heard of, and the settled does not come back', () => {
+    const [a, b] = [new Copy(1), new Copy(2)];
+    const base = a.put('{"_rid":"r","_self":"s","v":0}');
+    const rival = b.put('{"_rid":"r","_self":"s","v":1}');
+    deliver(a, b);
+    const settle = b.settle(0) as Settle;
+    expect(settle.conflicts).toEqual([base.dot]);
+    const seen = new VersionVector([[1, 1]]);
+    const patches = [patch(3, { ...base, context: seen }, 'x'), patch(4, { ...base, context: seen }, 'y')];
+    const end: Delete = {
+      ...{ kind: 'delete', dot: { origin: 5, n: 1 }, context: new VersionVector([[2, 1]]), time: 90 },
+      incarnations: [rival.incarnation],
+    };
+    const [x, y] = patches as [Put, Put];
+    const orders = [
+      [base, x, y, rival, settle, end],
+      [base, rival, settle, x, y, end],
+      [base, x, rival, settle, end, y],
+    ];
+    const [first, ...others] = orders.map((order) => order.reduce<ItemState>(applyOperation, EMPTY_ITEM));
+    for (const other of others) expect(other).toEqual(first);
+    const visible = JSON.parse(Buffer.from(visiblePut(first ?? EMPTY_ITEM)?.body ?? []).toString());
+    expect(visible).toMatchObject({ v: 0, x: 1, y: 1 });
+    const withdrawn = [base, rival, settle].reduce<ItemState>(applyOperation, EMPTY_ITEM);
+    expect(visiblePut(withdrawn)?.dot).toEqual(rival.dot);
+    expect(collect(withdrawn, ({ n }) => n !== settle.dot.n)?.withdrawn).toHaveLength(1);
+    const rest = collect(withdrawn, () => true);
+    expect(rest, 'when everybody knows').toEqual({ siblings: withdrawn.siblings, dead: [] });
+    expect(visiblePut(applyOperation(withdrawn, { ...end, context: new VersionVector([[2, 2]]) }))).toBe(
+      undefined,
+    );
+  });
+});
+
 // --- any history -------------------------------------------------------------------------------------------
 
 type Step = {
-  readonly kind: 'put' | 'delete' | 'settle' | 'refer' | 'deliver';
+  readonly kind: 'put' | 'patch' | 'delete' | 'settle' | 'refer' | 'deliver';
   readonly at: number;
   readonly which: number;
 };
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom('put', 'put', 'delete', 'settle', 'refer', 'deliver', 'deliver', 'deliver'),
+  kind: fc.constantFrom(
+    'put',
+    'put',
+    'patch',
+    'patch',
+    'delete',
+    'settle',
+    'refer',
+    'deliver',
+    'deliver',
+    'deliver',
+  ),
   at: fc.nat(2),
   which: fc.nat(20),
 });
@@ -311,7 +376,9 @@ function reference(known: readonly ItemOperation[]): string[] {
   const isCovered = ({ dot }: Put) => writes.some((one) => one.context.covers(dot));
   const puts = known.filter((one) => one.kind === 'put');
   const maximal = puts.filter((put) => !isCovered(put) && !dead.has(put.incarnation) && isOpen(put));
-  const [, ...live] = maximal.sort((a, b) => b.time - a.time || b.dot.origin - a.dot.origin);
+  maximal.sort((a, b) => b.time - a.time || b.dot.origin - a.dot.origin);
+  // Patches that make the item together have not lost.
+  const live = referenceOf(maximal, known)?.merged === undefined ? maximal.slice(1) : [];
   const buried = puts.filter(
     (put) => put.contestsDeletes === true && dead.has(put.incarnation) && !isCovered(put),
   );
@@ -338,7 +405,7 @@ test('any history: the conflicts are a function of the set of operations', () =>
           const chosen = possible[which % Math.max(1, possible.length)];
           if (chosen !== undefined) copy.apply(chosen);
         } else {
-          const made = kind === 'put' ? copy.put(`${which}`) : copy[kind](which);
+          const made = kind === 'put' ? copy.put(`{"_rid":"r","_self":"s","v":${which}}`) : copy[kind](which);
           if (made !== undefined) all.push(made);
         }
         expect([...copy.conflicts].sort()).toEqual(reference(copy.known));

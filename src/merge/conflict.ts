@@ -16,10 +16,10 @@ import {
   hasConflictBook,
   type ItemState,
   isMerged,
-  ofPresentBases,
   type Referral,
   type Settlement,
   type StoredPut,
+  sorted,
   withPending,
 } from './item-state.ts';
 import type { ItemOperation, Loser, Refer, Settle } from './operation.ts';
@@ -27,11 +27,18 @@ import type { ItemOperation, Loser, Refer, Settle } from './operation.ts';
 /** The state after one more operation; `state` itself is not changed. */
 export function applyOperation(state: ItemState, operation: ItemOperation): ItemState {
   if (operation.kind === 'refer') return withReferrals(state, operation);
-  if (operation.kind === 'settle') return withConflicts(state, state, operation);
-  const next = applyWrite(state, operation);
+  const maximal = withMaximal(state);
+  if (operation.kind === 'settle') return withConflicts(state, maximal, operation);
+  const next = applyWrite(maximal, operation);
   const ended = endedBy(state, operation);
   const isPlain = !hasConflictBook(state) && operation.losers === undefined && ended === NONE;
   return isPlain ? next : withConflicts(state, next, operation, ended);
+}
+
+/** With all maximal puts among the siblings: writes apply to them alike, whatever became of them as conflicts. */
+function withMaximal(state: ItemState): ItemState {
+  const { siblings, withdrawn } = state;
+  return withdrawn === undefined ? state : { ...state, siblings: sorted([...siblings, ...withdrawn]) };
 }
 
 /**
@@ -119,15 +126,15 @@ function withConflicts(
     if (other === undefined) known.push(loser);
     else known[place] = joined(other, loser);
   }
-  const siblings = isSettle ? after.siblings.filter(isOpen) : after.siblings;
-  const pending = isSettle ? ofPresentBases(after.pending, siblings) : after.pending;
+  const withdrawn = after.siblings.filter((put) => !isOpen(put));
+  const siblings = withdrawn.length === 0 ? after.siblings : after.siblings.filter(isOpen);
   const conflicts = sortedByDot(known.filter(isOpen));
   const isLeft = (loser: Loser) => isOpen(loser) && (isSettle || !operation.context.covers(loser.dot));
   const buried = sortedByDot([...(before.buried ?? NONE).filter(isLeft), ...ended]);
   // What was settled is no longer for anybody, whichever of the two arrived first.
   const referred = (before.referred ?? []).filter(({ conflict }) => isOpen({ dot: conflict }));
-  const writes = withPending({ siblings, dead: after.dead }, pending);
-  return withBook(writes, { conflicts, buried, settled: marks, referred });
+  const writes = withPending({ siblings, dead: after.dead }, after.pending);
+  return withBook(writes, { conflicts, buried, settled: marks, withdrawn, referred });
 }
 
 /**
@@ -145,7 +152,7 @@ function joined(a: Loser, b: Loser): Loser {
 
 /** The state in which conflicts that nobody has settled are for people to decide. */
 function withReferrals(state: ItemState, { dot, conflicts: named }: Refer): ItemState {
-  const { settled = [], conflicts = [], buried = [] } = state;
+  const { settled = [], withdrawn = [], conflicts = [], buried = [] } = state;
   const next = [...(state.referred ?? [])];
   for (const conflict of named) {
     if (settled.some((mark) => sameDot(mark.conflict, conflict))) continue;
@@ -155,20 +162,25 @@ function withReferrals(state: ItemState, { dot, conflicts: named }: Refer): Item
     else next[place] = { conflict, refers };
   }
   const referred = next.sort((a, b) => compareDots(a.conflict, b.conflict));
-  return withBook(state, { conflicts, buried, settled, referred });
+  return withBook(state, { conflicts, buried, settled, withdrawn, referred });
 }
 
 /**
- * The state without what collection may forget of conflicts: marks of the settled that are stable, and of the
- * referred once there is nothing left that they are about.
+ * The state without what collection may forget of conflicts: the settled that everybody knows of, and marks of
+ * the referred once there is nothing left that they are about. `collectWrites`: the same for writes, given the
+ * withdrawn that stay.
  */
 export function collectConflicts(
   before: ItemState,
-  after: ItemState,
   isStable: (dot: Dot) => boolean,
+  collectWrites: (withdrawn: readonly StoredPut[]) => ItemState,
 ): ItemState {
-  const { conflicts = [], buried = [], settled = [], referred = [] } = before;
+  const { conflicts = [], buried = [], settled = [], withdrawn = [], referred = [] } = before;
   const marks = settled.filter((mark) => !mark.settles.every(isStable));
+  // Whoever writes from here on knows that it was settled, and so neither patches nor covers it.
+  const isMarked = ({ dot }: StoredPut) => marks.some(({ conflict }) => sameDot(conflict, dot));
+  const kept = withdrawn.filter(isMarked);
+  const after = collectWrites(kept);
   // A write that is alone, and stable, will not lose any more.
   const [only, ...others] = after.siblings;
   const isSafe = only !== undefined && others.length === 0 && isStable(only.dot);
@@ -178,26 +190,28 @@ export function collectConflicts(
   );
   const isSame = marks.length === settled.length && referrals.length === referred.length;
   if (after === before && isSame) return before;
-  return withBook(after, { conflicts, buried, settled: marks, referred: referrals });
+  return withBook(after, { conflicts, buried, settled: marks, withdrawn: kept, referred: referrals });
 }
 
 interface ConflictBook {
   readonly conflicts: readonly Loser[];
   readonly buried: readonly Loser[];
   readonly settled: readonly Settlement[];
+  readonly withdrawn: readonly StoredPut[];
   readonly referred: readonly Referral[];
 }
 
 /** What is empty is left out, so that equal states are equal objects. */
 function withBook(
   { siblings, dead, pending }: ItemState,
-  { conflicts, buried, settled, referred }: ConflictBook,
+  { conflicts, buried, settled, withdrawn, referred }: ConflictBook,
 ): ItemState {
   return {
     ...withPending({ siblings, dead }, pending),
     ...(conflicts.length === 0 ? {} : { conflicts }),
     ...(buried.length === 0 ? {} : { buried }),
     ...(settled.length === 0 ? {} : { settled }),
+    ...(withdrawn.length === 0 ? {} : { withdrawn }),
     ...(referred.length === 0 ? {} : { referred }),
   };
 }

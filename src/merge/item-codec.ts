@@ -15,6 +15,7 @@ import type { Counter, PendingEdit, PlacedEdit } from './pending-edit.ts';
  *   conflicts, settled (when flagged): see `encodeLosers`; number, (conflict, settles) of each
  *   referred (when flagged): number, (conflict, refers) of each
  *   buried (when flagged): see `encodeLosers`
+ *   withdrawn (when flagged): number, each as a sibling
  *   pending: kind, base, then a counter; or dot, index, context, priority, time, path, value, counters
  *   counter: path, terms, increments
  */
@@ -23,6 +24,7 @@ const FLAG_BODY_ELSEWHERE = 2;
 const FLAG_CONFLICTS = 4;
 const FLAG_REFERRED = 8;
 const FLAG_BURIED = 16;
+const FLAG_WITHDRAWN = 32;
 const LOSER_CREATE = 1;
 const LOSER_REFERRED = 2;
 const LOSER_TOMBSTONE = 4;
@@ -37,6 +39,7 @@ export function encodeItemState(
   options: { readonly withoutVisibleBody?: boolean } = {},
 ): void {
   const { siblings, dead, pending = [], conflicts = [], settled = [], referred = [], buried = [] } = state;
+  const { withdrawn = [] } = state;
   const hasConflicts = conflicts.length > 0 || settled.length > 0;
   const isSettled = siblings.length === 1 && dead.length === 0 && pending.length === 0;
   const isBodyElsewhere = options.withoutVisibleBody === true && siblings.length > 0;
@@ -45,7 +48,8 @@ export function encodeItemState(
       (isBodyElsewhere ? FLAG_BODY_ELSEWHERE : 0) |
       (hasConflicts ? FLAG_CONFLICTS : 0) |
       (referred.length > 0 ? FLAG_REFERRED : 0) |
-      (buried.length > 0 ? FLAG_BURIED : 0),
+      (buried.length > 0 ? FLAG_BURIED : 0) |
+      (withdrawn.length > 0 ? FLAG_WITHDRAWN : 0),
   );
   if (!isSettled) writer.uint(siblings.length).uint(dead.length).uint(pending.length);
   for (const [place, sibling] of siblings.entries()) {
@@ -72,6 +76,13 @@ export function encodeItemState(
     );
   }
   if (buried.length > 0) encodeLosers(writer, buried);
+  if (withdrawn.length > 0) {
+    writer.uint(withdrawn.length);
+    for (const put of withdrawn) {
+      encodePutHead(writer, put);
+      writer.uint(put.incarnation).bytes(put.body);
+    }
+  }
 }
 
 /** A conflict, and the operations that dealt with it. */
@@ -118,7 +129,7 @@ export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): I
   for (let left = pendingCount; left > 0; left--) pending.push(decodePending(reader));
   const state = pendingCount === 0 ? { siblings, dead } : { siblings, dead, pending };
   const booked = (flags & FLAG_CONFLICTS) === 0 ? state : { ...state, ...decodeConflicts(reader) };
-  if ((flags & (FLAG_REFERRED | FLAG_BURIED)) === 0) return booked;
+  if ((flags & (FLAG_REFERRED | FLAG_BURIED | FLAG_WITHDRAWN)) === 0) return booked;
   const referred = (flags & FLAG_REFERRED) === 0 ? [] : decodeMarks(reader);
   return {
     ...booked,
@@ -126,7 +137,16 @@ export function decodeItemState(reader: ByteReader, visibleBody?: Uint8Array): I
       ? {}
       : { referred: referred.map(([conflict, refers]) => ({ conflict, refers })) }),
     ...((flags & FLAG_BURIED) === 0 ? {} : { buried: decodeLosers(reader) }),
+    ...((flags & FLAG_WITHDRAWN) === 0 ? {} : { withdrawn: decodeWithdrawn(reader) }),
   };
+}
+
+function decodeWithdrawn(reader: ByteReader): StoredPut[] {
+  const puts: StoredPut[] = [];
+  for (let left = reader.uint(); left > 0; left--) {
+    puts.push({ ...decodePutHead(reader), incarnation: reader.uint(), body: reader.bytes() });
+  }
+  return puts;
 }
 
 function decodeConflicts(reader: ByteReader): Pick<ItemState, 'conflicts' | 'settled'> {

@@ -33,6 +33,11 @@ export interface ItemState {
   readonly buried?: readonly Loser[] | undefined;
   /** Conflicts that were settled; undefined for none. */
   readonly settled?: readonly Settlement[] | undefined;
+  /**
+   * Maximal puts that were settled, best first; undefined for none. They compete no more, but somebody who does
+   * not know that may still patch them: what that patch goes back to must not depend on which came first.
+   */
+  readonly withdrawn?: readonly StoredPut[] | undefined;
   /** Conflicts that were referred to people, with the operations that did; undefined for none. */
   readonly referred?: readonly Referral[] | undefined;
 }
@@ -263,7 +268,8 @@ export function marksOf({ keeps, contestsDeletes, isUnindexed }: PutMarks): PutM
   };
 }
 
-function sorted(siblings: StoredPut[]): StoredPut[] {
+/** @internal Best first. */
+export function sorted(siblings: StoredPut[]): StoredPut[] {
   return siblings.length === 1 ? siblings : siblings.sort((a, b) => compareWinners(b, a));
 }
 
