@@ -12,6 +12,13 @@ function patched(item: JsonObject, ...operations: JsonObject[]): JsonObject {
   return after;
 }
 
+/** So many arrays, each in another one. */
+function nested(levels: number): Json {
+  let value: Json = [];
+  for (let level = 1; level < levels; level++) value = [value];
+  return value;
+}
+
 function replayed(item: JsonObject, edits: readonly PathEdit[]): JsonObject {
   const copy = structuredClone(item);
   for (const edit of edits) {
@@ -111,6 +118,10 @@ describe('refused', () => {
     ['no path', [{ op: 'add', value: 1 }]],
     ['a path without a slash', [{ op: 'add', path: 'a', value: 1 }]],
     ['the root', [{ op: 'add', path: '/', value: 1 }]],
+    ['half a surrogate pair in a path', [{ op: 'add', path: '/a\ud800', value: 1 }]],
+    ['a number that no double holds', [{ op: 'add', path: '/a', value: [Number.POSITIVE_INFINITY] }]],
+    ['a value that nests too deep', [{ op: 'add', path: '/a', value: nested(128) }]],
+    ['one that nests deeper than any stack', [{ op: 'add', path: '/a', value: nested(200_000) }]],
     ['no value', [{ op: 'set', path: '/a' }]],
     ['no source of a move', [{ op: 'move', path: '/a' }]],
     ['a condition that is no text', { condition: 1, operations: [{ op: 'remove', path: '/a' }] }],
@@ -124,6 +135,17 @@ describe('refused', () => {
     ['moving the partition key away', [{ op: 'move', from: '/deep/key', path: '/a' }]],
   ])('%s', (_, body) => {
     expect(isRefused(() => parsePatch(body, KEYS))).toBe(true);
+  });
+
+  test('as many levels as an item may have are not', () => {
+    const operation = { op: 'set', path: '/a', value: nested(127) };
+    expect(parsePatch([operation], KEYS).operations).toHaveLength(1);
+    const large = { a: Number.POSITIVE_INFINITY };
+    const { edits } = applyPatch(
+      large,
+      parsePatch([{ op: 'move', from: '/a', path: '/b' }], KEYS).operations,
+    );
+    expect(edits[1], 'what is there is told as others will read it').toMatchObject({ value: null });
   });
 
   test('ten are not too many', () => {

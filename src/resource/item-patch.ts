@@ -4,7 +4,9 @@
  */
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import { NESTING_MAX } from './item-text.ts';
 import { defineMember, type PathEdit } from './path-edit.ts';
+import { isWellFormed } from './resource-id.ts';
 
 export interface Patch {
   /** Text of a filter such as `from c where c.a = 1`. */
@@ -62,11 +64,28 @@ function parseOperation(entry: Json, keyPaths: readonly (readonly string[])[]): 
   if ((op === 'add' || op === 'set' || op === 'replace' || op === 'incr') && entry.value === undefined) {
     throw new DatabaseError('BadRequest', `The patch operation '${op}' needs a value.`);
   }
+  if (entry.value !== undefined) checkValue(entry.value, NESTING_MAX - path.length);
   return { op, path, from, value: entry.value };
 }
 
+/**
+ * `levels`: of objects and arrays that there is room for. Checked before the value is worked with, since what
+ * copies and writes values goes as deep as they do. A number that no double holds would come to others as null.
+ */
+function checkValue(value: Json, levels: number): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new DatabaseError('BadRequest', 'A number in the patch request is out of range.');
+  }
+  if (typeof value !== 'object' || value === null) return;
+  if (levels <= 0) {
+    throw new DatabaseError('BadRequest', `The patch nests the item deeper than ${NESTING_MAX} levels.`);
+  }
+  for (const inner of Object.values(value)) checkValue(inner, levels - 1);
+}
+
+/** A path replicates as UTF-8, in which half a surrogate pair would become the name of another place. */
 function parsePointer(value: Json | undefined): string[] {
-  if (typeof value !== 'string' || !value.startsWith('/') || value.length < 2) {
+  if (typeof value !== 'string' || !value.startsWith('/') || value.length < 2 || !isWellFormed(value)) {
     throw new DatabaseError('BadRequest', `The patch path '${String(value)}' is not valid.`);
   }
   return value
@@ -141,10 +160,10 @@ function applyOne(item: JsonObject, operation: PatchOperation, edits: PathEdit[]
 function editOf(item: JsonObject, path: readonly string[]): PathEdit {
   const place = arrayAround(item, path) ?? path;
   const value = get(item, place);
-  // A later operation of the same patch may change what is inside.
+  // A copy, since a later operation of the same patch may change what is inside; and such as others will read.
   return value === undefined
     ? { kind: 'remove', path: place }
-    : { kind: 'set', path: place, value: structuredClone(value) };
+    : { kind: 'set', path: place, value: JSON.parse(JSON.stringify(value)) as Json };
 }
 
 /** The outermost array that a path leads into: elements have no names that would mean the same elsewhere. */

@@ -38,7 +38,12 @@ export function checkItemId(id: unknown): string {
 
 /** Half a surrogate pair has no UTF-8 form: two different ids would become one key. */
 function checkWellFormed(id: string): void {
-  if (/\p{Surrogate}/u.test(id)) throw invalid('Id is not well-formed Unicode.');
+  if (!isWellFormed(id)) throw invalid('Id is not well-formed Unicode.');
+}
+
+/** Whether the text has a UTF-8 form. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
 }
 
 function missingId(): DatabaseError {
