@@ -56,7 +56,7 @@ function collectRest(state: ItemState, isStable: IsStable): ItemState {
   return collectWrites(rest, isStable) ?? EMPTY_ITEM;
 }
 
-/** Patches of the withdrawn may still arrive: until then edits stay as they do for siblings, and so do these. */
+/** Patches of the withdrawn may still arrive: edits stay as they would for siblings. */
 function collectBeside(withdrawn: readonly StoredPut[], state: ItemState, isStable: IsStable): ItemState {
   const { siblings, pending } = state;
   const maximal = [...siblings, ...withdrawn];

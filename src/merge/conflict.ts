@@ -35,7 +35,7 @@ export function applyOperation(state: ItemState, operation: ItemOperation): Item
   return isPlain ? next : withConflicts(state, next, operation, ended);
 }
 
-/** With all maximal puts among the siblings: writes apply to them alike, whatever became of them as conflicts. */
+/** With all maximal puts among the siblings: writes apply to them alike, settled or not. */
 function withMaximal(state: ItemState): ItemState {
   const { siblings, withdrawn } = state;
   return withdrawn === undefined ? state : { ...state, siblings: sorted([...siblings, ...withdrawn]) };
@@ -166,9 +166,9 @@ function withReferrals(state: ItemState, { dot, conflicts: named }: Refer): Item
 }
 
 /**
- * The state without what collection may forget of conflicts: the settled that everybody knows of, and marks of
- * the referred once there is nothing left that they are about. `collectWrites`: the same for writes, given the
- * withdrawn that stay.
+ * The state without what collection may forget of conflicts: the settled that everybody knows of, and marks
+ * of the referred once there is nothing left that they are about. `collectWrites`: the same for writes, given
+ * the withdrawn that stay.
  */
 export function collectConflicts(
   before: ItemState,

@@ -34,8 +34,9 @@ export interface ItemState {
   /** Conflicts that were settled; undefined for none. */
   readonly settled?: readonly Settlement[] | undefined;
   /**
-   * Maximal puts that were settled, best first; undefined for none. They compete no more, but somebody who does
-   * not know that may still patch them: what that patch goes back to must not depend on which came first.
+   * Maximal puts that were settled, best first; undefined for none. They compete no more, but somebody who
+   * does not know that may still patch them, and what that patch goes back to must not depend on which came
+   * first.
    */
   readonly withdrawn?: readonly StoredPut[] | undefined;
   /** Conflicts that were referred to people, with the operations that did; undefined for none. */

@@ -70,7 +70,7 @@ function parseOperation(entry: Json, keyPaths: readonly (readonly string[])[]): 
 
 /**
  * `levels`: of objects and arrays that there is room for. Checked before the value is worked with, since what
- * copies and writes values goes as deep as they do. A number that no double holds would come to others as null.
+ * copies and writes values goes as deep as they do. A number that no double holds would be null to others.
  */
 function checkValue(value: Json, levels: number): void {
   if (typeof value === 'number' && !Number.isFinite(value)) {
@@ -160,7 +160,7 @@ function applyOne(item: JsonObject, operation: PatchOperation, edits: PathEdit[]
 function editOf(item: JsonObject, path: readonly string[]): PathEdit {
   const place = arrayAround(item, path) ?? path;
   const value = get(item, place);
-  // A copy, since a later operation of the same patch may change what is inside; and such as others will read.
+  // A copy, since a later operation of the patch may change what is inside; and such as others will read.
   return value === undefined
     ? { kind: 'remove', path: place }
     : { kind: 'set', path: place, value: JSON.parse(JSON.stringify(value)) as Json };
