@@ -1,3 +1,4 @@
+import { assert } from '../../base/index.ts';
 import type { TermText } from './posting-block.ts';
 import { type Fences, RunBuilder } from './posting-run.ts';
 import { compareSigned, type SignedNumber } from './signed-numbers.ts';
@@ -43,7 +44,7 @@ export class PostingGatherer {
   }
 }
 
-/** Longer than any term. */
+/** As long as a term may be. */
 const scratch = Buffer.alloc(1_024);
 
 /**
@@ -51,6 +52,7 @@ const scratch = Buffer.alloc(1_024);
  * twice as long to compare it.
  */
 function standalone(term: TermText): TermText {
+  assert(term.length <= scratch.length, 'blocks are read by terms of 1,024 bytes at the most');
   return scratch.toString('latin1', 0, scratch.write(term, 'latin1'));
 }
 

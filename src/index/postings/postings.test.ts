@@ -186,3 +186,13 @@ describe('the sum of runs', () => {
     expect(() => read([taken, taken], ALL)).toThrow('taken away once');
   });
 });
+
+test('terms that were cut from a longer text come back whole, as long as terms may be', () => {
+  const packed = `${'a'.repeat(1_024)}b${'\0\xff'.repeat(300)}`;
+  const terms = [packed.slice(0, 1_024), packed.slice(1_024), packed.slice(1_024, 1_040)];
+  const run = runOf(terms.map((term, number) => ({ term, number, isRemoved: false })));
+  expect(run && read([run], ALL)).toEqual(
+    terms.map((term, number) => [term, number]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+  );
+  expect(() => new PostingGatherer().add(packed, 1)).toThrow('1,024');
+});
