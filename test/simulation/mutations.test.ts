@@ -5,6 +5,7 @@ import type * as Merge from '../../src/merge/index.ts';
 import type { Claim, ItemOperation, ItemState } from '../../src/merge/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import type { ProductPlanetOptions } from './product-planet.ts';
+import type { RegionUnderTest } from './region-under-test.ts';
 import type { PlanetContext } from './simulation.ts';
 import type { Swarm } from './swarm.ts';
 import type { Violation } from './violations.ts';
@@ -259,6 +260,13 @@ describe('in delivery and membership', () => {
         formatSessionToken(rangeId, { ...token, version: 1 }, origins),
     }));
     await expectFound();
+  });
+
+  test('writes do not ask which version they replace', async () => {
+    const wrapRegion = (region: RegionUnderTest): RegionUnderTest =>
+      wrapped(region, { call: (request) => region.call({ ...request, ifMatch: undefined }) });
+    const single = (swarm: Swarm): Swarm => ({ ...swarm, account: 'single', withIfMatch: 0.3 });
+    await expectFound({ wrapRegion }, single);
   });
 
   test('an entry that comes twice is received twice', async () => {

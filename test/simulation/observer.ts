@@ -152,7 +152,13 @@ export class Observer {
           .reread(followed, partition)
           .catch((error: unknown) => this.#excuse(life.name, error));
         await Promise.race([reread, life.ended.then(() => ENDED)]);
-        for (const [key, model] of ledger.log(life.name, number).items) {
+        const log = ledger.log(life.name, number);
+        // Now and then something is taken away after its time.
+        while (partition.tail() !== log.entries.length || !partition.isQuiet()) {
+          await this.#options.runtime.sleep(10, 'follow');
+          await this.observe();
+        }
+        for (const [key, model] of log.items) {
           const [shown, expected] = [partition.lookup(key)?.state.siblings[0]?.dot, model.recomputed()?.dot];
           if (nameOf(shown) === nameOf(expected)) continue;
           violations.report(

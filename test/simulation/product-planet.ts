@@ -62,6 +62,7 @@ const PATH = { database: 'd', container: 'c' };
 export interface ProductPlanetOptions {
   readonly wrapLog?: (log: Log) => Log;
   readonly wrapStore?: (store: Store) => Store;
+  readonly wrapRegion?: (region: RegionUnderTest) => RegionUnderTest;
   /** A region with an empty disk answers before it knows what the others know. */
   readonly admitsAtOnce?: boolean;
   /** A region with an empty disk goes on under its old origin. */
@@ -71,7 +72,12 @@ export interface ProductPlanetOptions {
 /** The product itself: real regions over simulated machines, links and media. */
 export async function makeProductPlanet(
   { runtime, network, random, swarm }: PlanetContext,
-  { wrapLog = (log) => log, wrapStore = (store) => store, ...planted }: ProductPlanetOptions = {},
+  {
+    wrapLog = (log) => log,
+    wrapStore = (store) => store,
+    wrapRegion = (region) => region,
+    ...planted
+  }: ProductPlanetOptions = {},
 ): Promise<PlanetUnderTest> {
   // The directory lives on a machine of its own that never fails: its engines have their own tests.
   const machine = runtime.forRegion('directory');
@@ -142,10 +148,11 @@ export async function makeProductPlanet(
         region.admit();
       }
       opened.set(name, region);
-      return new ProductRegion(region, container, async () => {
+      const unmount = async () => {
         await log.close();
         await store.close();
-      });
+      };
+      return wrapRegion(new ProductRegion(region, container, unmount));
     },
     crash(name) {
       opened.delete(name);

@@ -1,6 +1,8 @@
 import { judgeLevel } from './client-checks.ts';
-import { judgeHistory } from './client-history.ts';
+import { judgeHistory, type OperationRecord } from './client-history.ts';
+import { judgeConditional } from './conditional-writes.ts';
 import { judgeConflicts } from './conflict-history.ts';
+import { judgeCounters } from './counters.ts';
 import type { Excerpt } from './excerpt.ts';
 import { Ledger } from './ledger.ts';
 import { Lifetimes } from './lifetimes.ts';
@@ -139,6 +141,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const workload = new Workload({ ...world, driver, people, random: random.split('workload'), hadEnough });
 
   await Promise.all(driver.names.map((name) => driver.start(name)));
+  await workload.makeCounters();
   nemesis.start();
   const observing = observer.run(OBSERVE_EVERY_MS);
   await Promise.all([workload.run(), workload.collect()]);
@@ -161,6 +164,8 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       needsLeases,
     });
     judgeConflicts({ ledger, swarm, violations });
+    counts.set('counters judged', judgeCounters({ records: workload.records, driver, violations }));
+    judgeOneOrder(world, driver, workload.records);
     judgeTokens(workload.records, violations);
     judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases });
     judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
@@ -224,6 +229,20 @@ async function becomesSettled(
     await runtime.sleep(250, 'settle');
     await observer.observe();
   }
+}
+
+/** Where one region writes, and none of it was lost, what clients saw there has one order. */
+function judgeOneOrder(
+  { swarm, counts, violations }: World,
+  driver: PlanetDriver,
+  records: readonly OperationRecord[],
+): void {
+  const [writer = ''] = swarm.regions;
+  if (swarm.account === 'multi' || swarm.defaultTtl !== undefined || driver.wipes(writer) > 0) return;
+  const isOrdered = ({ region }: OperationRecord) => swarm.account === 'strong' || region === writer;
+  const { judged, givenUp } = judgeConditional(records.filter(isOrdered), violations);
+  counts.set('compare-and-set histories judged', judged);
+  counts.set('compare-and-set histories given up', givenUp);
 }
 
 function countExpiries(ledger: Ledger): number {

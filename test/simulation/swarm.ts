@@ -66,6 +66,8 @@ export interface Swarm {
   readonly conflictPath: '/_ts' | '/priority';
   /** The container's time to live in seconds, -1 for items with one of their own only; undefined for none. */
   readonly defaultTtl: number | undefined;
+  /** Share of requests that count up, or read, the counter of a logical partition; 0 for no counters. */
+  readonly withCount: number;
   /** Share of requests that deal with an entry of the conflicts feed; from 0 to 1. */
   readonly withSettle: number;
   /** Real log files on a simulated disk, which costs time; else logs in memory. */
@@ -138,6 +140,8 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     regions,
     account,
     conflicts: account === 'multi' ? conflicts : 'lastWriter',
+    // Their members say nothing of unique values, and an item that ends begins to count anew.
+    withCount: isTimed ? 0 : policy.pick([0, 0, 0.1]),
     withSettle: policy.pick([0, 0.02, 0.1]),
     defaultTtl: isTimed ? policy.pick([-1, -1, policy.integer(2, 20)]) : undefined,
     topology: random.pick(['auto', 'mesh', 'star', 'chain', 'tree']),

@@ -1,5 +1,7 @@
+import { assert } from '../../src/base/index.ts';
 import { DatabaseError } from '../../src/errors/index.ts';
 import { isRefusal, type OperationRecord, type Outcome } from './client-history.ts';
+import { counterOf } from './counters.ts';
 import { type Excerpt, includes, lastRequest } from './excerpt.ts';
 import { valueIn } from './item-value.ts';
 import type { People } from './people.ts';
@@ -67,6 +69,36 @@ export class Workload {
     this.records = options.story.records;
     this.queries = options.story.queries;
     this.#requestsLeft = options.swarm.requests;
+  }
+
+  /** Before anything goes wrong: one counter in each logical partition, known to every region. */
+  async makeCounters(): Promise<void> {
+    const { driver, swarm, runtime } = this.#options;
+    const life = this.#writing();
+    if (!this.#hasCounters || life?.region === undefined) return;
+    for (let number = 1; number <= swarm.partitionKeys; number++) {
+      const item = counterOf(`p${number}`);
+      const value = `v${++this.#values}`;
+      const plain = {
+        priority: undefined,
+        ifMatch: undefined,
+        sessionToken: undefined,
+        batch: undefined,
+        unique: undefined,
+      };
+      const client = { client: -1, session: ++this.#sessions };
+      await this.#perform(life, life.region, [{ kind: 'create', item, value, ...plain, ...client }]);
+      const isKnown = (region: RegionUnderTest) => {
+        const { partition, key } = region.locate(item);
+        return (region.partition(partition)?.lookup(key)?.state.siblings.length ?? 0) > 0;
+      };
+      while (!driver.open().every(({ region }) => isKnown(region))) await runtime.sleep(100, 'counters');
+    }
+  }
+
+  get #hasCounters(): boolean {
+    const { withCount, uniqueValues } = this.#options.swarm;
+    return withCount > 0 && uniqueValues === 0;
   }
 
   /** Resolves when all requests were made and answered or given up. */
@@ -155,6 +187,15 @@ export class Workload {
   #drawAll(client: Client, region: RegionUnderTest, random: SeededRandom): ClientRequest[] {
     const { swarm } = this.#options;
     const first = this.#draw(client, region, random);
+    if (this.#hasCounters && random.chance(swarm.withCount)) {
+      const { value = `v${++this.#values}`, item } = first;
+      const isRead = random.chance(0.3);
+      const counted = { kind: isRead ? 'read' : 'patch', value: isRead ? undefined : value } as const;
+      const { rangeId } = region.locate(item);
+      // Items of one partition key are in one range: the token is good for both.
+      assert(rangeId === region.locate(counterOf(item.partitionKey)).rangeId, 'one key, one range');
+      return [{ ...first, ...counted, item: counterOf(item.partitionKey), ifMatch: undefined }];
+    }
     if (region.batch === undefined || swarm.items < 2 || !random.chance(swarm.withBatch)) return [first];
     const batch = ++this.#batches;
     const readShare = random.pick([0, 0.3, 1]);
