@@ -43,6 +43,28 @@ describe('a region whose clock is wrong', () => {
   });
 });
 
+test('who hears one region only hears of the others from it', () => {
+  const at = { trueMs: 0 };
+  const machine = (skewMs: number) =>
+    new PeerClocks({ nowMs: () => START + at.trueMs + skewMs, monotonicMs: () => at.trueMs });
+  const skews = [5, HOUR, -20];
+  const [middle, wrong, right] = skews.map(machine) as [PeerClocks, PeerClocks, PeerClocks];
+  for (let round = 0; round < 3; round++) {
+    at.trueMs += 250;
+    for (const [end, origin] of [
+      [wrong, 2],
+      [right, 3],
+    ] as const) {
+      middle.note(origin, START + at.trueMs + (skews[origin - 1] ?? 0));
+      end.note(1, START + at.trueMs + 5, middle.heardBeside(origin));
+    }
+  }
+  expect(wrong.nowMs() - START - at.trueMs).toBeLessThanOrEqual(30_005);
+  expect([right.correctionMs, middle.correctionMs]).toEqual([0, 0]);
+  wrong.retain(new Set([1]));
+  expect(wrong.correctionMs, 'of two that disagree nobody can tell').toBe(0);
+});
+
 test('a clock at the limit goes wrong once, and is right again when it is well within', () => {
   const { at, clocks, tell } = open([0, 0]);
   const changes: unknown[] = [];

@@ -6,6 +6,12 @@ const DEVIATION_MS_MAX = 30_000;
 /** How near a clock that was wrong has to come to be right again: one at the limit would go to and fro. */
 const RETURN_MS_MAX = 25_000;
 
+/** A region's wall clock (Unix), as somebody knows it at this moment. */
+export interface ClockReading {
+  readonly origin: Origin;
+  readonly wallMs: number;
+}
+
 /**
  * This region's wall clock, held near those of the other regions: one machine whose clock is an hour wrong
  * must neither date its writes an hour ahead, and so win every conflict for that hour, nor end the life of
@@ -14,12 +20,15 @@ const RETURN_MS_MAX = 25_000;
  * Regions tell each other their wall clocks now and then. Each reading is kept as its distance from our own
  * monotonic clock, which does not jump; half of all clocks, ours included, must agree that ours is wrong
  * before it is held back (ahead of the upper median) or drawn on (behind the lower one). Two regions that
- * disagree leave each other alone. Readings are late by the way they took, which the limit dwarfs.
+ * disagree leave each other alone. Readings are late by the way they took, which the limit dwarfs. Who has
+ * few neighbours hears of the other clocks from them: in a star the ends know only the middle themselves.
  */
 export class PeerClocks {
   readonly #runtime: Pick<Runtime, 'nowMs' | 'monotonicMs'>;
   /** Wall clock less our monotonic clock, by region. */
   readonly #offsets = new Map<Origin, number>();
+  /** Of regions that others know better: used as long as they are not heard themselves. */
+  readonly #hearsay = new Map<Origin, number>();
   #ceiling = Number.POSITIVE_INFINITY;
   #floor = Number.NEGATIVE_INFINITY;
   #isWrong = false;
@@ -28,16 +37,29 @@ export class PeerClocks {
     this.#runtime = runtime;
   }
 
-  /** Another region's wall clock showed `wallMs` a moment ago. Nonsense is not listened to. */
-  note(origin: Origin, wallMs: number): void {
-    if (!Number.isFinite(wallMs)) return;
-    this.#offsets.set(origin, wallMs - this.#runtime.monotonicMs());
+  /**
+   * Another region's wall clock showed `wallMs` a moment ago, and it had heard of `others`, this region not
+   * among them. Nonsense is not listened to.
+   */
+  note(origin: Origin, wallMs: number, others: readonly ClockReading[] = []): void {
+    const monotonicMs = this.#runtime.monotonicMs();
+    if (Number.isFinite(wallMs)) this.#offsets.set(origin, wallMs - monotonicMs);
+    for (const other of others)
+      if (Number.isFinite(other.wallMs)) this.#hearsay.set(other.origin, other.wallMs - monotonicMs);
     this.#refresh();
+  }
+
+  /** The clocks of the regions that are heard here, but for one, to tell that one of. */
+  heardBeside(origin: Origin): ClockReading[] {
+    const monotonicMs = this.#runtime.monotonicMs();
+    const others = [...this.#offsets].filter(([other]) => other !== origin);
+    return others.map(([other, offset]) => ({ origin: other, wallMs: offset + monotonicMs }));
   }
 
   /** Forgets all others: they are members no more. */
   retain(origins: ReadonlySet<Origin>): void {
-    for (const origin of this.#offsets.keys()) if (!origins.has(origin)) this.#offsets.delete(origin);
+    for (const known of [this.#offsets, this.#hearsay])
+      for (const origin of known.keys()) if (!origins.has(origin)) known.delete(origin);
     this.#refresh();
   }
 
@@ -48,7 +70,8 @@ export class PeerClocks {
       return;
     }
     const own = this.#runtime.nowMs() - this.#runtime.monotonicMs();
-    const sorted = [own, ...this.#offsets.values()].sort((a, b) => a - b);
+    const others = new Map([...this.#hearsay, ...this.#offsets]);
+    const sorted = [own, ...others.values()].sort((a, b) => a - b);
     this.#ceiling = (sorted[sorted.length >> 1] ?? own) + DEVIATION_MS_MAX;
     this.#floor = (sorted[(sorted.length - 1) >> 1] ?? own) - DEVIATION_MS_MAX;
   }

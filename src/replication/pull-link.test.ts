@@ -110,7 +110,7 @@ async function world(onMessage: (message: Message, answer: Answer) => void) {
 }
 
 const welcome: Message = { kind: 'welcome', region: 'B', origin: 2 };
-const ANSWER = { kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 0 } as const;
+const ANSWER = { kind: 'answer', askedAtMs: 0, wallMs: 0, clocks: [], leaseMs: 0, entryFrames: 0 } as const;
 const missing = entry(3);
 /** A write of B that builds on one of C, origin 3. */
 const building = entry(2, new VersionVector([[3, 1]]));

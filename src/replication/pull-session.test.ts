@@ -104,7 +104,7 @@ describe('entries', () => {
     const { session, hear } = live();
     const wait = (): void => {
       for (let tick = 0; tick < 50; tick++) {
-        hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 1 });
+        hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, clocks: [], leaseMs: 0, entryFrames: 1 });
         session.tick();
       }
     };
@@ -116,7 +116,7 @@ describe('entries', () => {
     for (let seq = 1; seq <= 10; seq++) {
       session.handle(entries(seq, 'x'));
       for (let tick = 0; tick < 30; tick++) {
-        hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 10 });
+        hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, clocks: [], leaseMs: 0, entryFrames: 10 });
         session.tick();
       }
     }
@@ -152,7 +152,7 @@ test('silence ends a live session; any frame breaks it', () => {
   const { session, hear } = live();
   for (let round = 0; round < 5; round++) {
     for (let tick = 0; tick < 8; tick++) session.tick();
-    hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, leaseMs: 0, entryFrames: 0 });
+    hear({ kind: 'answer', askedAtMs: 0, wallMs: 0, clocks: [], leaseMs: 0, entryFrames: 0 });
   }
   for (let tick = 0; tick < 8; tick++) session.tick();
   expect(() => session.tick()).toThrow(/fell silent/);

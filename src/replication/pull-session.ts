@@ -40,9 +40,12 @@ export type PullEvent =
   | { readonly kind: 'live' }
   | { readonly kind: 'entries'; readonly sections: readonly Section[] }
   | { readonly kind: 'rows'; readonly rows: readonly RelayedRow[] }
-  | { readonly kind: 'answer'; readonly askedAtMs: number; readonly wallMs: number; readonly leaseMs: number }
+  | Omit<Extract<Message, { kind: 'answer' }>, 'entryFrames'>
   | { readonly kind: 'committed'; readonly rows: readonly PositionRow[] }
   | { readonly kind: 'unavailable'; readonly partition: PartitionNumber };
+
+/** What a region says of itself when it is asked. */
+export type Told = Pick<Extract<Message, { kind: 'answer' }>, 'wallMs' | 'clocks' | 'leaseMs'>;
 
 /** This region's clocks when it asks, and what it knows of the way. */
 export interface Question {

@@ -23,7 +23,7 @@ import { FreezableNetwork } from './freezable-network.ts';
 import { Intake } from './intake.ts';
 import type { Levels } from './levels.ts';
 import { type Answer, type Member, PullLink } from './pull-link.ts';
-import type { Question } from './pull-session.ts';
+import type { Question, Told } from './pull-session.ts';
 import { wantedOrigins } from './relay.ts';
 import { Repair } from './repair.ts';
 import { type PeerStatus, peerStatus, type ReplicationStatus } from './replication-status.ts';
@@ -307,23 +307,21 @@ export class Replication {
   #question(source: Origin): Question {
     const { runtime } = this.#options;
     const roundTripMs = this.#visibility.roundTripMs(source) ?? -1;
-    return {
-      askedAtMs: runtime.monotonicMs(),
-      wallMs: runtime.nowMs(),
-      roundTripMs,
-      isCutOff: this.#repair.isOn,
-    };
+    const [askedAtMs, wallMs] = [runtime.monotonicMs(), runtime.nowMs()];
+    return { askedAtMs, wallMs, roundTripMs, isCutOff: this.#repair.isOn };
   }
 
-  #answer(puller: Origin, question: Question): { readonly wallMs: number; readonly leaseMs: number } {
-    this.#options.clocks?.note(puller, question.wallMs);
+  #answer(puller: Origin, question: Question): Told {
+    const { runtime, levels, clocks } = this.#options;
+    clocks?.note(puller, question.wallMs);
     if (question.isCutOff && this.#repair.help(puller, this.#nowMs())) this.#relink();
     if (question.roundTripMs >= 0) this.#visibility.measured(puller, question.roundTripMs);
-    return { wallMs: this.#options.runtime.nowMs(), leaseMs: this.#options.levels.ask(puller) };
+    const leaseMs = levels.ask(puller);
+    return { wallMs: runtime.nowMs(), clocks: clocks?.heardBeside(puller) ?? [], leaseMs };
   }
 
-  #answered(source: Origin, { askedAtMs, wallMs, leaseMs }: Answer): void {
-    this.#options.clocks?.note(source, wallMs);
+  #answered(source: Origin, { askedAtMs, wallMs, clocks, leaseMs }: Answer): void {
+    this.#options.clocks?.note(source, wallMs, clocks);
     this.#visibility.measured(source, this.#nowMs() - askedAtMs);
     if (leaseMs > 0) this.#options.levels.take(source, askedAtMs, leaseMs);
   }

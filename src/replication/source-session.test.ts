@@ -65,7 +65,7 @@ function open(wants: readonly Origin[] = [2]) {
     epoch: () => 1,
     self: { region: 'B', origin: 2 },
     table,
-    answer: () => ({ wallMs: 1, leaseMs: 0 }),
+    answer: () => ({ wallMs: 1, clocks: [], leaseMs: 0 }),
     committedOf: () => undefined,
     onTold: () => undefined,
     isMember: (region, origin) => region === 'A' && origin === 1,

@@ -2,7 +2,7 @@ import type { Origin, VersionVector } from '../causality/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 import { type PartitionTable, peekEntry, type ReplicatedPartition } from '../partition/index.ts';
 import { FrameSequence, ProtocolError } from './frame-sequence.ts';
-import { chunks, type Question, SILENCE_TICKS } from './pull-session.ts';
+import { chunks, type Question, SILENCE_TICKS, type Told } from './pull-session.ts';
 import { SendWindow } from './send-window.ts';
 import {
   decodeMessage,
@@ -26,11 +26,8 @@ export interface SourceSessionOptions {
   readonly self: { readonly region: string; readonly origin: Origin };
   readonly table: PartitionTable;
   readonly isMember: (region: string, origin: Origin) => boolean;
-  /** A puller's question: this region's wall clock, and the length of the lease it may have, or 0. */
-  readonly answer: (
-    origin: Origin,
-    question: Question,
-  ) => { readonly wallMs: number; readonly leaseMs: number };
+  /** A puller's question: the wall clocks known here, and the length of the lease it may have, or 0. */
+  readonly answer: (origin: Origin, question: Question) => Told;
   /** What is known to be globally committed; undefined when nobody keeps account of it. */
   readonly committedOf: (partition: PartitionNumber) => VersionVector | undefined;
   /** The n-th of this region's own writes to a partition is being sent. */
@@ -146,11 +143,11 @@ export class SourceSession {
           this.#subscriptions.get(partition)?.sent.join(vector);
         return message.rows;
       case 'ask': {
-        const { wallMs, leaseMs } = this.#options.answer(this.#peer.origin, message);
+        const told = this.#options.answer(this.#peer.origin, message);
         // The lease says that what is committed is there; what is committed comes before it.
         this.sendCommitted();
         const { askedAtMs } = message;
-        this.#send({ kind: 'answer', askedAtMs, wallMs, leaseMs, entryFrames: this.#entryFrames });
+        this.#send({ kind: 'answer', askedAtMs, ...told, entryFrames: this.#entryFrames });
         return [];
       }
       default:

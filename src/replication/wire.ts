@@ -8,11 +8,11 @@
  * weigh nothing, pass by: a slow peer must not look like a dead one.
  */
 import { assert, ByteReader, ByteWriter } from '../base/index.ts';
-import { type Origin, VersionVector } from '../causality/index.ts';
+import { type ClockReading, type Origin, VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 const LANE_CONTROL = 0;
 const LANE_ENTRIES = 1;
@@ -69,13 +69,14 @@ export type Message =
       readonly isCutOff: boolean;
     }
   /**
-   * Source: its wall clock, the lease's length, counted from `askedAtMs` (0 for none), and how many frames of
-   * entries it has sent.
+   * Source: its wall clock and those that it hears itself, the lease's length, counted from `askedAtMs` (0
+   * for none), and how many frames of entries it has sent.
    */
   | {
       readonly kind: 'answer';
       readonly askedAtMs: number;
       readonly wallMs: number;
+      readonly clocks: readonly ClockReading[];
       readonly leaseMs: number;
       readonly entryFrames: number;
     }
@@ -172,7 +173,9 @@ function writeFields(writer: ByteWriter, message: Message): void {
       writer.u8(message.isCutOff ? 1 : 0);
       return;
     case 'answer':
-      writer.f64(message.askedAtMs).f64(message.wallMs).f64(message.leaseMs).uint(message.entryFrames);
+      writer.f64(message.askedAtMs).f64(message.wallMs).uint(message.clocks.length);
+      for (const { origin, wallMs } of message.clocks) writer.uint(origin).f64(wallMs);
+      writer.f64(message.leaseMs).uint(message.entryFrames);
       return;
     case 'committed':
       writeRows(writer, message.rows);
@@ -242,6 +245,7 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
         kind,
         askedAtMs: reader.f64(),
         wallMs: reader.f64(),
+        clocks: readClocks(reader),
         leaseMs: reader.f64(),
         entryFrames: reader.uint(),
       };
@@ -256,6 +260,13 @@ function readNumbers(reader: ByteReader): number[] {
   const numbers: number[] = [];
   for (let left = reader.uint(); left > 0; left--) numbers.push(reader.uint());
   return numbers;
+}
+
+function readClocks(reader: ByteReader): ClockReading[] {
+  const clocks: ClockReading[] = [];
+  for (let left = reader.uint(); left > 0; left--)
+    clocks.push({ origin: reader.uint(), wallMs: reader.f64() });
+  return clocks;
 }
 
 function readRows(reader: ByteReader): PositionRow[] {

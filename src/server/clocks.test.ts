@@ -46,6 +46,16 @@ test('a region that had a wrong clock before it met anybody drags nobody along',
   expect(Math.abs(await ageMs('B', 'y'))).toBeLessThan(35_000);
 });
 
+test('in a star, too, where the ends hear the middle only', async () => {
+  const topology = { kind: 'star', hub: 'A' } as const;
+  planet = await RegionPlanet.open({ multipleWriteRegions: true, topology });
+  await planet.run(2_000);
+  planet.machine('C').setSkew(HOUR);
+  await planet.run(2_000);
+  await planet.until(planet.write('C', 'x', 1));
+  expect(Math.abs(await ageMs('C', 'x'))).toBeLessThan(35_000);
+});
+
 test('a region whose clock is an hour behind follows the others', async () => {
   planet = await RegionPlanet.open({ multipleWriteRegions: true });
   planet.machine('A').setSkew(-HOUR);
