@@ -215,7 +215,8 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const { origin, clock } = this.#options;
     const { lsn, vector, sequence } = this.#applied;
     const stamp = { origin, n: vector.get(origin) + 1, time: clock.now(), partition: this.number };
-    return { lsn, stamp, incarnation: (k) => (sequence + 1 + k) * ORIGINS + origin };
+    const { defaultTtl } = this.expiry;
+    return { lsn, defaultTtl, stamp, incarnation: (k) => (sequence + 1 + k) * ORIGINS + origin };
   }
 
   commitDrafts(drafts: readonly ItemDraft[], { stamp }: Standpoint): Promise<Lsn> {

@@ -22,6 +22,8 @@ import type { UniqueIndex, UniqueValue } from './unique-index.ts';
 export interface Standpoint {
   /** Of the last entry before it. */
   readonly lsn: Lsn;
+  /** The rule by which items are shown, as of then: see ExpiryRule. */
+  readonly defaultTtl: number | undefined;
   readonly stamp: Omit<Stamp, 'incarnation'>;
   /** Number of the k-th item that it creates, k from 0. */
   readonly incarnation: (k: number) => Incarnation;
@@ -254,7 +256,7 @@ export class Transaction {
     this.#end();
     const now = this.#host.standpoint();
     if (this.#watch?.isChanged === true) return this.#refuse(now.lsn);
-    if (now.lsn !== this.#standpoint.lsn) {
+    if (now.lsn !== this.#standpoint.lsn || now.defaultTtl !== this.#standpoint.defaultTtl) {
       for (const [key, { initial }] of this.#touched) {
         if (!isSame(this.#host.shown(this.#host.lookup(key)), initial))
           return this.#refuse(this.#host.lookup(key)?.lsn ?? 0);

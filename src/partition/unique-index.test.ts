@@ -505,4 +505,16 @@ describe('an item that lost its value', () => {
       await east.pull(west);
       expect(east.shown()).toEqual(['i1']);
     }));
+
+  test('a value that was free because its holder had expired is not taken once the holder is shown again', () =>
+    withWorld('rule decides', async (world) => {
+      const west = world.at(0);
+      await west.put('i0', { a: 'x', b: 2 }, { ttl: 10 });
+      world.ms += 11_000;
+      const transaction = west.partition.begin('0A');
+      transaction.write(key('i1'), west.intent('i1', { a: 'x', b: 1 }));
+      await west.host.setDefaultTtl(west.partition, undefined);
+      await expect(transaction.commit()).rejects.toMatchObject({ code: 'RetryWith' });
+      expect(west.shown()).toEqual(['i0']);
+    }));
 });
