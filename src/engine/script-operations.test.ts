@@ -52,6 +52,13 @@ const refused = (code: string, text = '') =>
   expect.objectContaining({ code, message: expect.stringContaining(text) });
 
 describe('stored procedures', () => {
+  test('take no arguments that nest deeper than anybody could write them down', async () => {
+    const nested = (levels: number): Json => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as Json;
+    const tell = 'function (a) { getContext().getResponse().setBody(JSON.stringify(a).length); }';
+    expect((await run(tell, [nested(200)])).value).toBe(400);
+    await expect(run(tell, [nested(100_000)])).rejects.toEqual(refused('BadRequest', 'nested too deeply'));
+  });
+
   test('write several items at once, and see their own writes in reads and queries', async () => {
     await create({ id: 'old', k: 'k', n: 1 });
     const { value } = await run(`function () {

@@ -13,6 +13,7 @@ import {
   type StoredPut,
   type TransactionOutcome,
 } from '../partition/index.ts';
+import { isDeeperThan, VALUE_DEPTH_MAX } from '../query/index.ts';
 import {
   completeKey,
   documentRid,
@@ -84,6 +85,9 @@ export class ScriptOperations {
   async execute(execution: ScriptExecution): Promise<ScriptAnswer> {
     const handle = this.items.owner(execution.path, execution);
     const { directory } = this.#options;
+    if (isDeeperThan(execution.arguments as Json[], VALUE_DEPTH_MAX)) {
+      throw new DatabaseError('BadRequest', 'The arguments of a stored procedure are nested too deeply.');
+    }
     const script = findScript(directory, handle.record, 'storedProcedure', execution.id);
     const scope = await this.#scope(handle, execution.partitionKey, execution);
     return this.#transact(scope, async (transaction, timeMs) => {

@@ -38,3 +38,4 @@ export type {
   ValueRange,
 } from './source.ts';
 export type { FunctionCall, FunctionCaller } from './user-functions.ts';
+export { isDeeperThan, VALUE_DEPTH_MAX } from './values.ts';
