@@ -196,6 +196,8 @@ function judgeEnd({ additions, outcomes }: History, shown: readonly (readonly Sh
   const elements = first.map((item) => item.id).filter((name) => name.startsWith('element-'));
   const { lost, unexpected, duplicated } = checkSet(additions, elements);
   expect({ lost, unexpected, duplicated }).toEqual({ lost: [], unexpected: [], duplicated: [] });
+  const forbidden = [...outcomes.keys()].filter((name) => name.endsWith(' 403'));
+  expect(forbidden, 'wrong clocks make nobody a stranger').toEqual([]);
   for (const what of ['swap', 'read', 'add']) expect(outcomes.get(`${what} done`) ?? 0).toBeGreaterThan(30);
 }
 

@@ -40,6 +40,15 @@ describe('Strong', () => {
       views = await viewsOf(server, sdk);
     });
 
+    test('a read region whose clock is an hour wrong serves its clients all the same', async () => {
+      const [, , third] = views as [Container, Container, Container];
+      for (const ms of [3_600_000, -3_600_000]) {
+        const heal = await server.faults.add({ kind: 'skew', region: server.region(2).name, ms });
+        expect((await third.item('nothing', 'p').read()).statusCode).toBe(404);
+        await heal();
+      }
+    });
+
     test('the account says so', async () => {
       const client = connect(sdk, { endpoint: server.endpoint });
       const { resource } = await client.getDatabaseAccount();
