@@ -1,3 +1,4 @@
+import { etagOf } from '../merge/index.ts';
 import type { Store } from '../store/index.ts';
 import { writeExpiry } from './expiry.ts';
 import type { Partition } from './partition.ts';
@@ -34,7 +35,8 @@ export async function buildExpiryIndex({ partition, store, batchEnd }: ExpiryBui
     const batch = store.batch();
     for (const { key, put } of found) {
       // What has changed since is the feeder's; what changes from here on it writes after this.
-      const isSame = partition.lookup(key)?.visible?.dot.n === put.dot.n && !partition.dirty.has(key);
+      const visible = partition.lookup(key)?.visible;
+      const isSame = visible !== undefined && etagOf(visible) === etagOf(put) && !partition.dirty.has(key);
       if (isSame) writeExpiry(number, undefined, put, batch);
     }
     if (found.length < CHUNK) batch.set(expiryMarkKey(number), Buffer.alloc(1));
