@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type SimulationOptions, simulate } from './simulation.ts';
-import { MISTAKES, makeToyPlanet } from './toy-planet.ts';
+import { MISTAKES, makeToyPlanet, TOY_WORLD } from './toy-planet.ts';
 
 /*
  * Who checks the checkers? A toy store that is known to be right must pass, and every mistake that is
@@ -8,7 +8,7 @@ import { MISTAKES, makeToyPlanet } from './toy-planet.ts';
  */
 
 /** The toy replicates and promises no level. */
-const adjust: SimulationOptions['adjust'] = (swarm) => ({ ...swarm, account: 'multi' });
+const adjust: SimulationOptions['adjust'] = (swarm) => ({ ...swarm, ...TOY_WORLD });
 
 const SOUND_SEEDS = 30;
 const SEEDS_MAX = 60;

@@ -28,6 +28,7 @@ afterEach(() => {
   vi.doUnmock('../../src/partition/partition.ts');
   vi.doUnmock('../../src/engine/merge-procedure.ts');
   vi.doUnmock('../../src/partition/expiry.ts');
+  vi.doUnmock('../../src/partition/delivery.ts');
   vi.doUnmock('../../src/partition/casualties.ts');
 });
 
@@ -270,21 +271,11 @@ describe('in delivery and membership', () => {
   });
 
   test('an entry that comes twice is received twice', async () => {
-    type Receive = (entries: readonly Uint8Array[]) => Promise<void>;
-    vi.doMock('../../src/partition/partition.ts', async (original) => {
-      const { Partition, ...others } = await original<{
-        Partition: new (options: unknown) => { receive: Receive };
-      }>();
-      return {
-        ...others,
-        Partition: class extends Partition {
-          override receive: Receive = (entries) =>
-            Partition.prototype.receive.call(
-              this,
-              entries.flatMap((entry) => [entry, entry]),
-            );
-        },
-      };
+    type Deliverable = (applied: unknown, entries: readonly Uint8Array[]) => readonly unknown[];
+    vi.doMock('../../src/partition/delivery.ts', async (original) => {
+      const { deliverable, ...others } = await original<{ deliverable: Deliverable }>();
+      const twice: Deliverable = (...call) => deliverable(...call).flatMap((entry) => [entry, entry]);
+      return { ...others, deliverable: twice };
     });
     await expectFound();
   });
@@ -354,6 +345,7 @@ describe('in the time to live', () => {
   const timed = (swarm: Swarm): Swarm => ({
     ...swarm,
     ...{ account: 'multi', conflicts: 'lastWriter', uniqueValues: 0, defaultTtl: 3, skewMsMax: 50 },
+    withCount: 0,
     skewMs: swarm.skewMs.map(() => 50),
   });
 

@@ -128,7 +128,7 @@ export class Observer {
         for (const [key, model] of ledger.log(name, number).items) {
           const item = region.partition(number)?.lookup(key);
           const state = item?.state;
-          const gaveWay = item?.visible === undefined && (state?.siblings.length ?? 0) > 0;
+          const gaveWay = model.isSuppressed && (state?.siblings.length ?? 0) > 0;
           const visible = model.visible;
           const hasExpired = state !== undefined && lifetimes.isOver(visible, runtime.elapsedMs);
           const isUnsettled = gaveWay || hasExpired || (state !== undefined && isCollectible(state));

@@ -2,11 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { formatExcerpt, parseExcerpt } from './excerpt.ts';
 import { shrink } from './shrinking.ts';
 import { simulate } from './simulation.ts';
-import { type Mistake, makeToyPlanet } from './toy-planet.ts';
+import type { Swarm } from './swarm.ts';
+import { type Mistake, makeToyPlanet, TOY_WORLD } from './toy-planet.ts';
+
+const adjust = (swarm: Swarm): Swarm => ({ ...swarm, ...TOY_WORLD });
 
 function player(seed: number, mistake?: Mistake) {
   return (excerpt: Parameters<typeof simulate>[0]['excerpt'] = {}) =>
-    simulate({ seed, excerpt, makePlanet: async (context) => makeToyPlanet(context, mistake) });
+    simulate({ seed, excerpt, adjust, makePlanet: async (context) => makeToyPlanet(context, mistake) });
 }
 
 async function failingSeed(mistake: Mistake): Promise<number> {

@@ -53,6 +53,15 @@ export const MISTAKES = [
   'queries miss what is new',
 ] as const;
 
+/** What a toy can do: it decides conflicts by itself, and knows no policies. */
+export const TOY_WORLD = {
+  account: 'multi',
+  conflicts: 'lastWriter',
+  uniqueValues: 0,
+  defaultTtl: undefined,
+  withCount: 0,
+} as const;
+
 export type Mistake = (typeof MISTAKES)[number];
 
 const PARTITIONS = [1, 2] as const;
