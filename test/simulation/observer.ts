@@ -17,6 +17,8 @@ export interface ObserverOptions {
   readonly violations: Violations;
 }
 
+/** How often the last word waits for a region that is just taking something away. */
+const FOLLOW_ROUNDS_MAX = 100;
 /** How long a healed region may refuse queries. */
 const QUERY_MS_MAX = 30_000;
 
@@ -154,7 +156,8 @@ export class Observer {
         await Promise.race([reread, life.ended.then(() => ENDED)]);
         const log = ledger.log(life.name, number);
         // Now and then something is taken away after its time.
-        while (partition.tail() !== log.entries.length || !partition.isQuiet()) {
+        for (let round = 0; round < FOLLOW_ROUNDS_MAX; round++) {
+          if (partition.tail() === log.entries.length && partition.isQuiet()) break;
           await this.#options.runtime.sleep(10, 'follow');
           await this.observe();
         }
