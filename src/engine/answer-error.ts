@@ -24,6 +24,11 @@ export class AnswerError extends DatabaseError {
     return AnswerError.#of(error, { ...error.head, charge: error.head.charge * factor });
   }
 
+  /** The same failure with another session token. */
+  static withToken(error: AnswerError, sessionToken: string): AnswerError {
+    return AnswerError.#of(error, { ...error.head, sessionToken });
+  }
+
   static #of(error: DatabaseError, head: AnswerHead): AnswerError {
     const { retryAfterMs, additionalInfo, substatus } = error;
     return new AnswerError(error.code, error.message, head, {

@@ -86,7 +86,8 @@ export function createEngine(options: EngineOptions): EngineParts {
     conflicts: createConflictFeed({ directory, containers, items: scripts.items }),
     scripts: {
       ...createScriptResources({ ...options, containers }),
-      execute: (execution) => timed.run('execute', () => items.afterCommit(scripts.execute(execution))),
+      execute: (execution) =>
+        timed.run('execute', () => items.afterCommit(scripts.execute(execution), execution)),
     },
   };
   return {

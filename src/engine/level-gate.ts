@@ -17,6 +17,8 @@ export interface LevelGate {
    * committed; undefined when it is, or need not be.
    */
   committed(partition: PartitionNumber, lsn?: Lsn): CommitWait | undefined;
+  /** What is durable here and known to be globally committed; undefined when nobody keeps account of it. */
+  committedHere(partition: PartitionNumber): VersionVector | undefined;
 }
 
 /** A promise that can be given up: nobody will look at it any more. */

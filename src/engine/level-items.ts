@@ -21,6 +21,7 @@ import type {
 } from './engine.ts';
 import type { ForwardedCall, Forwarder } from './forwarding.ts';
 import type { CommitWait, LevelGate } from './level-gate.ts';
+import { sessionDemand, sessionTokenOf } from './request-gate.ts';
 
 export interface LevelItemsOptions {
   readonly directory: Directory;
@@ -82,11 +83,10 @@ export class LevelItems implements Items {
     const needsLease = gate.kind === 'bounded' || level === 'Strong';
     if (needsLease && !gate.holdsLease()) return this.#askOthers<A>(call);
     try {
-      const answer = await ask();
-      if (level === 'Strong') await this.#committed(answer);
+      const answering = ask();
+      const answer = await (level === 'Strong' ? this.afterCommit(answering, context) : answering);
       return { ...answer, charge: answer.charge * QUORUM_READ_FACTOR };
     } catch (error) {
-      if (level === 'Strong') await this.#committedOf(error);
       throw AnswerError.withCharge(error, QUORUM_READ_FACTOR);
     }
   }
@@ -120,46 +120,70 @@ export class LevelItems implements Items {
   // --- writes ------------------------------------------------------------------------------------------
 
   create(write: ItemWrite): Promise<ItemAnswer> {
-    return this.afterCommit(this.#inner.create(write));
+    return this.afterCommit(this.#inner.create(write), write);
   }
 
   upsert(write: ItemWrite): Promise<ItemAnswer> {
-    return this.afterCommit(this.#inner.upsert(write));
+    return this.afterCommit(this.#inner.upsert(write), write);
   }
 
   replace(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
-    return this.afterCommit(this.#inner.replace(target, body));
+    return this.afterCommit(this.#inner.replace(target, body), target);
   }
 
   patch(target: ItemTarget, body: Buffer): Promise<ItemAnswer> {
-    return this.afterCommit(this.#inner.patch(target, body));
+    return this.afterCommit(this.#inner.patch(target, body), target);
   }
 
   delete(target: ItemTarget): Promise<ItemAnswer> {
-    return this.afterCommit(this.#inner.delete(target));
+    return this.afterCommit(this.#inner.delete(target), target);
   }
 
   deletePartitionKey(scope: FeedScope): Promise<AnswerHead> {
-    return this.afterCommit(this.#inner.deletePartitionKey(scope));
+    return this.afterCommit(this.#inner.deletePartitionKey(scope), scope);
   }
 
   /** A batch that failed tells what is stored, too. */
   batch(request: BatchRequest): Promise<BatchAnswer> {
-    return this.afterCommit(this.#inner.batch(request));
+    return this.afterCommit(this.#inner.batch(request), request);
   }
 
-  /** A refusal that tells what is stored waits as well: that may be a write which is not committed yet. */
-  afterCommit<A extends AnswerHead>(answering: Promise<A>): Promise<A> {
+  /**
+   * The answer once what it rests on is committed. A refusal that tells what is stored waits as well: that may
+   * be a write which is not committed yet.
+   */
+  afterCommit<A extends AnswerHead>(answering: Promise<A>, context: RequestContext): Promise<A> {
     if (this.#options.gate.kind !== 'strong') return answering;
     return answering.then(
-      (answer) => this.#committed(answer).then(() => answer),
-      (error: unknown) => this.#committedOf(error).then(() => Promise.reject(error)),
+      async (answer) => {
+        await this.#committed(answer);
+        const sessionToken = this.#committedToken(answer, context);
+        return sessionToken === undefined ? answer : { ...answer, sessionToken };
+      },
+      async (error: unknown) => {
+        if (!(error instanceof AnswerError)) throw error;
+        if (!TELLING_NOTHING.includes(error.code)) await this.#committed(error.head);
+        const sessionToken = this.#committedToken(error.head, context);
+        throw sessionToken === undefined ? error : AnswerError.withToken(error, sessionToken);
+      },
     );
   }
 
-  async #committedOf(error: unknown): Promise<void> {
-    if (error instanceof AnswerError && !TELLING_NOTHING.includes(error.code))
-      await this.#committed(error.head);
+  /**
+   * Names nothing that is not committed: it could still be lost, and then no region would ever come as far as
+   * the token says. Undefined for a token to be left as it is: a feed waits for all that it names.
+   */
+  #committedToken(answer: AnswerHead | FeedAnswer, context: RequestContext): string | undefined {
+    if ('rows' in answer) return undefined;
+    const { directory, gate } = this.#options;
+    const { state } = directory;
+    const record = state.containers[answer.containerRid]?.partitions.find(({ id }) => id === answer.rangeId);
+    const vector = record && gate.committedHere(record.number);
+    if (record === undefined || vector === undefined) return undefined;
+    // Others may know sooner what is committed, and a session never goes back.
+    const demand = sessionDemand(record, context);
+    if (demand !== undefined) vector.join(demand);
+    return sessionTokenOf(state, record.id, vector);
   }
 
   /** Resolves when what the answer rests on is held by every region that is waited for. */

@@ -109,6 +109,10 @@ function originsOf(state: AccountState): readonly Origin[] {
   return origins;
 }
 
+export function sessionTokenOf(state: AccountState, rangeId: string, vector: VersionVector): string {
+  return formatSessionToken(rangeId, { version: state.epoch, vector }, originsOf(state));
+}
+
 export function headOf(
   state: AccountState,
   handle: ContainerHandle,
@@ -121,11 +125,7 @@ export function headOf(
     containerRid: handle.record.rid,
     containerPath: handle.path,
     rangeId: record.id,
-    sessionToken: formatSessionToken(
-      record.id,
-      { version: state.epoch, vector: partition.vector },
-      originsOf(state),
-    ),
+    sessionToken: sessionTokenOf(state, record.id, partition.vector),
     lsn: partition.durableLsn,
     basedOn,
     charge,

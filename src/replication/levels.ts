@@ -361,6 +361,12 @@ export class Levels {
     return this.#commits.get(partition)?.wait(upTo);
   }
 
+  /** What is durable here and known to be committed; undefined when nobody keeps account of it. */
+  committedHere(partition: PartitionNumber): VersionVector | undefined {
+    const committed = this.committedVector(partition);
+    return committed && this.#options.table.get(partition)?.vector.meet(committed);
+  }
+
   /**
    * No region has all of `demand`, and none ever will: it names writes of a storage life that ended, beyond
    * what any region says to have of it. Only told when every region has said.

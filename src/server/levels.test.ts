@@ -46,6 +46,25 @@ describe('Strong', () => {
     expect(seen).toEqual([1, 1]);
   });
 
+  test('the token of an answer names nothing that could still be lost', async () => {
+    await open({ consistency: STRONG });
+    await planet.until(planet.write('A', 'x', 1));
+    const target = { path: PATH, partitionKey: ['p'], id: 'x' };
+    const token = async (context: object) =>
+      (await planet.until((async () => planet.items('A').read({ ...target, ...context }))())).sessionToken;
+    const before = await token({});
+    planet.cut('A', 'C');
+    const writing = planet.write('A', 'y', 1);
+    await planet.run(100);
+    expect(await token({})).toBe(before);
+    const shown = await token({ consistency: 'Session' });
+    expect(shown).not.toBe(before);
+    // A session that was shown it all the same does not go back.
+    expect(await token({ sessionToken: shown })).toBe(shown);
+    await planet.until(writing);
+    expect(await token({})).toBe(shown);
+  });
+
   test('a region that fell silent is waited for until its lease is over, and reads nothing by then', async () => {
     await open({ consistency: STRONG });
     await planet.until(planet.write('A', 'x', 1));

@@ -140,6 +140,7 @@ export class EngineRegion {
         holdsLease: () => true,
         isLost: () => false,
         committed: () => undefined,
+        committedHere: () => undefined,
       },
       runner: createInProcessRunner(runtime),
       decidesConflicts: () => directory.state.regions[0]?.name === name,
