@@ -149,7 +149,7 @@ export class LevelItems implements Items {
   }
 
   /**
-   * The answer once what it rests on is committed. A refusal that tells what is stored waits as well: that may
+   * The answer once what it rests on is committed. A refusal that tells what is stored waits too: that may
    * be a write which is not committed yet.
    */
   afterCommit<A extends AnswerHead>(answering: Promise<A>, context: RequestContext): Promise<A> {
