@@ -142,12 +142,13 @@ export class Workload {
       const act = `${client.number}.${number}`;
       const chance = random.split(act);
       await runtime.sleep(-Math.log(1 - chance.next()) * swarm.thinkMs, 'think');
-      const life = this.#serving(client.region, chance);
-      const region = life?.region;
-      if (life === undefined || region === undefined) {
+      // At once when one opens: where power fails again and again, whoever thinks first never finds one.
+      let life = this.#serving(client.region, chance);
+      while (life?.region === undefined) {
         await this.#options.driver.opened();
-        continue;
+        life = this.#serving(client.region, chance);
       }
+      const { region } = life;
       this.#requestsLeft -= 1;
       if (!includes(excerpt, act)) continue;
       story.acts.push(act);
