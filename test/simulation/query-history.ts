@@ -90,8 +90,10 @@ interface Window {
 /** Takes what the item explains out of `left`; what is wrong, if anything is. */
 function judgeKey(log: RegionLog, key: string, window: Window): string | undefined {
   const { from, to, left, record, lifetimes } = window;
-  const shown = log.shown(key, from, to).filter((put) => !lifetimes.isOver(put, record.sinceMs));
-  const mayBeMissed = shown.length === 0 || shown.some((put) => lifetimes.mayBeOver(put, record.atMs));
+  const states = log.shown(key, from, to);
+  const shown = states.filter((put) => !lifetimes.isOver(put, record.sinceMs));
+  // Also when one that had expired was written anew meanwhile: it was gone for a part of the time.
+  const mayBeMissed = shown.length === 0 || states.some((put) => lifetimes.mayBeOver(put, record.atMs));
   const found: string[] = [];
   for (const value of new Set(shown.map(valueIn))) {
     for (;;) {
