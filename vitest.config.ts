@@ -10,6 +10,7 @@ export default defineConfig({
     projects: [
       // Generous: what hangs is found all the same, and a loaded machine fails nothing.
       project('unit', ['src/**/*.test.ts', 'test/semantics/**/*.test.ts', 'test/checkers/*.test.ts'], {
+        setupFiles: ['test/kit/properties.ts'],
         testTimeout: 60_000,
         hookTimeout: 60_000,
       }),

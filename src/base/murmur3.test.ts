@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { murmur3x64Hash128, murmur3x86Hash32 } from './murmur3.ts';
 
 const MASK = (1n << 64n) - 1n;
@@ -55,7 +56,7 @@ test('the 32-bit lanes agree with 64-bit arithmetic for every length and seed', 
       const got = [(BigInt(a) << 32n) | BigInt(b), (BigInt(c) << 32n) | BigInt(d)];
       expect(got).toEqual(reference(bytes, start >>> 0));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import type { Json } from '../base/index.ts';
 import { decodeIndexValue, encodedValueLength, encodeIndexValue, isExact } from './value-encoding.ts';
 import {
@@ -97,7 +98,7 @@ const value: fc.Arbitrary<Value> = fc.oneof(
 );
 
 const check = (...parts: Parameters<typeof fc.property<[Value, Value]>>) =>
-  fc.assert(fc.property(...parts), { numRuns: 3000 });
+  fc.assert(fc.property(...parts), { numRuns: runs(3000) });
 
 describe('encoding', () => {
   test('bytes sort as values do; equal bytes only for equal values or inexact ones', () => {
@@ -203,7 +204,7 @@ describe('ranges', () => {
         if (sameOrdered(low, high) && compareValues(low, high) > 0 && range.exact)
           expect(isEmptyRange(range)).toBe(true);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -214,7 +215,7 @@ describe('ranges', () => {
           expectRange(prefixRange(prefix), a, a.startsWith(prefix));
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
     expect(prefixRange('\ud83d')).toMatchObject({ exact: false });
     expectRange(prefixRange('\ud83d'), '😀', true);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { SimulatedDisk } from '../../test/simulation/simulated-disk.ts';
 import { SimulatedRuntime } from '../../test/simulation/simulated-runtime.ts';
@@ -250,7 +251,7 @@ test('file engine: whatever the power takes, nothing acknowledged is lost', asyn
       await simulation.run();
       acknowledgements += simulation.acknowledgements;
     }),
-    { numRuns: 150, interruptAfterTimeLimit: TIME_LIMIT_MS },
+    { numRuns: runs(150), interruptAfterTimeLimit: TIME_LIMIT_MS },
   );
   expect(acknowledgements).toBeGreaterThan(1000);
 }, 120_000);
@@ -260,7 +261,7 @@ test('memory engine: the same', async () => {
     fc.asyncProperty(stories, async (story) => {
       await new Simulation(story, memoryMachine(story)).run();
     }),
-    { numRuns: 50, interruptAfterTimeLimit: TIME_LIMIT_MS },
+    { numRuns: runs(50), interruptAfterTimeLimit: TIME_LIMIT_MS },
   );
 }, 120_000);
 

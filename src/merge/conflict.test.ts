@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { referenceOf } from '../../test/kit/item-reference.ts';
+import { runs } from '../../test/kit/properties.ts';
 import { ByteReader, ByteWriter } from '../base/index.ts';
 import { type Dot, sameDot, VersionVector } from '../causality/index.ts';
 import { collect } from './collection.ts';
@@ -424,6 +425,6 @@ test('any history: the conflicts are a function of the set of operations', () =>
         expect(decodeItemState(new ByteReader(writer.finish()))).toEqual(copy.state);
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(1500) },
   );
 });

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { referenceVisible, withoutSystem } from '../../test/kit/item-reference.ts';
+import { runs } from '../../test/kit/properties.ts';
 import type { Json, JsonObject } from '../base/index.ts';
 import { type Dot, type StabilityReport, StabilityTracker, VersionVector } from '../causality/index.ts';
 import { type PathEdit, removeAt, SYSTEM_PROPERTIES, setAt, valueAt } from '../resource/index.ts';
@@ -322,7 +323,7 @@ describe('any history of writes, deliveries, gossip and collections', () => {
     (_, __, patches, priority) => {
       fc.assert(
         fc.property(histories(priority, patches), (history) => simulate(history, SOUND)),
-        { numRuns: patches === 0 ? 1000 : 300 },
+        { numRuns: runs(patches === 0 ? 1000 : 300) },
       );
     },
     120_000,
@@ -335,7 +336,7 @@ const COLLECTED = `${EVERYWHERE}gossip 1 0, gossip 2 0, collect 0, `;
 /**
  * Found by chance once, or close to what was: a loser is stable before its winner is, and a region collects
  * an edit before later ones go on top of it. Of each step its kind, the region, and what it takes from which
- * place, gossips to, or sets or adds.
+ * place, gossips to, or sets or adds; last the number at the conflict resolution path.
  */
 const FOUND: Record<string, string> = {
   'a stable loser is deleted by who has not seen the winner, a patch':
@@ -353,18 +354,21 @@ const FOUND: Record<string, string> = {
   'a counter was collected before it counts on':
     'put 0, deliver 1 0, deliver 2 0, patch 0 m +1, deliver 1 0, deliver 2 0, gossip 1 0, gossip 2 0, ' +
     'collect 0, patch 1 m +1, deliver 0 0',
+  'what the body shows is replaced by an edit that loses against what is around it':
+    'put 1, deliver 2 0, patch 2 o.q {} 1, patch 1 o {} 0, patch 2 o.q 5, deliver 1 0, patch 1 m 1, deliver 1 0',
 };
 
 test.each(Object.keys(FOUND))('%s', (name) => {
   const steps = FOUND[name]?.split(', ').map((text): Step => {
-    const [kind, region, last = '', what = ''] = text.split(' ');
+    const [kind, region, last = '', what = '', number] = text.split(' ');
     const head = { at: Number(region), skew: 0 };
-    if (kind === 'put') return { kind, ...head, priority: undefined };
+    const priority = number === undefined ? undefined : Number(number);
+    if (kind === 'put') return { kind, ...head, priority };
     const path = last.split('.');
     const edit: PathEdit = what.startsWith('+')
       ? { kind: 'increment', path, by: Number(what) }
       : { kind: 'set', path, value: kind === 'patch' ? (JSON.parse(what) as Json) : null };
-    if (kind === 'patch') return { kind, ...head, priority: undefined, edits: [edit] };
+    if (kind === 'patch') return { kind, ...head, priority, edits: [edit] };
     if (kind === 'deliver') return { kind, ...head, which: Number(last) };
     if (kind === 'gossip') return { kind, ...head, to: Number(last) };
     return { kind: kind === 'delete' ? kind : 'collect', ...head };

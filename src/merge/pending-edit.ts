@@ -185,8 +185,13 @@ export function applyPending(
 ): void {
   const survivors = survivorsOf(pending, compare);
   const fresh = placedOf(pending).filter(({ dot }) => !isSeenBy(dot, shown));
-  // Beside what is new, what it may uncover: new edits may have replaced what the body shows in their place.
-  const due = survivors.filter((one) => fresh.some((other) => isAtOrAbove(other.path, one.path)));
+  // New edits may have replaced what the body shows in their place, even those that lose: then what is around
+  // them, and beats them, is put there again. Beside all that, what it may uncover.
+  const around = survivors.filter((one) =>
+    fresh.some((other) => isAtOrAbove(one.path, other.path) && !survivors.includes(other)),
+  );
+  const places = [...fresh, ...around];
+  const due = survivors.filter((one) => places.some((other) => isAtOrAbove(other.path, one.path)));
   for (const { path, value } of due.sort(compareOrder)) {
     if (!isJsonObject(valueAt(item, path.slice(0, -1)))) continue;
     if (value === undefined) removeAt(item, path);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { HybridClock, VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { allRange, compileIndexingPolicy, equalRange, pathId } from '../index/index.ts';
@@ -276,7 +277,7 @@ describe('queries read what writers wrote', () => {
         }
         expect(node.partition.applied.itemCount).toBe(expected.size);
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { HybridClock, VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { compileIndexingPolicy } from '../index/index.ts';
@@ -413,7 +414,7 @@ describe('unique keys in three regions', () => {
     const steps = fc.array(step, { maxLength: 40, size: 'max' });
     await fc.assert(
       fc.asyncProperty(steps, (some) => play(some, mode)),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { OwnWrites } from './own-writes.ts';
 
 test('the oldest write that somebody lacks', () => {
@@ -35,6 +36,6 @@ test('ages are never younger than the truth, however many writes there are', () 
       const told = own.ageAfter(acknowledged, nowMs);
       expect(told).toBeGreaterThanOrEqual(truth);
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });

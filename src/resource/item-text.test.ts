@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { ITEM_BYTES_MAX, itemTtl, readItem, SYSTEM_PROPERTIES, withSystemProperties } from './item-text.ts';
 
 const read = (text: string) => readItem(Buffer.from(text));
@@ -53,7 +54,7 @@ describe('reading', () => {
         expect(object).toEqual(expected);
         expect(JSON.stringify(object)).toBe(JSON.stringify(expected));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

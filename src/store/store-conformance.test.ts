@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { runs } from '../../test/kit/properties.ts';
 import { createMemoryStore, openLevelStore, type Store, StoreFailedError } from './index.ts';
 
 const closers: (() => Promise<void>)[] = [];
@@ -249,7 +250,7 @@ describe.each([
         }
         for (const close of closers.splice(0).reverse()) await close();
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   }, 30_000);
 });

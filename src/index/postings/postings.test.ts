@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../../test/kit/properties.ts';
 import { PostingGatherer } from './posting-gatherer.ts';
 import { PostingMerge } from './posting-merge.ts';
 import { decodeFences, encodeFences, type Fences, RunBuilder, soleFence } from './posting-run.ts';
@@ -162,7 +163,7 @@ describe('the sum of runs', () => {
           );
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
