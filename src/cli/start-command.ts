@@ -36,17 +36,20 @@ interface Ready {
   readonly endpoint: string;
   readonly management: string;
   readonly regions: readonly { readonly name: string; readonly endpoint: string }[];
+  readonly down: readonly { readonly name: string; readonly reason: string }[];
   readonly readySeconds: number;
 }
 
 function announce(server: Ready, options: StartOptions, terminal: Terminal): void {
-  const { endpoint, management, readySeconds } = server;
+  const { endpoint, management, down, readySeconds } = server;
   if (!options.json) {
     terminal.out(`orrery ready ${endpoint} (${readySeconds.toFixed(2)} s)`);
     return;
   }
   const regions = server.regions.map(({ name, endpoint: own }) => ({ name, endpoint: own }));
-  terminal.out(JSON.stringify({ event: 'ready', endpoint, management, regions, readySeconds }));
+  // A line that says nothing of it means that all regions are up.
+  const missing = down.length === 0 ? {} : { down };
+  terminal.out(JSON.stringify({ event: 'ready', endpoint, management, regions, ...missing, readySeconds }));
 }
 
 /** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */

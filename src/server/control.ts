@@ -48,4 +48,6 @@ export type ControlAnswer =
   | { readonly kind: 'status'; readonly status: RegionStatus }
   | { readonly kind: 'metrics'; readonly metrics: RegionMetrics }
   | { readonly kind: 'done' }
+  /** See RegionDamagedError; the process ends after it. */
+  | { readonly kind: 'damaged'; readonly finding: string }
   | { readonly kind: 'failed'; readonly message: string };

@@ -14,6 +14,7 @@ import { createScriptPool, type ScriptRunner } from '../script/index.ts';
 import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import { FaultBook } from './fault-book.ts';
 import { LocalRegion, type LocalRegionOptions } from './local-region.ts';
+import { damageReport, openUndamaged } from './region-damage.ts';
 import { patiently } from './start-patience.ts';
 
 export interface LocalPlanetOptions
@@ -36,11 +37,13 @@ export class LocalPlanet implements Planet {
   readonly #members = new Map<string, LocalRegion>();
   readonly #clocks = new Map<string, AdjustableClocks>();
   readonly #runner: ScriptRunner;
+  readonly #log: (line: string) => void;
 
   constructor(options: LocalPlanetOptions) {
     const { runtime, regions, latencyMs } = options;
     this.regions = regions;
     this.directory = options.directory;
+    this.#log = options.log;
     this.#runner = createScriptPool({ runtime });
     const latest = (region: string) => this.#member(region).status();
     this.#admission = {
@@ -81,9 +84,18 @@ export class LocalPlanet implements Planet {
     };
   }
 
+  /** @throws RegionDamagedError when no region can be used; one of several stays down without the others. */
   async open(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.open()));
-    await Promise.all(this.regions.map((region) => this.#admit(region)));
+    const damages = await openUndamaged(this.regions, (region) => this.#member(region).open());
+    for (const [region, { finding }] of damages) this.#log(damageReport(region, finding));
+    const up = this.regions.filter((region) => !damages.has(region));
+    await Promise.all(up.map((region) => this.#admitAmong(damages, region)));
+  }
+
+  /** Whoever has to learn from a region that is damaged would keep all others from serving. */
+  #admitAmong(damages: ReadonlyMap<string, unknown>, region: string): Promise<void> {
+    const admission = this.#admit(region);
+    return damages.size === 0 ? admission : patiently(this.#admission.runtime, admission);
   }
 
   async #admit(region: string): Promise<void> {
@@ -130,6 +142,10 @@ export class LocalPlanet implements Planet {
 
   async status(region: string): Promise<RegionStatus | undefined> {
     return this.#member(region).status();
+  }
+
+  damage(region: string): string | undefined {
+    return this.#member(region).damage;
   }
 
   async metrics(region: string): Promise<RegionMetrics | undefined> {

@@ -12,6 +12,7 @@ import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } f
 import type { ScriptRunner } from '../script/index.ts';
 import { destroyLevelStore, openLevelStore, type Store, StoreFailedError } from '../store/index.ts';
 import { openRegion, type Region, type RegionAddresses } from './region.ts';
+import { damageReport, type RegionDamagedError, regionDamage } from './region-damage.ts';
 import { wipeRegion } from './region-files.ts';
 import { Turns } from './turns.ts';
 
@@ -35,7 +36,7 @@ export interface LocalRegionOptions {
   readonly log: (line: string) => void;
   /**
    * After a failed fsync or a broken invariant nothing this process says of its data can be trusted: it
-   * must end.
+   * must end. So it must where a region that is alone in it finds its disk damaged.
    */
   readonly onFatal: (reason: unknown) => void;
 }
@@ -68,6 +69,7 @@ export class LocalRegion {
   readonly #turns = new Turns();
   #open: Open | undefined;
   #life = 0;
+  #damage: string | undefined;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   /** Not while it lacks what the others knew when it began its storage life. */
   #isAdmitted = false;
@@ -86,22 +88,34 @@ export class LocalRegion {
     return this.#open?.region;
   }
 
-  /** Changes when the region is killed or closed; not when it recovers by itself. */
+  /** Changes when the region is killed, closed or goes down; not when it recovers by itself. */
   get life(): number {
     return this.#life;
   }
 
+  /** What was found on the disk of a region that is down because of it. */
+  get damage(): string | undefined {
+    return this.#damage;
+  }
+
   /**
    * Takes part in replication from here on; clients are answered after `admit`.
-   * @throws LogDamagedError and the like: what the person who runs the server must know. DatabaseError
-   * `Conflict` when it is open already.
+   * @throws RegionDamagedError, and what the person who runs the server must know. DatabaseError `Conflict`
+   * when it is open already.
    */
   open(): Promise<void> {
     return this.#turns.take(async () => {
       if (this.#open !== undefined)
         throw new DatabaseError('Conflict', `The region '${this.name}' is running already.`);
       this.#isAdmitted = false;
-      this.#open = await this.#begin();
+      this.#damage = undefined;
+      try {
+        this.#open = await this.#begin();
+      } catch (error) {
+        const damage = regionDamage(this.name, error);
+        this.#damage = damage?.finding;
+        throw damage ?? error;
+      }
     });
   }
 
@@ -204,6 +218,11 @@ export class LocalRegion {
 
   /** Closes and opens the region: a failed store recovers so, a failed log cannot. */
   #failed(open: Open, reason: unknown): void {
+    const damage = this.#damageAmongOthers(reason);
+    if (damage !== undefined) {
+      this.#goDown(open, damage);
+      return;
+    }
     this.#options.log(`region ${this.name} failed: ${describe(reason)}`);
     if (!(reason instanceof StoreFailedError)) {
       this.#options.onFatal(reason);
@@ -218,7 +237,34 @@ export class LocalRegion {
       await this.#abandon(open);
       this.#open = await this.#begin(isAgain);
     });
-    recovery.catch((error: unknown) => this.#options.onFatal(error));
+    recovery.catch((error: unknown) => {
+      const damage = this.#damageAmongOthers(error);
+      if (damage === undefined) this.#options.onFatal(error);
+      else this.#noteDamage(damage);
+    });
+  }
+
+  /** Damage that takes this region down while others in the process go on. */
+  #damageAmongOthers(reason: unknown): RegionDamagedError | undefined {
+    return this.#options.regionsInProcess > 1 ? regionDamage(this.name, reason) : undefined;
+  }
+
+  #goDown(open: Open, damage: RegionDamagedError): void {
+    // A failure is often told more than once.
+    if (this.#damage !== undefined) return;
+    // At once: not one more answer comes from a disk that is not what it was.
+    this.#noteDamage(damage);
+    const downfall = this.#turns.take(async () => {
+      if (this.#open === open) await this.#abandon(open);
+    });
+    downfall.catch((error: unknown) => this.#options.onFatal(error));
+  }
+
+  #noteDamage({ finding }: RegionDamagedError): void {
+    this.#isAdmitted = false;
+    this.#life += 1;
+    this.#damage = finding;
+    this.#options.log(damageReport(this.name, finding));
   }
 
   readonly handle: HttpHandler = (request) => {
@@ -318,6 +364,7 @@ export class LocalRegion {
         );
       }
       await wipeRegion(this.#options.disk, this.#options.paths.root, renew);
+      this.#damage = undefined;
     });
   }
 }

@@ -14,11 +14,13 @@ import {
   type Disk,
   type NetworkListener,
   type Runtime,
+  sleep,
   startChild,
 } from '../runtime/index.ts';
 import { type AdmissionOptions, awaitAdmission } from './admission.ts';
 import type { ControlAnswer, ControlQuestion, RegionBirth, RegionPlace } from './control.ts';
 import { FaultBook } from './fault-book.ts';
+import { damageReport, openUndamaged, RegionDamagedError } from './region-damage.ts';
 import { wipeRegion } from './region-files.ts';
 import { patiently } from './start-patience.ts';
 import { Turns } from './turns.ts';
@@ -48,6 +50,8 @@ interface RunningChild {
 const OPEN_TIMEOUT_MS = 600_000;
 const ORDER_TIMEOUT_MS = 30_000;
 const STATUS_TIMEOUT_MS = 2_000;
+/** How long after its channel a process that ends is gone. */
+const EXIT_PATIENCE_MS = 1_000;
 
 export class ProcessPlanet implements Planet {
   readonly regions: readonly string[];
@@ -60,6 +64,8 @@ export class ProcessPlanet implements Planet {
   readonly #running = new Map<string, RunningChild>();
   readonly #admitted = new Set<string>();
   readonly #latest = new Map<string, RegionStatus>();
+  /** Of regions whose process ended because of what it found on its disk. */
+  readonly #damages = new Map<string, string>();
   /** Per region: what is done to it is done one after the other. */
   readonly #turns = new Map<string, Turns>();
   /** Ports stay a region's own over its processes. */
@@ -100,9 +106,27 @@ export class ProcessPlanet implements Planet {
     this.#directoryListener = await this.#tcp.listen('127.0.0.1:0', (channel) => {
       serveDirectory(this.directory, channel);
     });
-    await Promise.all(this.regions.map((region) => this.#inTurn(region, () => this.#launch(region))));
-    await this.#tellPlaces(this.regions);
-    await Promise.all(this.regions.map((region) => this.#admit(region)));
+    const damages = await openUndamaged(this.regions, (region) =>
+      this.#inTurn(region, () => this.#launch(region)),
+    );
+    for (const [region, { finding }] of damages) this.#options.log(damageReport(region, finding));
+    const up = this.regions.filter((region) => !damages.has(region));
+    await this.#tellPlaces(up);
+    await Promise.all(up.map((region) => this.#admitAmong(damages, region)));
+  }
+
+  async #admitAmong(damages: ReadonlyMap<string, unknown>, region: string): Promise<void> {
+    const child = this.#running.get(region)?.child;
+    if (child === undefined) return;
+    try {
+      const admission = this.#admit(region);
+      // Whoever has to learn from a region that is damaged would keep all others from serving.
+      await (damages.size === 0 ? admission : patiently(this.#options.runtime, admission));
+    } catch (error) {
+      // One that finds out from the others that its disk is an old copy ends by itself: it has been reported.
+      await Promise.race([child.exited, sleep(this.#options.runtime, EXIT_PATIENCE_MS)]);
+      if (this.#running.get(region)?.child === child) throw error;
+    }
   }
 
   #inTurn<T>(region: string, work: () => Promise<T>): Promise<T> {
@@ -111,9 +135,13 @@ export class ProcessPlanet implements Planet {
     return turns.take(work);
   }
 
-  /** Ports of the regions' listeners, in order. */
+  /** Ports of the regions' listeners, in order; one that is down has none yet where any free one would do. */
   places(): { readonly name: string; readonly port: number }[] {
-    return this.regions.map((name) => ({ name, port: this.#ports.get(name) ?? 0 }));
+    const places = this.regions.map((name) => ({
+      name,
+      port: this.#ports.get(name) ?? this.#options.portOf(name),
+    }));
+    return places.filter(({ port }) => port !== 0);
   }
 
   /** Where the first region listens that runs and answers clients, by failover priority. */
@@ -157,6 +185,11 @@ export class ProcessPlanet implements Planet {
     const told = this.faults.listLinkFaults();
     const clock = this.faults.clockErrorOf(region);
     const answer = await ask(control, { kind: 'open', faults: told, clock }, OPEN_TIMEOUT_MS);
+    if (answer.kind === 'damaged') {
+      this.#damages.set(region, answer.finding);
+      throw new RegionDamagedError(region, answer.finding);
+    }
+    this.#damages.delete(region);
     assert(answer.kind === 'place', 'an opened region tells its place');
     this.#ports.set(region, answer.place.port);
     this.#running.set(region, { child, control, place: answer.place });
@@ -251,6 +284,7 @@ export class ProcessPlanet implements Planet {
       }
       const renew = () => this.directory.execute({ kind: 'renewOrigin', region });
       await wipeRegion(this.#options.disk, this.#rootOf(region), renew);
+      this.#damages.delete(region);
     });
   }
 
@@ -285,6 +319,10 @@ export class ProcessPlanet implements Planet {
     } catch {
       return undefined;
     }
+  }
+
+  damage(region: string): string | undefined {
+    return this.#damages.get(region);
   }
 
   async close(): Promise<void> {

@@ -21,6 +21,7 @@ import type { ControlAnswer, ControlQuestion, RegionBirth, RegionPlace } from '.
 import { endpointsFor } from './endpoints.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
 import { LocalRegion } from './local-region.ts';
+import { regionDamage } from './region-damage.ts';
 
 export async function runRegionProcess(): Promise<void> {
   // Signals of the terminal reach the whole group; the parent tells us when to stop.
@@ -56,10 +57,11 @@ class RegionProcess {
     answerCalls(
       control,
       (question) =>
-        this.#answer(question as ControlQuestion).catch((error: unknown) => ({
-          kind: 'failed',
-          message: describe(error),
-        })),
+        this.#answer(question as ControlQuestion).catch((error: unknown): ControlAnswer => {
+          const damage = regionDamage(this.#birth.region, error);
+          if (damage !== undefined) return { kind: 'damaged', finding: damage.finding };
+          return { kind: 'failed', message: describe(error) };
+        }),
       () => process.exit(0),
     );
   }

@@ -39,7 +39,8 @@ const ACCOUNT_ID = 'orrery';
 
 /**
  * Starts a server as `options` say; resolves when it can answer its first request.
- * @throws DataDirectoryError, LogDamagedError, and what listening can fail with (EADDRINUSE).
+ * @throws DataDirectoryError, LogDamagedError of the directory, RegionDamagedError when no region can be used,
+ * and what listening can fail with (EADDRINUSE).
  */
 export async function startServer(options: StartOptions, terminal: ServerConsole): Promise<RunningServer> {
   const runtime = createNodeRuntime();
@@ -95,6 +96,10 @@ class Server {
       endpoint: this.#url(globalPort),
       management: this.#url(management.port),
       regions: this.#ports.map(({ name, port: own }) => ({ name, endpoint: this.#url(own) })),
+      down: planet.regions.flatMap((name) => {
+        const reason = planet.damage(name);
+        return reason === undefined ? [] : [{ name, reason }];
+      }),
       // The monotonic clock began with the process.
       readySeconds: runtime.monotonicMs() / 1000,
       close: () => this.#close(),

@@ -1,8 +1,8 @@
-import { mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { pause, type Ready, ServerProcess } from './kit/server-process.ts';
+import { manage, pause, type Ready, ServerProcess } from './kit/server-process.ts';
 import { SqlClient } from './kit/sql-client.ts';
 
 const DOCS = '/dbs/d/colls/c/docs';
@@ -169,28 +169,106 @@ describe('the store is only a view', () => {
   });
 });
 
-test('a log that is damaged in the middle refuses to start, naming segment and offset', async () => {
-  const { server, client } = await start();
-  await client.makeContainer('d', 'c');
-  for (let n = 0; n < 100; n++) await client.create(DOCS, `i${n}`, { filler: 'x'.repeat(1000) });
-  await server.stop();
+describe('a log that is damaged in the middle', () => {
+  /** Overwrites bytes amid the items of a region, of which many more follow; gives segment and size. */
+  async function damage(region: string): Promise<{ path: string; segment: string; size: number }> {
+    const folder = join(data, 'regions', region, 'log');
+    const segment = (await readdir(folder)).filter((name) => name !== 'lock').sort()[0] ?? '';
+    const path = join(folder, segment);
+    const file = await open(path, 'r+');
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(1 << 20), 0, 1 << 20, 0);
+    const offset = buffer.subarray(0, bytesRead).indexOf('"i40"') + 2;
+    await file.write(Buffer.from('!'), 0, 1, offset);
+    await file.close();
+    return { path, segment, size: (await stat(path)).size };
+  }
 
-  const folder = join(data, 'regions', 'One', 'log');
-  const segments = (await readdir(folder)).filter((name) => name !== 'lock').sort();
-  const path = join(folder, segments[0] ?? '');
-  const file = await open(path, 'r+');
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(1 << 20), 0, 1 << 20, 0);
-  // Amid the items, of which many more follow.
-  const offset = buffer.subarray(0, bytesRead).indexOf('i40') + 10;
-  await file.write(Buffer.from('damaged'), 0, 7, offset);
-  await file.close();
-  const { size } = await stat(path);
+  async function fill(...flags: string[]): Promise<Set<string>> {
+    const { server, ready, client } = await start(...flags);
+    await client.makeContainer('d', 'c');
+    const ids = new Set<string>();
+    for (let n = 0; n < 100; n++) {
+      await client.create(DOCS, `i${n}`, { filler: 'x'.repeat(1000) });
+      ids.add(`i${n}`);
+    }
+    await expectEverywhere(ready, ids);
+    await server.stop();
+    return ids;
+  }
 
-  const refused = new ServerProcess(['--port', '0', '--data', data, ...REGIONS]);
-  running.push(refused);
-  expect((await refused.exited).code).toBe(1);
-  expect(refused.stderr).toContain(segments[0]);
-  expect(refused.stderr).toMatch(/offset \d+|at \d+|byte \d+/);
-  // Nothing was cut off or mended behind the operator's back.
-  expect((await stat(path)).size).toBe(size);
+  test.each(['none', 'process'])('keeps that region down, and no other (isolation %s)', async (isolation) => {
+    const flags = ['--isolation', isolation];
+    const ids = await fill(...flags);
+    const { path, segment, size } = await damage('One');
+
+    const { server, ready, client } = await start(...flags);
+    const found = new RegExp(`log segment ${segment} is damaged at offset \\d+`);
+    expect(ready.down).toEqual([{ name: 'One', reason: expect.stringMatching(found) }]);
+    expect(server.stderr).toMatch(new RegExp(`^region One stays down: ${found.source}`));
+    const readiness = await manage(ready, 'GET', '/readyz');
+    expect(readiness.status).toBe(503);
+    expect(readiness.json.reason).toMatch(new RegExp(`^not running: One \\(${found.source}`));
+    expect((await manage(ready, 'GET', '/healthz')).status).toBe(200);
+    // The other one answers, also at the global endpoint.
+    expect((await client.read(DOCS, 'i40')).status).toBe(200);
+    expect((await client.create(DOCS, 'later')).status).toBe(201);
+    // Nothing was cut off or mended behind the operator's back, and it is found again.
+    expect((await stat(path)).size).toBe(size);
+    const again = await manage(ready, 'POST', '/faults/start', { region: 'One' });
+    expect([again.status, again.json.message]).toEqual([503, expect.stringMatching(found)]);
+    const quiet = await manage(ready, 'POST', '/faults/quiesce', { timeoutMs: 300 });
+    expect([quiet.status, quiet.json.differences]).toEqual([
+      504,
+      [{ region: 'One', reason: expect.stringMatching(found) }],
+    ]);
+
+    // Given up, it takes everything from the other one.
+    expect((await manage(ready, 'POST', '/faults/wipe', { region: 'One' })).status).toBe(200);
+    expect((await manage(ready, 'GET', '/readyz')).json.reason).toBe('not running: One');
+    expect((await manage(ready, 'POST', '/faults/start', { region: 'One' })).status).toBe(200);
+    expect((await manage(ready, 'GET', '/readyz')).status).toBe(200);
+    const account = await client.ask('GET', '/');
+    const places = account.json.writableLocations as { name: string; databaseAccountEndpoint: string }[];
+    const endpoint = places.find(({ name }) => name === 'One')?.databaseAccountEndpoint ?? '';
+    await expectEverywhere({ ...ready, regions: [{ name: 'One', endpoint }] }, new Set([...ids, 'later']));
+  });
+
+  test('in every region refuses to start, naming segment and offset', async () => {
+    await fill();
+    const { path, segment, size } = await damage('One');
+    await damage('Two');
+    const refused = new ServerProcess(['--port', '0', '--data', data, ...REGIONS]);
+    running.push(refused);
+    expect((await refused.exited).code).toBe(1);
+    expect(refused.stderr).toContain(segment);
+    expect(refused.stderr).toMatch(/offset \d+/);
+    expect((await stat(path)).size).toBe(size);
+  });
 });
+
+test.each(['none', 'process'])(
+  'an older copy of one region takes it down alone (isolation %s)',
+  async (isolation) => {
+    const flags = ['--isolation', isolation];
+    const one = join(data, 'regions', 'One');
+    const first = await start(...flags);
+    await first.client.makeContainer('d', 'c');
+    await first.client.create(DOCS, 'before');
+    await first.server.stop();
+    await cp(one, `${one}.copy`, { recursive: true });
+    const second = await start(...flags);
+    await second.client.create(DOCS, 'after');
+    await expectEverywhere(second.ready, new Set(['before', 'after']));
+    await second.server.stop();
+    await rm(one, { recursive: true });
+    await rename(`${one}.copy`, one);
+
+    const { server, ready } = await start(...flags);
+    const reason = async () => String((await manage(ready, 'GET', '/readyz')).json.reason);
+    while (!(await reason()).startsWith('not running: One')) await pause(50);
+    expect(server.stderr).toContain('the disk is a copy from an earlier time');
+    expect((await manage(ready, 'POST', '/faults/wipe', { region: 'One' })).status).toBe(200);
+    expect((await manage(ready, 'POST', '/faults/start', { region: 'One' })).status).toBe(200);
+    await expectEverywhere(ready, new Set(['before', 'after']));
+  },
+);

@@ -94,7 +94,11 @@ async function ready({ planet }: ManagementOptions): Promise<HttpResponse> {
   const reasons: string[] = [];
   const down = lacking((status) => status === undefined);
   const behind = lacking((status) => status?.isServing === false);
-  if (down.length > 0) reasons.push(`not running: ${down.join(', ')}`);
+  const withDamage = (region: string) => {
+    const damage = planet.damage(region);
+    return damage === undefined ? region : `${region} (${damage})`;
+  };
+  if (down.length > 0) reasons.push(`not running: ${down.map(withDamage).join(', ')}`);
   if (behind.length > 0) reasons.push(`catching up: ${behind.join(', ')}`);
   if (reasons.length === 0) return json(200, { status: 'ready' });
   return json(503, { status: 'not ready', reason: reasons.join('; ') });
@@ -222,7 +226,7 @@ async function quiesce({ planet, runtime }: ManagementOptions, request: HttpRequ
     sleep(runtime, timeoutMs).then(() => false),
   ]);
   for (;;) {
-    const found = differences(planet.regions, await statuses(planet));
+    const found = differences(planet, await statuses(planet));
     if (started && found.length === 0) return json(200, { equal: true });
     if (runtime.monotonicMs() >= deadlineMs)
       return json(504, { equal: false, message: 'regions still differ', differences: found });
@@ -237,8 +241,10 @@ async function startAll(planet: Planet): Promise<void> {
   await Promise.all(
     down.map(({ region }) =>
       planet.start(region).catch((error: unknown) => {
-        // Somebody else is starting it, or it is too busy to tell its status.
-        if (!(error instanceof DatabaseError && error.code === 'Conflict')) throw error;
+        // Somebody else is starting it, or it is too busy to tell its status, or its disk is damaged: then that
+        // is what the regions differ by.
+        const isDown = error instanceof DatabaseError && error.code === 'ServiceUnavailable';
+        if (!isDown && !(error instanceof DatabaseError && error.code === 'Conflict')) throw error;
       }),
     ),
   );

@@ -14,7 +14,10 @@ export interface Planet {
    * not down (wipe).
    */
   kill(region: string): Promise<void>;
-  /** Resolves when the region answers clients, or when it runs but will need long for that. */
+  /**
+   * Resolves when the region answers clients, or when it runs but will need long for that.
+   * @throws DatabaseError `ServiceUnavailable` when what lies on its disk cannot be used.
+   */
   start(region: string): Promise<void>;
   wipe(region: string): Promise<void>;
   collect(region: string): Promise<void>;
@@ -22,6 +25,8 @@ export interface Planet {
   status(region: string): Promise<RegionStatus | undefined>;
   /** The same for what a region counts. */
   metrics(region: string): Promise<RegionMetrics | undefined>;
+  /** What was found on the disk of a region that is down because of it. */
+  damage(region: string): string | undefined;
 }
 
 /** The faults in force, each undone by its id. */

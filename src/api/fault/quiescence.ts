@@ -1,12 +1,15 @@
 import type { JsonObject } from '../../base/index.ts';
-import type { RegionStatus } from './planet.ts';
+import type { Planet, RegionStatus } from './planet.ts';
 
 /** What still keeps the regions from being equal and at rest; empty when they are. */
-export function differences(regions: readonly string[], statuses: readonly RegionStatus[]): JsonObject[] {
+export function differences(
+  planet: Pick<Planet, 'regions' | 'damage'>,
+  statuses: readonly RegionStatus[],
+): JsonObject[] {
   const found: JsonObject[] = [];
-  for (const region of regions) {
+  for (const region of planet.regions) {
     const status = statuses.find((candidate) => candidate.region === region);
-    if (status === undefined) found.push({ region, reason: 'does not answer' });
+    if (status === undefined) found.push({ region, reason: planet.damage(region) ?? 'does not answer' });
     else if (!status.isServing) found.push({ region, reason: 'is still catching up' });
     else if (!status.isIdle) found.push({ region, reason: 'queues are not empty' });
   }

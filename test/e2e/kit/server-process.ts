@@ -8,6 +8,7 @@ export interface Ready {
   readonly endpoint: string;
   readonly management: string;
   readonly regions: readonly { readonly name: string; readonly endpoint: string }[];
+  readonly down?: readonly { readonly name: string; readonly reason: string }[];
 }
 
 export interface Exit {
