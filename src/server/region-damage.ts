@@ -2,7 +2,7 @@ import { DatabaseError } from '../errors/index.ts';
 import { LogDamagedError } from '../log/index.ts';
 import { DiskOutdatedError } from '../replication/index.ts';
 
-/** What lies on one region's disk cannot be used. Nothing else is wrong: other regions can go on without it. */
+/** What lies on one region's disk cannot be used. Nothing else is wrong: the others can go on without it. */
 export class RegionDamagedError extends DatabaseError {
   override name = 'RegionDamagedError';
   /** What was found, without the region's name. */

@@ -39,8 +39,8 @@ const ACCOUNT_ID = 'orrery';
 
 /**
  * Starts a server as `options` say; resolves when it can answer its first request.
- * @throws DataDirectoryError, LogDamagedError of the directory, RegionDamagedError when no region can be used,
- * and what listening can fail with (EADDRINUSE).
+ * @throws DataDirectoryError, LogDamagedError of the directory, RegionDamagedError when no region can be
+ * used, and what listening can fail with (EADDRINUSE).
  */
 export async function startServer(options: StartOptions, terminal: ServerConsole): Promise<RunningServer> {
   const runtime = createNodeRuntime();
