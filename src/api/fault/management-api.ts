@@ -241,7 +241,7 @@ async function startAll(planet: Planet): Promise<void> {
   await Promise.all(
     down.map(({ region }) =>
       planet.start(region).catch((error: unknown) => {
-        // Somebody else is starting it, or it is too busy to tell its status; or its disk is damaged, which is
+        // Somebody else is starting it, or it is too busy to tell its status; or its disk is damaged: that is
         // told as what the regions differ by.
         const { code } = error instanceof DatabaseError ? error : { code: undefined };
         if (code !== 'Conflict' && code !== 'ServiceUnavailable') throw error;
