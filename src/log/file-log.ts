@@ -19,7 +19,7 @@ export interface FileLogOptions {
   readonly disk: Disk;
   /** Made if need be; holds nothing but this log. */
   readonly directory: string;
-  readonly runtime: Pick<Runtime, 'soon' | 'uuid'>;
+  readonly runtime: Pick<Runtime, 'soon' | 'after' | 'uuid'>;
   /** Length of a segment, which is what trimming frees. Default 64 MiB; a larger append gets a larger one. */
   readonly segmentBytes?: number;
   /** Memory for the newest entries, which replication reads again soon. Default 16 MiB. */

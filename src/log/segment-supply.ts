@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Disk, DiskFile, Runtime } from '../runtime/index.ts';
+import { type Disk, type DiskFile, type Runtime, sleep } from '../runtime/index.ts';
 import {
   DATA_START,
   encodeSegmentHeader,
@@ -11,8 +11,14 @@ import {
 } from './segment-header.ts';
 import { writeZeros } from './segment-scan.ts';
 
-/** How much is filled and synced at a time: little enough not to hold up the syncs of appends for long. */
-const STEP_BYTES = 4 << 20;
+/**
+ * How much is filled and synced at a time, and the rest between: disks take one sync after the other, so an
+ * append may have to wait for a step. Some 50 MB/s, which is more than a log takes in.
+ */
+const STEP_BYTES = 256 << 10;
+const REST_MS = 4;
+/** The same when somebody waits, who gets no less than that. */
+const URGENT_STEP_BYTES = 4 << 20;
 const UNFINISHED = '.new';
 
 /** A segment with a durable header, a durable name, and zeros where its groups will go. */
@@ -38,12 +44,17 @@ interface Preparation {
 export class SegmentSupply {
   readonly #disk: Disk;
   readonly #directory: string;
-  readonly #runtime: Pick<Runtime, 'uuid'>;
+  readonly #runtime: Pick<Runtime, 'uuid' | 'after'>;
   readonly #logId: Buffer;
   #next: Preparation | undefined;
   #isClosed = false;
 
-  constructor(parts: { disk: Disk; directory: string; runtime: Pick<Runtime, 'uuid'>; logId: Buffer }) {
+  constructor(parts: {
+    disk: Disk;
+    directory: string;
+    runtime: Pick<Runtime, 'uuid' | 'after'>;
+    logId: Buffer;
+  }) {
     this.#disk = parts.disk;
     this.#directory = parts.directory;
     this.#runtime = parts.runtime;
@@ -114,12 +125,15 @@ export class SegmentSupply {
 
   async #fill(file: DiskFile, preparation: Preparation): Promise<number> {
     let end = DATA_START;
-    do {
-      const next = Math.max(DATA_START, Math.min(end + STEP_BYTES, preparation.bytes));
+    for (;;) {
+      const step = preparation.isUrgent ? URGENT_STEP_BYTES : STEP_BYTES;
+      const next = Math.max(DATA_START, Math.min(end + step, preparation.bytes));
       await writeZeros(file, end, next);
       await file.sync();
       end = next;
-    } while (end < preparation.bytes && !preparation.isUrgent);
+      if (end >= preparation.bytes || (preparation.isUrgent && end >= URGENT_STEP_BYTES)) break;
+      if (!preparation.isUrgent) await sleep(this.#runtime, REST_MS);
+    }
     return end;
   }
 }

@@ -31,7 +31,7 @@ export interface PartitionHostOptions {
   readonly cacheBytesMax: number;
   /** Writes wait while the store lags by more than this many bytes. */
   readonly dirtyBytesMax: number;
-  /** The store is fed when so many items wait for it, or half a second after the first. Default 1024. */
+  /** The store is fed when so many items wait for it, or two seconds after the first. Default 1024. */
   readonly batchItems?: number;
   /** See PartitionOptions; asked for at each write, since levels change. */
   readonly admitWrite?: (partition: PartitionNumber, head: number) => void;

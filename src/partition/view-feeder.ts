@@ -19,14 +19,14 @@ import { blockKey, checkpointKey, fencesKey, manifestKey, positionKey } from './
 import { type ClaimChanges, writeClaims } from './unique-index.ts';
 import { writeViews } from './view-writes.ts';
 
-/** A batch is due when the first item has waited so long. */
-const BATCH_DELAY_MS = 500;
+/** A batch is due when the first item has waited so long. What is written again meanwhile is fed once. */
+const BATCH_DELAY_MS = 2_000;
 /** What a dirty item costs beside its body, in bytes: its index terms above all. */
 const ITEM_OVERHEAD_BYTES = 3000;
 /** Items whose index terms are remembered, at half a kilobyte each. */
 const RECENT_TERMS = 2048;
 /** Items turned into store writes before the event loop gets its turn. */
-const SLICE_ITEMS = 32;
+const SLICE_ITEMS = 8;
 /** Postings of a run, when a batch has more: sorting them must not hold up the event loop. */
 const RUN_POSTINGS = 32_768;
 

@@ -7,6 +7,13 @@ import type { PositionRow } from './wire.ts';
 
 /** Bytes read from logs before others get their turn on this thread. */
 const TURN_BYTES = 1024 * 1024;
+/**
+ * Entries that come sooner than this after a frame gather for the next one. A lone write goes at once; under
+ * load a frame, and then a sync of the puller's log, is for many.
+ */
+const GATHER_MS = 2;
+/** So many need not wait for more. */
+const GATHERED_ENTRIES = 64;
 
 export interface FeedOptions extends SourceSessionOptions {
   readonly runtime: Runtime;
@@ -25,7 +32,9 @@ export class Feed {
   readonly #session: SourceSession;
   #isPumping = false;
   #isTelling = false;
+  #isGathering = false;
   #isClosed = false;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
   #heardAtMs: number;
 
   constructor(options: FeedOptions) {
@@ -104,6 +113,7 @@ export class Feed {
   /** Reads and sends for as long as there is something to read and room to send it. */
   pump(): void {
     if (this.#isPumping || this.#isClosed || this.#session.nextRead() === undefined) return;
+    if (this.#hasToGather()) return;
     this.#isPumping = true;
     this.#pumpAll()
       .catch((error: unknown) => {
@@ -115,6 +125,20 @@ export class Feed {
         // Something may have become readable between the last look and now.
         this.pump();
       });
+  }
+
+  /** Whether what there is to send waits for more; then it is pumped later. */
+  #hasToGather(): boolean {
+    const { runtime } = this.#options;
+    const waitMs = this.#sentAtMs + GATHER_MS - runtime.monotonicMs();
+    if (waitMs <= 0 || this.#session.readableEntries >= GATHERED_ENTRIES) return false;
+    if (this.#isGathering) return true;
+    this.#isGathering = true;
+    runtime.after(waitMs, () => {
+      this.#isGathering = false;
+      this.pump();
+    });
+    return true;
   }
 
   async #pumpAll(): Promise<void> {
@@ -131,7 +155,10 @@ export class Feed {
       }
       if (this.#isClosed) return;
       this.#session.completeRead(read, entries, runtime.monotonicMs());
-      if (this.#session.nextRead() === undefined) this.#session.flush(runtime.monotonicMs());
+      if (this.#session.nextRead() === undefined) {
+        this.#sentAtMs = runtime.monotonicMs();
+        this.#session.flush(this.#sentAtMs);
+      }
       this.#send();
       for (const entry of entries) turnBytes += entry.length;
       if (turnBytes < TURN_BYTES) continue;

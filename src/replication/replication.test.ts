@@ -436,6 +436,19 @@ describe('streams', () => {
     expect(planet.frames).toBeLessThan(300);
   });
 
+  test('writes that follow each other closely share frames, and none waits long for that', async () => {
+    const planet = await Planet.start({ names: ABC, latencyMs: 5, diskMs: 0.1 });
+    await planet.run(3_000);
+    planet.frames = 0;
+    for (let n = 0; n < 1_000; n++) {
+      planet.write('A');
+      await planet.run(0.2);
+    }
+    // Two pullers, 200 ms: a frame of entries and two reports for each 2 ms, or five times as many.
+    expect(planet.frames).toBeLessThan(800);
+    await planet.until(has(planet, 'B', 1, 1_000), 8);
+  });
+
   test('resuming after a cut sends only what is missing', async () => {
     const planet = await Planet.start({ names: ['A', 'B'] });
     for (let n = 0; n < 3_000; n++) planet.write('A');

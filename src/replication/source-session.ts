@@ -239,6 +239,16 @@ export class SourceSession {
     for (const chunk of chunks(rows)) this.#send({ kind: 'committed', rows: chunk });
   }
 
+  /** Entries that were not looked at yet, wanted or not. */
+  get readableEntries(): number {
+    let count = 0;
+    for (const number of this.#dirty) {
+      const tail = this.#options.table.get(number)?.tail() ?? 0;
+      count += Math.max(0, tail + 1 - (this.#subscriptions.get(number)?.nextLsn ?? tail + 1));
+    }
+    return count;
+  }
+
   /** What to read next; undefined when there is nothing, or no room to send it. */
   nextRead(): SourceRead | undefined {
     const room = this.#window.room - this.#sectionBytes;
