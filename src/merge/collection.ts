@@ -35,25 +35,28 @@ type IsStable = (dot: Dot) => boolean;
  *   incarnation no more, and so neither replaces it nor deletes it again. One stable delete would be
  *   enough; waiting for all keeps the plain rule that whatever is dropped is known to every member.
  * - patches that were merged stay until all of them are stable, and then are the one write that they make
- *   together: whoever writes later has merged the same.
+ *   together: whoever writes later has merged the same. `mayGiveWay`, for items with unique keys: the item as
+ *   a whole may lose yet, and each patch is one loser then, so those that are kept stay what they are.
  *
  * The winner stays, stable or not: it is the item. Losers that are kept for somebody to decide stay too.
  */
-export function collect(state: ItemState, isStable: IsStable): ItemState | undefined {
-  if (!hasConflictBook(state)) return collectWrites(state, isStable);
+export function collect(state: ItemState, isStable: IsStable, mayGiveWay = false): ItemState | undefined {
+  if (!hasConflictBook(state)) return collectWrites(state, isStable, mayGiveWay);
   const next = collectConflicts(state, isStable, (withdrawn) =>
-    withdrawn.length > 0 ? collectBeside(withdrawn, state, isStable) : collectRest(state, isStable),
+    withdrawn.length > 0
+      ? collectBeside(withdrawn, state, isStable)
+      : collectRest(state, isStable, mayGiveWay),
   );
   const isEmpty = next.siblings.length === 0 && next.dead.length === 0;
   return isEmpty && !hasConflictBook(next) ? undefined : next;
 }
 
 /** What everybody has withdrawn is gone, and with it what only it went back to. */
-function collectRest(state: ItemState, isStable: IsStable): ItemState {
-  if (state.withdrawn === undefined) return collectWrites(state, isStable) ?? EMPTY_ITEM;
+function collectRest(state: ItemState, isStable: IsStable, mayGiveWay: boolean): ItemState {
+  if (state.withdrawn === undefined) return collectWrites(state, isStable, mayGiveWay) ?? EMPTY_ITEM;
   const { siblings, dead, pending } = state;
   const rest = withPending({ siblings, dead }, ofPresentBases(pending, siblings));
-  return collectWrites(rest, isStable) ?? EMPTY_ITEM;
+  return collectWrites(rest, isStable, mayGiveWay) ?? EMPTY_ITEM;
 }
 
 /** Patches of the withdrawn may still arrive: edits stay as they would for siblings. */
@@ -76,18 +79,21 @@ function unstable(dead: readonly DeadIncarnation[], isStable: IsStable): readonl
   return left.length === dead.length ? dead : left;
 }
 
-function collectWrites(state: ItemState, isStable: IsStable): ItemState | undefined {
-  const kept = unstable(state.dead, isStable);
-  const next = isMerged(state) ? collectMerged(state, kept, isStable) : collectOthers(state, kept, isStable);
+function collectWrites(state: ItemState, isStable: IsStable, mayGiveWay: boolean): ItemState | undefined {
+  const dead = unstable(state.dead, isStable);
+  const stayApart = mayGiveWay && state.siblings[0]?.keeps === true;
+  const next = isMerged(state)
+    ? collectMerged({ ...state, dead }, isStable, stayApart)
+    : collectOthers({ ...state, dead }, isStable);
   if (next.siblings.length === 0 && next.dead.length === 0) return undefined;
   const isSame =
     next.siblings === state.siblings && next.dead === state.dead && next.pending === state.pending;
   return isSame ? state : next;
 }
 
-function collectMerged(state: ItemState, dead: readonly DeadIncarnation[], isStable: IsStable): ItemState {
-  const { siblings, pending } = state;
-  if (siblings.every(({ dot }) => isStable(dot))) {
+function collectMerged(state: ItemState, isStable: IsStable, stayApart: boolean): ItemState {
+  const { siblings, dead, pending } = state;
+  if (!stayApart && siblings.every(({ dot }) => isStable(dot))) {
     const visible = visiblePut(state);
     if (visible?.patch !== undefined) return collectLast(visible, { siblings, dead, pending }, isStable);
   }
@@ -100,11 +106,7 @@ function collectLast(only: StoredPut, { dead, pending }: ItemState, isStable: Is
   return collectEdits({ siblings: [{ ...only, patch }], dead, pending }, isStable);
 }
 
-function collectOthers(
-  { siblings, pending }: ItemState,
-  dead: readonly DeadIncarnation[],
-  isStable: IsStable,
-): ItemState {
+function collectOthers({ siblings, dead, pending }: ItemState, isStable: IsStable): ItemState {
   const [best, ...losers] = siblings;
   if (best === undefined) return { siblings, dead };
   if (losers.length === 0) return collectSingle(best, { siblings, dead, pending }, isStable);

@@ -1,14 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { referenceOf } from '../../test/kit/item-reference.ts';
+import { referenceConflicts } from '../../test/kit/item-reference.ts';
 import { runs } from '../../test/kit/properties.ts';
 import { ByteReader, ByteWriter } from '../base/index.ts';
-import { type Dot, sameDot, VersionVector } from '../causality/index.ts';
+import { type Dot, VersionVector } from '../causality/index.ts';
 import { collect } from './collection.ts';
 import { applyOperation, conflictsOf, losersOf } from './conflict.ts';
 import { decodeItemState, encodeItemState } from './item-codec.ts';
-import { EMPTY_ITEM, type ItemState, liveIncarnations, patchBase, visiblePut } from './item-state.ts';
-import type { Delete, ItemOperation, Loser, Patch, Put, Refer, Settle } from './operation.ts';
+import {
+  EMPTY_ITEM,
+  type ItemState,
+  isCollectible,
+  liveIncarnations,
+  patchBase,
+  visiblePut,
+} from './item-state.ts';
+import type { Delete, ItemOperation, Patch, Put, Refer, Settle } from './operation.ts';
 
 /** One region's copy of one item in a container that keeps its losers. */
 class Copy {
@@ -271,7 +278,7 @@ describe('concurrent writes', () => {
     expect(a.conflicts).toEqual([]);
   });
 
-  test('a mark of a write that won after all is collected when everybody has both', () => {
+  test('a mark of a write that won after all stays, since its item may lose its unique values yet', () => {
     const [a, b, c] = three();
     a.put('a');
     b.put('b');
@@ -283,6 +290,14 @@ describe('concurrent writes', () => {
     expect(visiblePut(c.state)?.dot).toEqual({ origin: 1, n: 1 });
     expect(c.state.referred).toHaveLength(1);
     expect(collect(c.state, ({ n }) => n > 1)?.referred).toHaveLength(1);
+    const quiet = collect(c.state, () => true) ?? EMPTY_ITEM;
+    expect(quiet).toEqual({ siblings: c.state.siblings, dead: [], referred: c.state.referred });
+    expect(isCollectible(quiet), 'there is nothing to come back for').toBe(false);
+    expect(conflictsOf(quiet), 'it is no conflict').toEqual([]);
+    expect(conflictsOf(quiet, true), 'unless others have its values').toMatchObject([{ isReferred: true }]);
+    c.state = quiet;
+    c.put('and this ends it');
+    expect(isCollectible(c.state)).toBe(true);
     expect(collect(c.state, () => true)).toEqual({ siblings: c.state.siblings, dead: [] });
   });
 
@@ -298,6 +313,24 @@ describe('concurrent writes', () => {
     for (const from of [a, b, a, b]) deliver(from, late);
     expect(collect(late.state, () => true)?.referred).toBeUndefined();
   });
+});
+
+test('merged patches of an item that may lose its unique values stay the losers that they would be', () => {
+  const [a, b] = [new Copy(1), new Copy(2)];
+  a.put('{"_rid":"r","_self":"s","v":0}');
+  deliver(a, b);
+  a.patch(1);
+  b.patch(2);
+  deliver(a, b);
+  expect(conflictsOf(b.state), 'merged patches are none').toEqual([]);
+  const losers = conflictsOf(b.state, true);
+  expect(losers.map(({ dot }) => dot)).toEqual([
+    { origin: 1, n: 2 },
+    { origin: 2, n: 1 },
+  ]);
+  const quiet = collect(b.state, () => true, true) ?? EMPTY_ITEM;
+  expect(conflictsOf(quiet, true)).toEqual(losers);
+  expect(collect(b.state, () => true)?.siblings, 'one write where that cannot be').toHaveLength(1);
 });
 
 describe('patches of a write that somebody settled', () => {
@@ -368,32 +401,6 @@ const step: fc.Arbitrary<Step> = fc.record({
   which: fc.nat(20),
 });
 
-/** What conflicts a set of operations makes: no state, no order. */
-function reference(known: readonly ItemOperation[]): string[] {
-  const settled = known.flatMap((one) => (one.kind === 'settle' ? one.conflicts : []));
-  const isOpen = ({ dot }: { readonly dot: Dot }) => !settled.some((other) => sameDot(other, dot));
-  const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
-  const writes = known.filter((one) => one.kind !== 'settle' && one.kind !== 'refer');
-  const isCovered = ({ dot }: Put) => writes.some((one) => one.context.covers(dot));
-  const puts = known.filter((one) => one.kind === 'put');
-  const maximal = puts.filter((put) => !isCovered(put) && !dead.has(put.incarnation) && isOpen(put));
-  maximal.sort((a, b) => b.time - a.time || b.dot.origin - a.dot.origin);
-  // Patches that make the item together have not lost.
-  const live = referenceOf(maximal, known)?.merged === undefined ? maximal.slice(1) : [];
-  const buried = puts.filter(
-    (put) => put.contestsDeletes === true && dead.has(put.incarnation) && !isCovered(put),
-  );
-  const carried = writes.flatMap((one): readonly Loser[] => one.losers ?? []);
-  const names = [...carried, ...live, ...buried].filter(isOpen).map(nameOf);
-  return [...new Set(names)].sort();
-}
-
-/** Those of them that somebody referred. */
-function referredOf(known: readonly ItemOperation[]): string[] {
-  const named = known.flatMap((one) => (one.kind === 'refer' ? one.conflicts : []));
-  return reference(known).filter((name) => named.some(({ origin, n }) => name.startsWith(`${origin}:${n} `)));
-}
-
 test('any history: the conflicts are a function of the set of operations', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), (steps, contestsDeletes) => {
@@ -409,8 +416,7 @@ test('any history: the conflicts are a function of the set of operations', () =>
           const made = kind === 'put' ? copy.put(`{"_rid":"r","_self":"s","v":${which}}`) : copy[kind](which);
           if (made !== undefined) all.push(made);
         }
-        expect([...copy.conflicts].sort()).toEqual(reference(copy.known));
-        expect([...copy.referred].sort()).toEqual(referredOf(copy.known));
+        expect(conflictsOf(copy.state)).toEqual(referenceConflicts(copy.known));
       }
       for (let left = all.length; left > 0; left--) {
         for (const copy of copies) {

@@ -181,10 +181,8 @@ export function collectConflicts(
   const isMarked = ({ dot }: StoredPut) => marks.some(({ conflict }) => sameDot(conflict, dot));
   const kept = withdrawn.filter(isMarked);
   const after = collectWrites(kept);
-  // A write that is alone, and stable, will not lose any more.
-  const [only, ...others] = after.siblings;
-  const isSafe = only !== undefined && others.length === 0 && isStable(only.dot);
-  const present = [...conflicts, ...buried, ...(isSafe ? NONE : after.siblings)];
+  // Also of a write that is alone: the item as a whole may yet lose its unique values.
+  const present = [...conflicts, ...buried, ...after.siblings];
   const referrals = referred.filter(
     ({ conflict, refers }) => !refers.every(isStable) || present.some(({ dot }) => sameDot(dot, conflict)),
   );

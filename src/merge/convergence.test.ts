@@ -29,7 +29,7 @@ interface Rules {
 
 const SOUND: Rules = {
   apply: applyOperation,
-  collect,
+  collect: (state, isStable) => collect(state, isStable),
   stable: (tracker, applied) => tracker.stable(applied),
   isDeliverable: (applied, operation) => applied.coversAll(operation.context),
 };

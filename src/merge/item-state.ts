@@ -68,7 +68,10 @@ export interface Settlement {
   readonly settles: readonly Dot[];
 }
 
-/** A conflict that was referred: its mark stays for as long as the conflict, and until it is stable. */
+/**
+ * A conflict that was referred: its mark stays until it is stable, and for as long as the write is there, be it
+ * a conflict at the moment or not.
+ */
 export interface Referral {
   readonly conflict: Dot;
   /** By origin and n. */
@@ -193,8 +196,11 @@ export function hasConflictBook({ conflicts, buried, settled, referred }: ItemSt
 
 /** Whether something waits for all regions to have it, or for somebody to decide; see `collect`. */
 export function isCollectible(state: ItemState): boolean {
-  const { siblings, dead, pending } = state;
-  if (siblings.length > 1 || dead.length > 0 || hasConflictBook(state)) return true;
+  const { siblings, dead, pending, conflicts, buried, settled, referred } = state;
+  if (siblings.length > 1 || dead.length > 0) return true;
+  if (conflicts !== undefined || buried !== undefined || settled !== undefined) return true;
+  // A mark of the write that is shown stays for as long as that.
+  if (referred?.some(({ conflict }) => !siblings.some(({ dot }) => sameDot(dot, conflict)))) return true;
   if (siblings[0]?.patch?.context !== undefined) return true;
   return pending?.some((edit) => edit.kind === 'placed' || edit.increments.length > 0) === true;
 }

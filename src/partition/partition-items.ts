@@ -1,5 +1,5 @@
 import { assert, type JsonObject } from '../base/index.ts';
-import type { VersionVector } from '../causality/index.ts';
+import type { Dot, VersionVector } from '../causality/index.ts';
 import type { PackedTerms } from '../index/index.ts';
 import {
   applyOperation,
@@ -162,9 +162,8 @@ export class PartitionItems {
   collect(key: ItemKey, stable: VersionVector): void {
     const before = this.lookup(key);
     if (before === undefined) return;
-    // What somebody has to decide about is shown as it was written, in every region.
-    if (isSuppressed(before) && before.state.siblings[0]?.keeps === true) return;
-    const state = collect(before.state, (dot) => stable.covers(dot)) ?? EMPTY_ITEM;
+    const isStable = (dot: Dot) => stable.covers(dot);
+    const state = collect(before.state, isStable, this.unique !== undefined) ?? EMPTY_ITEM;
     if (state === before.state) return;
     const [was, is] = [candidateOf(before), visiblePut(state)];
     assert((was && etagOf(was)) === (is && etagOf(is)), 'collection never changes what is visible');

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject } from '../../src/base/index.ts';
 import type { Dot } from '../../src/causality/index.ts';
-import { exactSum, type ItemOperation, type Patch, type Put } from '../../src/merge/index.ts';
+import { exactSum, type ItemOperation, type Loser, type Patch, type Put } from '../../src/merge/index.ts';
 import type { PathEdit } from '../../src/resource/index.ts';
 
 /**
@@ -18,13 +18,72 @@ export interface ReferenceItem {
 type PatchPut = Put & { readonly patch: Patch };
 
 export function referenceVisible(known: readonly ItemOperation[]): ReferenceItem | undefined {
-  const dead = new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
-  const maximal: Put[] = [];
-  for (const put of known) {
-    if (put.kind !== 'put' || dead.has(put.incarnation)) continue;
-    if (!known.some((other) => other.context.covers(put.dot))) maximal.push(put);
+  return referenceOf(maximalPuts(known), known);
+}
+
+/** What people and procedures are shown of an item. `isSuppressed`: it lost its unique values to others. */
+export function referenceConflicts(known: readonly ItemOperation[], isSuppressed = false): Loser[] {
+  const isOpen = openIn(known);
+  const maximal = maximalPuts(known);
+  const visible = isSuppressed ? undefined : referenceOf(maximal, known);
+  const losers: Loser[] = [];
+  for (const one of known) if (isWrite(one)) losers.push(...(one.losers ?? []));
+  for (const put of maximal) {
+    // Patches that make the item together have not lost.
+    if (put === visible?.put || visible?.merged !== undefined || put.keeps !== true) continue;
+    losers.push(loserOf(put, put.incarnation !== visible?.put.incarnation));
   }
-  return referenceOf(maximal, known);
+  const dead = endedIn(known);
+  for (const one of known) {
+    if (one.kind !== 'put' || one.contestsDeletes !== true || !dead.has(one.incarnation)) continue;
+    if (!isCovered(one, known)) losers.push({ ...loserOf(one, false), isTombstone: true });
+  }
+  const referred = known.flatMap((one) => (one.kind === 'refer' ? one.conflicts : []));
+  const byName = new Map<string, Loser>();
+  for (const loser of losers.filter(isOpen)) {
+    const name = `${loser.dot.origin}.${loser.dot.n}`;
+    const all = [loser, ...[byName.get(name) ?? []].flat()];
+    const isReferred = all.some((one) => one.isReferred) || referred.some((dot) => isSame(dot, loser.dot));
+    byName.set(name, {
+      ...loser,
+      isCreate: all.some((one) => one.isCreate),
+      ...(isReferred ? { isReferred } : {}),
+      ...(all.some((one) => one.isTombstone) ? { isTombstone: true } : {}),
+    });
+  }
+  return [...byName.values()].sort((a, b) => a.dot.origin - b.dot.origin || a.dot.n - b.dot.n);
+}
+
+function loserOf({ dot, time, incarnation, body }: Put, isCreate: boolean): Loser {
+  return { dot, time, incarnation, isCreate, body };
+}
+
+/** Verdicts on conflicts replace nothing. */
+function isWrite(one: ItemOperation): one is Exclude<ItemOperation, { kind: 'settle' | 'refer' }> {
+  return one.kind !== 'settle' && one.kind !== 'refer';
+}
+
+function isCovered({ dot }: Put, known: readonly ItemOperation[]): boolean {
+  return known.some((other) => isWrite(other) && other.context.covers(dot));
+}
+
+function endedIn(known: readonly ItemOperation[]): Set<number> {
+  return new Set(known.flatMap((one) => (one.kind === 'delete' ? one.incarnations : [])));
+}
+
+/** Whether nobody has settled a write. */
+function openIn(known: readonly ItemOperation[]): (one: { readonly dot: Dot }) => boolean {
+  const settled = known.flatMap((one) => (one.kind === 'settle' ? one.conflicts : []));
+  return ({ dot }) => !settled.some((other) => isSame(other, dot));
+}
+
+/** The puts that compete for the item. */
+function maximalPuts(known: readonly ItemOperation[]): Put[] {
+  const dead = endedIn(known);
+  const isOpen = openIn(known);
+  return known.filter(
+    (put) => put.kind === 'put' && !dead.has(put.incarnation) && isOpen(put) && !isCovered(put, known),
+  ) as Put[];
 }
 
 /** The same, for who keeps the maximal puts himself. */
@@ -60,7 +119,7 @@ function mergedItem(maximal: readonly Put[], known: readonly ItemOperation[]): J
   const isOfBase = (one: ItemOperation): one is PatchPut =>
     one.kind === 'put' && one.patch !== undefined && isSame(one.patch.base, base);
   if (!maximal.every(isOfBase)) return undefined;
-  if (known.some((one) => one.context.covers(base) && !isOfBase(one))) return undefined;
+  if (known.some((one) => isWrite(one) && one.context.covers(base) && !isOfBase(one))) return undefined;
   const root = known.find((one) => one.kind === 'put' && isSame(one.dot, base));
   const edits = known
     .filter(isOfBase)

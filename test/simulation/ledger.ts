@@ -59,6 +59,10 @@ export class Ledger {
     this.#options = options;
   }
 
+  get isUnique(): boolean {
+    return this.#options.isUnique === true;
+  }
+
   get lifetimes(): Lifetimes {
     return this.#options.lifetimes;
   }
@@ -71,7 +75,7 @@ export class Ledger {
     }
     let log = logs.get(partition);
     if (log === undefined) {
-      log = new RegionLog(this.#options.isUnique === true);
+      log = new RegionLog(this.isUnique);
       logs.set(partition, log);
     }
     return log;

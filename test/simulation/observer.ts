@@ -1,6 +1,6 @@
 import type { Dot } from '../../src/causality/index.ts';
 import { LogDamagedError, type PartitionNumber } from '../../src/log/index.ts';
-import { isCollectible, visiblePut } from '../../src/merge/index.ts';
+import { type ItemState, isCollectible, isMerged, visiblePut } from '../../src/merge/index.ts';
 import { valueIn } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
 import { nameOf } from './model-item.ts';
@@ -123,7 +123,9 @@ export class Observer {
   /** Items of which more is kept than what is visible, over all regions. */
   unsettled(): string[] {
     const { driver, ledger, runtime } = this.#options;
-    const { lifetimes } = ledger;
+    const { lifetimes, isUnique } = ledger;
+    // Patches of what may lose its unique values yet stay apart where losers are kept.
+    const staysApart = (state: ItemState) => isUnique && state.siblings[0]?.keeps === true && isMerged(state);
     const unsettled: string[] = [];
     for (const { name, region } of driver.open()) {
       for (const number of ledger.partitions()) {
@@ -133,7 +135,8 @@ export class Observer {
           const gaveWay = model.isSuppressed && (state?.siblings.length ?? 0) > 0;
           const visible = model.visible;
           const hasExpired = state !== undefined && lifetimes.isOver(visible, runtime.elapsedMs);
-          const isUnsettled = gaveWay || hasExpired || (state !== undefined && isCollectible(state));
+          const isLeft = state !== undefined && isCollectible(state) && !staysApart(state);
+          const isUnsettled = gaveWay || hasExpired || isLeft;
           if (isUnsettled) unsettled.push(`${name} ${number} ${key}`);
         }
       }
