@@ -23,11 +23,11 @@ import {
 import type { ItemOperation, Loser, Put } from './operation.ts';
 
 /*
- * Everything at once: whole writes, patches inside one another, deletes, expiry, items that are made anew over
- * expired ones, losers that are kept, ended by deletes, settled and referred, items that lost their unique
- * values, several changes in one entry, clocks against causality, and collection, at any moment, of states that
- * went through the store. What one region shows is judged by the reference; regions with equal sets of
- * operations must be equal; and one version is one text, whoever shows it.
+ * Everything at once: whole writes, patches inside one another, deletes, expiry, items that are made anew
+ * over expired ones, losers that are kept, ended by deletes, settled and referred, items that lost their
+ * unique values, several changes in one entry, clocks against causality, and collection, at any moment, of
+ * states that went through the store. What one region shows is judged by the reference; regions with equal
+ * sets of operations must be equal; and one version is one text, whoever shows it.
  */
 
 /** Who decides conflicts. */

@@ -69,8 +69,8 @@ export interface Settlement {
 }
 
 /**
- * A conflict that was referred: its mark stays until it is stable, and for as long as the write is there, be it
- * a conflict at the moment or not.
+ * A conflict that was referred: its mark stays until it is stable, and for as long as the write is there, be
+ * it a conflict at the moment or not.
  */
 export interface Referral {
   readonly conflict: Dot;
