@@ -9,6 +9,7 @@ import {
   type Channel,
   type Network,
   type NetworkListener,
+  NoAnswerError,
   type Runtime,
 } from '../runtime/index.ts';
 import { AnswerError } from './answer-error.ts';
@@ -67,6 +68,12 @@ export function createForwarder({ runtime, network, addressOf, timeoutMs }: Forw
     if (address === undefined) throw unavailable(region);
     return new Caller(runtime, await network.connect(address), onClosed);
   };
+  // Where nobody answers, systems try to connect for minutes.
+  const inTime = (connecting: Promise<Caller>): Promise<Caller> =>
+    new Promise((resolve, reject) => {
+      const cancel = runtime.after(timeoutMs, () => reject(new NoAnswerError('no connection in time')));
+      connecting.then(resolve, reject).finally(cancel);
+    });
   // Who did not answer in time may be gone for good without the channel telling: connect anew next time.
   const giveUp = (region: string, connecting: Promise<Caller>): void => {
     if (callers.get(region) === connecting) callers.delete(region);
@@ -79,9 +86,12 @@ export function createForwarder({ runtime, network, addressOf, timeoutMs }: Forw
     async call(region, call) {
       if (isClosed) throw unavailable(region);
       const connecting = callers.get(region) ?? connect(region);
+      const startMs = runtime.monotonicMs();
       let outcome: Outcome;
       try {
-        outcome = (await (await connecting).call(call, timeoutMs)) as Outcome;
+        const caller = await inTime(connecting);
+        const leftMs = Math.max(0, timeoutMs - (runtime.monotonicMs() - startMs));
+        outcome = (await caller.call(call, leftMs)) as Outcome;
       } catch {
         giveUp(region, connecting);
         throw unavailable(region);

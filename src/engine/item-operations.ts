@@ -24,6 +24,7 @@ import { LOOKUP_CHARGE, readCharge } from './charge.ts';
 import { type ContainerHandle, partitionFor } from './container-handle.ts';
 import type { Containers } from './containers.ts';
 import type { AnswerHead, ItemAnswer, ItemTarget, ItemWrite, RequestContext } from './engine.ts';
+import { firstAnswer } from './first-answer.ts';
 import type { Forwarder } from './forwarding.ts';
 import {
   asBuffer,
@@ -123,25 +124,18 @@ export class ItemOperations {
     return waitFor(runtime, partition, demand, sessionPatienceMs);
   }
 
-  /**
-   * Asks the regions that are ahead, one after the other; when none answers, the token cannot be served
-   * (404/1002).
-   */
+  /** Asks the others, whoever is ahead first; the token cannot be served (404/1002) when none can answer. */
   async forwardOrRefuse<T>(
     place: Omit<Place, 'key'>,
     demand: VersionVector,
-    ask: (forwarder: Forwarder, region: string) => Promise<T>,
+    ask?: (forwarder: Forwarder, region: string) => Promise<T>,
   ): Promise<T> {
-    const { forwarder, directory, region, gate } = this.#options;
-    if (forwarder !== undefined && !gate.isLost(place.partition.number, demand)) {
-      for (const other of regionsThatLead(directory.state, region, place.partition.vector, demand)) {
-        try {
-          return await ask(forwarder, other);
-        } catch (error) {
-          const isElsewhere = error instanceof DatabaseError && NO_ANSWER.includes(error.code);
-          if (!isElsewhere) throw error;
-        }
-      }
+    const { runtime, forwarder, directory, region, gate } = this.#options;
+    if (ask !== undefined && forwarder !== undefined && !gate.isLost(place.partition.number, demand)) {
+      const others = regionsThatLead(directory.state, region, place.partition.vector, demand);
+      const asks = others.map((other) => () => ask(forwarder, other));
+      const answer = await firstAnswer(runtime, asks, NO_ANSWER);
+      if (answer !== undefined) return answer;
     }
     throw new AnswerError(
       'ReadSessionNotAvailable',
@@ -349,9 +343,7 @@ export class ItemOperations {
     const partition = await opening;
     const place = { ...where, partition };
     if (demand !== undefined && !(await this.reach(partition, demand))) {
-      return this.forwardOrRefuse(place, demand, () =>
-        Promise.reject(new DatabaseError('ServiceUnavailable', '')),
-      );
+      return this.forwardOrRefuse(place, demand);
     }
     const waiting = room();
     if (waiting !== undefined) await withinPatience(runtime, waiting, roomPatienceMs);

@@ -19,6 +19,7 @@ import type {
   QueryRequest,
   RequestContext,
 } from './engine.ts';
+import { firstAnswer } from './first-answer.ts';
 import type { ForwardedCall, Forwarder } from './forwarding.ts';
 import type { CommitWait, LevelGate } from './level-gate.ts';
 import { sessionDemand, sessionTokenOf } from './request-gate.ts';
@@ -99,17 +100,18 @@ export class LevelItems implements Items {
 
   /** Without a lease this region cannot vouch for what it has; the write region can, or whoever holds one. */
   async #askOthers<A extends ItemAnswer | FeedAnswer>(call: ForwardedCall): Promise<A> {
-    const { forwarder, directory, region, gate } = this.#options;
+    const { runtime, forwarder, directory, region, gate } = this.#options;
     const { regions } = directory.state;
-    const others = gate.kind === 'strong' ? regions.slice(0, 1) : regions;
-    for (const { name } of others) {
-      if (forwarder === undefined || name === region) continue;
-      try {
-        return (await forwarder.call(name, call)) as A;
-      } catch (error) {
-        const isUnknown = error instanceof DatabaseError && UNANSWERED.includes(error.code);
-        if (!isUnknown) throw error;
-      }
+    const candidates = gate.kind === 'strong' ? regions.slice(0, 1) : regions;
+    const others = candidates.filter(({ name }) => name !== region);
+    if (forwarder !== undefined) {
+      const asks = others.map(
+        ({ name }) =>
+          () =>
+            forwarder.call(name, call) as Promise<A>,
+      );
+      const answer = await firstAnswer(runtime, asks, UNANSWERED);
+      if (answer !== undefined) return answer;
     }
     throw new DatabaseError(
       'ServiceUnavailable',

@@ -72,7 +72,8 @@ function addVisibility(page: Page, found: readonly RegionMetrics[]): void {
     'Measured chance that a read there, so long after the acknowledgement here, sees the write.',
   );
   page.eachPeer(found, ({ region, peer: to }, { visibility }) => {
-    if (visibility === undefined) return;
+    // What was never measured is not published.
+    if (visibility === undefined || visibility.counts.every((count) => count === 0)) return;
     for (const ms of PUBLISHED_MS) {
       page.sample({ from: region, to, ms }, IN_REGION_CHANCE * shareUpTo(visibility, ms));
     }
@@ -86,7 +87,7 @@ function shareUpTo({ bounds, counts }: HistogramSnapshot, limit: number): number
     all += count;
     if ((bounds[place] ?? Number.POSITIVE_INFINITY) <= limit) below += count;
   }
-  return all === 0 ? 1 : below / all;
+  return below / all;
 }
 
 function addLevels(page: Page, found: readonly RegionMetrics[]): void {
