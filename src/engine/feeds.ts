@@ -13,7 +13,7 @@ import {
   explain,
   isServableAcrossPartitions,
   MeteredSource,
-  planForClient,
+  planInTurns,
   prepareQuery,
   type QueryEnvironment,
   type QueryPage,
@@ -116,7 +116,7 @@ export class Feeds {
     const compiled = computed === undefined ? compileQuery(query) : computed.compile(query);
     const compiledMs = runtime.monotonicMs();
     if ((records.length > 1 || compiled.tree.isRanked) && !isServableAcrossPartitions(compiled))
-      throw notServable(handle, request.spec);
+      throw await this.#notServable(handle, request.spec);
     const token = request.continuation
       ? decodeFeedToken(compiled.placeText, request.continuation)
       : undefined;
@@ -169,6 +169,16 @@ export class Feeds {
     }
     assert(answer !== undefined, 'a request touches at least one range');
     return answer;
+  }
+
+  async #notServable({ record, search }: ContainerHandle, spec: QuerySpec): Promise<DatabaseError> {
+    const plan = await planInTurns(spec, { ...record.definition, search }, undefined, this.#turn);
+    return new DatabaseError(
+      'CrossPartitionQueryNotServable',
+      'The provided cross partition query can not be directly served by the gateway: ' +
+        'the client has to run it range by range, following the plan in additionalErrorInfo.',
+      { additionalInfo: JSON.stringify(plan) },
+    );
   }
 
   /** Waits for the session token; the other region's answer when only that one can serve it. */
@@ -314,16 +324,6 @@ function narrower(
   return confine === undefined
     ? range
     : (intersectRanges(range, confine) ?? { min: range.min, max: range.min });
-}
-
-function notServable(handle: ContainerHandle, spec: QuerySpec): DatabaseError {
-  const plan = planForClient(spec, { ...handle.record.definition, search: handle.search });
-  return new DatabaseError(
-    'CrossPartitionQueryNotServable',
-    'The provided cross partition query can not be directly served by the gateway: ' +
-      'the client has to run it range by range, following the plan in additionalErrorInfo.',
-    { additionalInfo: JSON.stringify(plan) },
-  );
 }
 
 function measure(page: Page, times: { startMs: number; compiledMs: number; endMs: number }): QueryMetrics {

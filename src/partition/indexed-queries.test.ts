@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { randomSource } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import { randomCondition, randomItems, SCALARS } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 import { HybridClock } from '../causality/index.ts';
@@ -202,7 +203,7 @@ function keyOf(id: string): string {
 }
 
 describe('queries over a partition give what a scan of its items gives', () => {
-  test.each(Array.from({ length: 14 }, (_, i) => i + 1))(
+  test.each(seeds(14))(
     'whatever the store has of it and however its index changes, seed %i',
     async (seed) => {
       const world = new World(7_000 + seed);

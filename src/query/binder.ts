@@ -3,6 +3,7 @@ import { type Aggregate, findAggregate } from './aggregates.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { printExpression } from './printer.ts';
+import { StepCounter, type Steps } from './steps.ts';
 import type { CallNode, Expression, SubqueryNode } from './syntax.ts';
 import { type Location, queryError } from './syntax-error.ts';
 import type { FunctionCalls } from './user-functions.ts';
@@ -23,6 +24,9 @@ export interface Frame {
 export type Evaluator = (frame: Frame) => Value;
 
 export const ITEM_SLOT = 0;
+
+/** Expressions compiled, parts counted, between two turns of others: a millisecond or two, several at first. */
+const EXPRESSIONS_PER_STEP = 1_500;
 
 /** An aggregate call of a query: rows feed `operand` to accumulators made by `aggregate`. */
 export interface AggregateCall {
@@ -76,6 +80,8 @@ export type SubqueryCompiler = (node: SubqueryNode, binder: Binder) => Evaluator
 
 /** Gives aliases, parameters and aggregates their slots while the expressions of one query are compiled. */
 export class Binder {
+  /** Of expressions compiled; for those who compile many. */
+  readonly steps = new StepCounter(EXPRESSIONS_PER_STEP);
   readonly #compileSubquery: SubqueryCompiler | undefined;
   readonly #parameters = new Map<string, number>();
   #scope = scopeIn(undefined);
@@ -182,8 +188,15 @@ export class Binder {
   }
 
   /** Compiles with aggregates allowed, and with names allowed inside them and in group keys only. */
-  inGroup<T>(compile: () => T): T {
-    return this.#at('group', compile);
+  *inGroup<T>(compile: () => Steps<T>): Steps<T> {
+    const scope = this.#scope;
+    const outer = scope.place;
+    scope.place = 'group';
+    try {
+      return yield* compile();
+    } finally {
+      scope.place = outer;
+    }
   }
 
   /** Makes an expression of GROUP BY known to what is compiled next. */

@@ -7,11 +7,12 @@ import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { type Binder, type Evaluator, type Frame, type GroupKey, ITEM_SLOT } from './binder.ts';
 import { type RowReader, rowReader, rowsOf } from './block-rows.ts';
-import { compileExpression, compilePredicate, type Predicate } from './evaluate.ts';
+import { compileExpression, type Predicate, predicateSteps } from './evaluate.ts';
 import { findFunction } from './functions/function-table.ts';
 import type { Grouping } from './grouping.ts';
-import { compileProjection, type Projection } from './projection.ts';
+import { type Projection, projectionSteps } from './projection.ts';
 import type { Level } from './row-levels.ts';
+import { finish, type Steps } from './steps.ts';
 import {
   type Collection,
   type Expression,
@@ -48,14 +49,26 @@ export function isGathering(block: Block): boolean {
  * Compiles in the binder's present scope. `readsItem`: the first name in FROM is the container, whatever its
  * spelling. @throws DatabaseError `BadRequest`.
  */
-export function compileBlock(query: Query, binder: Binder, { readsItem }: { readsItem: boolean }): Block {
+export function compileBlock(query: Query, binder: Binder, place: { readonly readsItem: boolean }): Block {
+  return finish(blockSteps(query, binder, place));
+}
+
+export function* blockSteps(
+  query: Query,
+  binder: Binder,
+  { readsItem }: { readonly readsItem: boolean },
+): Steps<Block> {
   checkSelection(query);
   const from = compileFrom(query.from ?? [], binder, readsItem);
-  const { predicate, levels } = compileWhere(query.where, from, binder);
-  const keys = (query.groupBy ?? []).map((expression) => compileKey(expression, binder));
-  const compileSelection = () => compileProjection(query.selection, from.itemNames, from.starSlot, binder);
+  const { predicate, levels } = yield* whereSteps(query.where, from, binder);
+  const keys: GroupKey[] = [];
+  for (const expression of query.groupBy ?? []) {
+    keys.push(compileKey(expression, binder));
+    if (binder.steps.isDue()) yield;
+  }
+  const selection = () => projectionSteps(query.selection, from.itemNames, from.starSlot, binder);
   const isGrouped = query.groupBy !== undefined || isAggregating(query);
-  const projection = isGrouped ? binder.inGroup(compileSelection) : compileSelection();
+  const projection = yield* isGrouped ? binder.inGroup(selection) : selection();
   const grouping = isGrouped ? { keys, aggregates: binder.aggregates } : undefined;
   return { inner: from.inner, predicate, levels, grouping, isDistinct: query.isDistinct, projection };
 }
@@ -217,11 +230,11 @@ function compilePath(
 }
 
 /** Terms of the condition are checked as soon as the aliases in them have values. */
-function compileWhere(
+function* whereSteps(
   where: Expression | undefined,
   from: From,
   binder: Binder,
-): Pick<Block, 'predicate' | 'levels'> {
+): Steps<Pick<Block, 'predicate' | 'levels'>> {
   const terms = where?.kind === 'logical' && where.operator === 'AND' ? where.terms : where ? [where] : [];
   const byDepth = new Map<number, Expression[]>();
   for (const term of terms) {
@@ -230,15 +243,18 @@ function compileWhere(
     if (here === undefined) byDepth.set(depth, [term]);
     else here.push(term);
   }
-  const filterAt = (depth: number): Predicate | undefined => {
+  const filterSteps = function* (depth: number): Steps<Predicate | undefined> {
     const here = byDepth.get(depth);
     const [only] = here ?? [];
     if (here === undefined || only === undefined) return undefined;
     const whole: Expression = here.length === 1 ? only : { kind: 'logical', operator: 'AND', terms: here };
-    return compilePredicate(whole, binder);
+    return yield* predicateSteps(whole, binder);
   };
-  const levels = from.levels.map((level, depth) => ({ ...level, filter: filterAt(depth) }));
-  return { predicate: filterAt(-1), levels };
+  const levels: Level[] = [];
+  for (const [depth, level] of from.levels.entries()) {
+    levels.push({ ...level, filter: yield* filterSteps(depth) });
+  }
+  return { predicate: yield* filterSteps(-1), levels };
 }
 
 /** The deepest level that the expression may look at. */

@@ -7,12 +7,14 @@ import { checkFeatures } from './client-features.ts';
 import { type CompiledQuery, compileQuery, frameFor, type Window, windowOf } from './compiled-query.ts';
 import { planningEnvironment } from './environment.ts';
 import { hybridPlan } from './hybrid-plan.ts';
+import { TEXT_AT_ONCE } from './parser.ts';
 import { isSinglePoint, partitionKeyRanges } from './partition-key-ranges.ts';
 import { orderPaths } from './plan.ts';
 import { printExpression, printOrder, printOrderAsWritten, printQuery } from './printer.ts';
 import { outputNames } from './projection.ts';
 import { FILTER_PLACEHOLDER, fromText, payloadText, rowAlias, whereText } from './rewritten-query.ts';
 import type { QuerySpec } from './source.ts';
+import { finish, finishInTurns, type Steps } from './steps.ts';
 import type { CallNode, Expression, OrderItem, Query } from './syntax.ts';
 import { unsupported } from './syntax-error.ts';
 
@@ -29,9 +31,28 @@ export function planForClient(
   target: PlanTarget,
   features?: ReadonlySet<string>,
 ): JsonObject {
-  const compiled = compileQuery(spec.query);
+  return finish(planSteps(compileQuery(spec.query), spec, target, features));
+}
+
+/** The same; of a long text, which `prepareQuery` has made ready, while others have their turn. */
+export function planInTurns(
+  spec: QuerySpec,
+  target: PlanTarget,
+  features: ReadonlySet<string> | undefined,
+  turn: () => Promise<void>,
+): JsonObject | Promise<JsonObject> {
+  if (spec.query.length <= TEXT_AT_ONCE) return planForClient(spec, target, features);
+  return finishInTurns(planSteps(compileQuery(spec.query), spec, target, features), turn);
+}
+
+function* planSteps(
+  compiled: CompiledQuery,
+  spec: QuerySpec,
+  target: PlanTarget,
+  features: ReadonlySet<string> | undefined,
+): Steps<JsonObject> {
   const frame = frameFor(compiled, spec.parameters, planningEnvironment(target.search));
-  const queryRanges = partitionKeyRanges(compiled, frame, target.partitionKey);
+  const queryRanges = yield* partitionKeyRanges(compiled, frame, target.partitionKey);
   const counted = countedDistinct(compiled, features);
   if (compiled.block.inner !== undefined && counted === undefined) {
     throw unsupported('a query in FROM that groups or is DISTINCT, over more than one partition key range,');

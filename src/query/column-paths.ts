@@ -28,24 +28,27 @@ export function columnPaths(query: Query, itemNames: ReadonlySet<string>): Colum
   if (source === undefined || from.length > 1 || selection.kind === 'star') return undefined;
   if (source.collection.kind !== 'path' || source.collection.path.length > 0 || source.iterates)
     return undefined;
-  const all = pathsIn(expressionsOf(query), itemNames);
-  const ofRows = pathsIn(expressionsOf({ ...query, where: undefined }), itemNames);
-  if (all === undefined || ofRows === undefined || all.length > PATHS_MAX) return undefined;
+  const all = pathsIn(expressionsOf(query), itemNames, PATHS_MAX);
+  if (all === undefined) return undefined;
+  const ofRows = pathsIn(expressionsOf({ ...query, where: undefined }), itemNames, PATHS_MAX);
+  if (ofRows === undefined) return undefined;
   return { all, ofRows };
 }
 
-/** All properties of the item that expressions look at; undefined when they look at more of it. */
+/** All properties of the item that expressions look at; undefined when they look at more of it, or at many. */
 export function pathsIn(
   expressions: readonly Expression[],
   itemNames: ReadonlySet<string>,
+  most: number,
 ): readonly DocumentPath[] | undefined {
   const paths = new Map<string, DocumentPath>();
   const collect = (expression: Expression): boolean => {
     const path = pathOf(expression, itemNames);
     if (path === undefined) return isPlain(expression) && partsOf(expression).every(collect);
     if (path.length === 0 || path.some(isInheritedName)) return false;
-    paths.set(JSON.stringify(path), path);
-    return true;
+    // Most are one name, and long texts have thousands; JSON never begins with the dot.
+    paths.set(path.length === 1 ? `.${path[0]}` : JSON.stringify(path), path);
+    return paths.size <= most;
   };
   return expressions.every(collect) ? [...paths.values()] : undefined;
 }

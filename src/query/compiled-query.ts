@@ -1,10 +1,10 @@
 import { WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type AggregateCall, Binder, type Frame } from './binder.ts';
-import { type Block, compileBlock, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
+import { type Block, blockSteps, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
 import { type ColumnPaths, columnPaths } from './column-paths.ts';
 import type { Condition } from './condition.ts';
-import { findCondition } from './condition-finder.ts';
+import { conditionSteps, findCondition } from './condition-finder.ts';
 import { pathOf } from './document-path.ts';
 import { itemPathNames, namesWithin } from './element-condition.ts';
 import type { QueryEnvironment } from './environment.ts';
@@ -15,6 +15,7 @@ import { printQuery } from './printer.ts';
 import { outputNames, type Projection } from './projection.ts';
 import { compileRanking, type Ranking } from './ranking.ts';
 import type { QuerySpec } from './source.ts';
+import { finish, finishInTurns, type Steps } from './steps.ts';
 import {
   type Collection,
   type CountNode,
@@ -89,8 +90,8 @@ export function compileQuery(text: string): CompiledQuery {
  */
 export function prepareQuery(text: string, turn: () => Promise<void>): Promise<void> | undefined {
   if (cache.get(text) !== undefined) return undefined;
-  return parseInTurns(text, turn)?.then((tree) => {
-    cache.set(text, compileTree(text, tree), text.length + 200);
+  return parseInTurns(text, turn)?.then(async (tree) => {
+    cache.set(text, await finishInTurns(compileSteps(text, tree), turn), text.length + 200);
   });
 }
 
@@ -99,11 +100,17 @@ const ORDERED_ROW_NAMES = ['_rid', 'orderByItems', 'payload'];
 
 /** The same without the cache. */
 export function compileTree(text: string, tree: Query): CompiledQuery {
+  return finish(compileSteps(text, tree));
+}
+
+export function* compileSteps(text: string, tree: Query): Steps<CompiledQuery> {
   refuseUnsupported(tree);
   const binder = new Binder(compileSubquery);
-  const block = compileBlock(tree, binder, { readsItem: true });
+  const block = yield* blockSteps(tree, binder, { readsItem: true });
+  yield;
   const { reader, readerTree } = readerOf(tree, block);
-  const condition = conditionOf(readerTree, binder);
+  const condition = yield* conditionOf(readerTree, binder);
+  yield;
   const order = compileOrder(tree, binder);
   const ranking = compileRanking(tree, binder);
   for (const count of [tree.top, tree.offset, tree.limit]) {
@@ -191,12 +198,12 @@ function readerOf(tree: Query, block: Block): { reader: Block; readerTree: Query
   return readerOf(collection.query, block.inner.block);
 }
 
-function conditionOf(tree: Query, binder: Binder): Condition | undefined {
-  const find = (query: Query) => query.where && conditionOn(query.where, query, binder);
+function* conditionOf(tree: Query, binder: Binder): Steps<Condition | undefined> {
   const innermost = itemQuery(tree);
-  if (innermost === tree) return find(tree);
+  const { where } = innermost;
+  const narrowed = where && (yield* conditionOn(where, innermost, binder));
+  if (innermost === tree) return narrowed;
   // Its rows go through the conditions of the queries around it, too.
-  const narrowed = find(innermost);
   return narrowed === undefined ? { kind: 'opaque' } : { kind: 'opaque', narrowed };
 }
 
@@ -211,11 +218,11 @@ function countedConditions(
 }
 
 /** What a condition on rows demands of their item. */
-function conditionOn(where: Expression, { from = [] }: Query, binder: Binder): Condition {
+function* conditionOn(where: Expression, { from = [] }: Query, binder: Binder): Steps<Condition> {
   const [first] = from;
   const ofItem = itemPathNames(itemAliases({ from }));
   if (first === undefined || first.collection.kind === 'subquery')
-    return findCondition(where, ofItem, binder);
+    return yield* conditionSteps(where, ofItem, binder);
   // The first name in FROM is the container, whatever its spelling.
   const names = namesWithin(from, new Map([...ofItem, [first.collection.root, []]]));
   let isOfItem = true;
@@ -223,9 +230,9 @@ function conditionOn(where: Expression, { from = [] }: Query, binder: Binder): C
     const name = node.kind === 'name' ? node.name : node.kind === 'path' ? node.root : undefined;
     if (name !== undefined && names.get(name) !== undefined && !ofItem.has(name)) isOfItem = false;
   });
-  if (isOfItem) return findCondition(where, ofItem, binder);
+  if (isOfItem) return yield* conditionSteps(where, ofItem, binder);
   // Rows are looked at one by one, whatever is known of their items.
-  return { kind: 'opaque', narrowed: findCondition(where, names, binder) };
+  return { kind: 'opaque', narrowed: yield* conditionSteps(where, names, binder) };
 }
 
 function refuseUnsupported(tree: Query): void {

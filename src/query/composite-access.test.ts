@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, NO_POLICY, randomSource, rows } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import { LONG, randomItems, SCALARS } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 
@@ -36,7 +37,7 @@ test.each<[where: string, loads: number]>([
   expect(source.postingsRead).toBeLessThan(3 * found.length + 20);
 });
 
-test.each(Array.from({ length: 40 }, (_, i) => i))('ranges of every kind, seed %i', async (seed) => {
+test.each(seeds(40))('ranges of every kind, seed %i', async (seed) => {
   const random = randomSource(500 + seed);
   const one = <T>(list: readonly T[]): T => list[random(list.length)] as T;
   const scalar = () => JSON.stringify(random(4) === 0 ? `${LONG}${random(3)}` : one(SCALARS));

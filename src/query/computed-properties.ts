@@ -7,9 +7,10 @@ import { WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { aliasOf, itemAliases } from './block.ts';
-import { type CompiledQuery, compileTree } from './compiled-query.ts';
+import { type CompiledQuery, compileSteps, compileTree } from './compiled-query.ts';
 import { findFunction } from './functions/function-table.ts';
 import { parseInTurns, parseQuery } from './parser.ts';
+import { finish, finishInTurns, type Steps } from './steps.ts';
 import {
   type Collection,
   type Expression,
@@ -47,16 +48,20 @@ const CACHE_WEIGHT_MAX = 600_000;
 export function compileComputedProperties(properties: readonly ComputedProperty[]): ComputedProperties {
   const definitions = new Map(properties.map((property) => [property.name, define(property)]));
   const cache = new WeightedCache<string, CompiledQuery>(CACHE_WEIGHT_MAX);
-  const compileParsed = (text: string, tree: Query) => {
-    const compiled = compileTree(text, new Rewriter(definitions).query(tree));
+  const compileParsed = function* (text: string, tree: Query): Steps<CompiledQuery> {
+    const rewritten = new Rewriter(definitions).query(tree);
+    yield;
+    const compiled = yield* compileSteps(text, rewritten);
     cache.set(text, compiled, text.length + 200);
     return compiled;
   };
   return {
-    compile: (text) => cache.get(text) ?? compileParsed(text, parseQuery(text)),
+    compile: (text) => cache.get(text) ?? finish(compileParsed(text, parseQuery(text))),
     prepare(text, turn) {
       if (cache.get(text) !== undefined) return undefined;
-      return parseInTurns(text, turn)?.then((tree) => void compileParsed(text, tree));
+      return parseInTurns(text, turn)?.then(async (tree) => {
+        await finishInTurns(compileParsed(text, tree), turn);
+      });
     },
   };
 }

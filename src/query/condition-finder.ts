@@ -14,6 +14,7 @@ import { findExists, type PathNames } from './element-condition.ts';
 import { compileExpression, compilePredicate } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
+import { finish, type Steps } from './steps.ts';
 import type { CallNode, Expression, LikeNode } from './syntax.ts';
 
 const MIRRORED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const satisfies Record<
@@ -54,6 +55,23 @@ function isComparison(operator: string): operator is Comparison {
 
 /** `names`: of the item itself, and of elements of its arrays. */
 export function findCondition(expression: Expression, names: PathNames, binder: Binder): Condition {
+  return finish(conditionSteps(expression, names, binder));
+}
+
+export function* conditionSteps(expression: Expression, names: PathNames, binder: Binder): Steps<Condition> {
+  if (expression.kind !== 'logical' || isLiteral(expression, 'execution'))
+    return findOne(expression, names, binder);
+  const terms: Condition[] = [];
+  for (const term of expression.terms) {
+    binder.steps.add();
+    terms.push(yield* conditionSteps(term, names, binder));
+    if (binder.steps.isDue()) yield;
+  }
+  return { kind: expression.operator === 'AND' ? 'and' : 'or', terms };
+}
+
+/** Of anything but a chain of conditions. */
+function findOne(expression: Expression, names: PathNames, binder: Binder): Condition {
   const found = findLookUp(expression, names, binder);
   if (found.kind !== 'opaque' || (found.narrowed !== undefined && expression.kind !== 'like')) return found;
   return findValues(expression, names, binder, found.narrowed) ?? found;
@@ -67,20 +85,17 @@ function findValues(
   within: Condition | undefined,
 ): ValuesCondition | undefined {
   const items = new Set([...names].flatMap(([name, path]) => (path.length === 0 ? [name] : [])));
-  const [property, other] = pathsIn([expression], items) ?? [];
-  if (property === undefined || other !== undefined) return undefined;
+  const [property] = pathsIn([expression], items, 1) ?? [];
+  if (property === undefined) return undefined;
   const holds = compilePredicate(expression, binder);
   return { kind: 'values', path: indexedPath(property), property, holds, within };
 }
 
 /** What an index can be asked for. */
 function findLookUp(expression: Expression, names: PathNames, binder: Binder): Condition {
-  const find = (term: Expression) => findCondition(term, names, binder);
   if (isLiteral(expression, 'execution'))
     return { kind: 'fixed', value: compileExpression(expression, binder) };
   switch (expression.kind) {
-    case 'logical':
-      return { kind: expression.operator === 'AND' ? 'and' : 'or', terms: expression.terms.map(find) };
     case 'member': {
       const path = propertyPath(expression, names);
       return path === undefined ? OPAQUE : { kind: 'compare', path, operator: '=', value: () => true };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, NO_POLICY, randomSource, rows } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import { randomItems, SCALARS } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 
@@ -55,7 +56,7 @@ test.each([
   expect(found.length).toBeGreaterThan(10);
 });
 
-test.each(Array.from({ length: 30 }, (_, i) => i))('JOIN with any conditions, seed %i', async (seed) => {
+test.each(seeds(30))('JOIN with any conditions, seed %i', async (seed) => {
   const random = randomSource(100 + seed);
   const objects = randomItems(random, 60);
   const [byIndex, byScan] = [new ArraySource(objects, DEFAULT_POLICY), new ArraySource(objects, NO_POLICY)];

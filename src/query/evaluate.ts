@@ -13,6 +13,7 @@ import {
 import { findFunction } from './functions/function-table.ts';
 import { compileLike, matchesLike } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
+import { finish, type Steps } from './steps.ts';
 import type {
   BinaryOperator,
   CallNode,
@@ -46,6 +47,7 @@ export type Predicate = (frame: Frame) => boolean;
  * exist, wrong argument counts, and constructs that cannot be executed.
  */
 export function compileExpression(expression: Expression, binder: Binder): Evaluator {
+  binder.steps.add();
   if (expression.kind === 'constant') {
     const { value } = expression;
     return () => value;
@@ -67,21 +69,29 @@ export function compileExpression(expression: Expression, binder: Binder): Evalu
  * skipped.
  */
 export function compilePredicate(expression: Expression, binder: Binder): Predicate {
-  if (expression.kind === 'logical') {
-    const terms = expression.terms.map((term) => compilePredicate(term, binder));
-    if (expression.operator === 'AND') {
-      return (frame) => {
-        for (const term of terms) if (!term(frame)) return false;
-        return true;
-      };
-    }
+  return finish(predicateSteps(expression, binder));
+}
+
+export function* predicateSteps(expression: Expression, binder: Binder): Steps<Predicate> {
+  if (expression.kind !== 'logical') {
+    const evaluator = compileExpression(expression, binder);
+    return (frame) => evaluator(frame) === true;
+  }
+  const terms: Predicate[] = [];
+  for (const term of expression.terms) {
+    terms.push(yield* predicateSteps(term, binder));
+    if (binder.steps.isDue()) yield;
+  }
+  if (expression.operator === 'AND') {
     return (frame) => {
-      for (const term of terms) if (term(frame)) return true;
-      return false;
+      for (const term of terms) if (!term(frame)) return false;
+      return true;
     };
   }
-  const evaluator = compileExpression(expression, binder);
-  return (frame) => evaluator(frame) === true;
+  return (frame) => {
+    for (const term of terms) if (term(frame)) return true;
+    return false;
+  };
 }
 
 function compileNode(expression: Exclude<Expression, ConstantNode>, binder: Binder): Evaluator {

@@ -11,6 +11,7 @@ import {
   rows,
   values,
 } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import { LONG, randomCondition, randomItems, randomQuery } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
@@ -18,8 +19,7 @@ import { evaluateOverResources } from './resource-query.ts';
 import type { Posting, QuerySource } from './source.ts';
 
 describe('any plan gives the rows of a full scan', () => {
-  const chunks = Array.from({ length: 20 }, (_, i) => i + 1);
-  test.each(chunks)('conditions, seed %i', async (seed) => {
+  test.each(seeds(20))('conditions, seed %i', async (seed) => {
     const random = randomSource(seed);
     const objects = randomItems(random, 40 + random(60));
     const plain = new ArraySource(objects, NO_POLICY);
@@ -40,7 +40,7 @@ describe('any plan gives the rows of a full scan', () => {
     }
   });
 
-  test.each(chunks)('orders, seed %i', async (seed) => {
+  test.each(seeds(20))('orders, seed %i', async (seed) => {
     const random = randomSource(1_000 + seed);
     const objects = randomItems(random, 30 + random(40));
     for (const policy of [DEFAULT_POLICY, EXPLICIT_POLICY]) {
@@ -63,7 +63,7 @@ describe('any plan gives the rows of a full scan', () => {
 });
 
 describe('every class of query gives the rows of plain loops', () => {
-  test.each(Array.from({ length: 20 }, (_, i) => i + 1))('seed %i', async (seed) => {
+  test.each(seeds(20))('seed %i', async (seed) => {
     const random = randomSource(5_000 + seed);
     const objects = randomItems(random, 20 + random(40));
     const sources = [NO_POLICY, DEFAULT_POLICY].map((policy) => new ArraySource(objects, policy));

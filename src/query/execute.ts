@@ -7,10 +7,12 @@ import { type Continuation, decodeContinuation } from './continuation.ts';
 import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
 import { executeGathering } from './gather-execution.ts';
 import { executeOrdered } from './ordered-execution.ts';
-import { planAccess, planOrder } from './plan.ts';
+import { TEXT_AT_ONCE } from './parser.ts';
+import { accessSteps, planAccess, planOrder } from './plan.ts';
 import { executeRanked } from './ranked-execution.ts';
 import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
+import { finishInTurns } from './steps.ts';
 import type { Selection } from './syntax.ts';
 import { unsupported } from './syntax-error.ts';
 import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
@@ -44,7 +46,11 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
     await execution.prepareNothing();
     return executeWithoutItems(execution, start);
   }
-  const planned = planAccess(compiled, options.indexer, frame);
+  // Binding a long condition takes its time; nobody waits for a short one.
+  const planned =
+    compiled.text.length > TEXT_AT_ONCE
+      ? await finishInTurns(accessSteps(compiled, options.indexer, frame), execution.meter.turn)
+      : planAccess(compiled, options.indexer, frame);
   const access = withComposites(planned, options.indexer);
   if (compiled.isGathering) return executeGathering(execution, access, start);
   if (compiled.order.length === 0) return executePlain(execution, access, start);

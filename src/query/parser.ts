@@ -29,7 +29,7 @@ export function parseQuery(text: string, tokens?: readonly Token[]): Query {
 }
 
 /** Texts up to this length are read at one go, in UTF-16 units: some milliseconds. */
-const TEXT_AT_ONCE = 16_384;
+export const TEXT_AT_ONCE = 16_384;
 const TOKENS_PER_TURN = 8_192;
 
 /**

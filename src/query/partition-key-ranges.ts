@@ -12,6 +12,7 @@ import type { CompiledQuery } from './compiled-query.ts';
 import { pathOf } from './document-path.ts';
 import { compileExpression } from './evaluate.ts';
 import { isLiteral } from './literal.ts';
+import { StepCounter, type Steps } from './steps.ts';
 import type { Expression } from './syntax.ts';
 import { isPrimitive, type Value } from './values.ts';
 
@@ -32,6 +33,9 @@ type Keys = readonly PartialKey[];
 const ALL_KEYS: Keys = [new Map()];
 /** What would be a longer list is not worth more than the shorter one it was made from. */
 const KEYS_MAX = 20_000;
+/** Conditions looked at between two turns of others, and what hashing a key counts as. */
+const CONDITIONS_PER_STEP = 1_000;
+const STEPS_OF_HASH = 4;
 /** No item has a longer component. */
 const COMPONENT_BYTES_MAX = 2_048;
 
@@ -43,16 +47,21 @@ const FIRST_RANGE: PlanRange = { min: '', max: '', isMinInclusive: true, isMaxIn
  * Where the partition keys of all rows lie: sorted and disjoint. Only equalities narrow, since keys are
  * spread by hash. Rows outside cannot satisfy the condition; rows inside may or may not.
  */
-export function partitionKeyRanges(
+export function* partitionKeyRanges(
   compiled: CompiledQuery,
   frame: Frame,
   definition: PartitionKeyDefinition,
-): PlanRange[] {
+): Steps<PlanRange[]> {
   const { where } = itemQuery(compiled.tree);
   if (!compiled.readsItems) return [FIRST_RANGE];
   if (where === undefined) return [FULL_RANGE];
   const finder = new KeyFinder(compiled, frame, definition);
-  const ranges = finder.find(where).map((key) => rangeOf(key, definition));
+  const ranges: PlanRange[] = [];
+  for (const key of yield* finder.findSteps(where)) {
+    ranges.push(rangeOf(key, definition));
+    finder.steps.add(STEPS_OF_HASH);
+    if (finder.steps.isDue()) yield;
+  }
   return ranges.length === 0 ? [FIRST_RANGE] : disjoint(ranges);
 }
 
@@ -60,7 +69,11 @@ export function isSinglePoint(ranges: readonly PlanRange[]): boolean {
   return ranges.length === 1 && ranges[0]?.isMaxInclusive === true;
 }
 
+const TRUE: Expression = { kind: 'constant', value: true };
+const FALSE: Expression = { kind: 'constant', value: false };
+
 class KeyFinder {
+  readonly steps = new StepCounter(CONDITIONS_PER_STEP);
   readonly #aliases: ReadonlySet<string>;
   readonly #binder: Binder;
   readonly #frame: Frame;
@@ -77,30 +90,39 @@ class KeyFinder {
     );
   }
 
-  find(expression: Expression): Keys {
+  *findSteps(expression: Expression): Steps<Keys> {
+    if (expression.kind !== 'logical' || isLiteral(expression, 'parameters')) return this.#find(expression);
+    const { operator, terms } = expression;
+    let keys: Keys | undefined;
+    const found: Keys[] = [];
+    for (const term of terms) {
+      const ofTerm = yield* this.findSteps(term);
+      if (operator === 'AND') keys = keys === undefined ? ofTerm : both(keys, ofTerm);
+      else found.push(ofTerm);
+      this.steps.add();
+      if (this.steps.isDue()) yield;
+    }
+    return keys ?? either(found);
+  }
+
+  /** Of anything but a chain of conditions. */
+  #find(expression: Expression): Keys {
     if (isLiteral(expression, 'parameters')) return this.#valueOf(expression) === true ? ALL_KEYS : [];
     switch (expression.kind) {
-      case 'logical':
-        return expression.operator === 'AND'
-          ? expression.terms.map((term) => this.find(term)).reduce(both)
-          : either(expression.terms.map((term) => this.find(term)));
       case 'member':
-        return this.#keysOf(expression, [true]);
+        return this.#keysOf(expression, [TRUE]);
       case 'unary':
-        return expression.operator === 'NOT' ? this.#keysOf(expression.operand, [false]) : ALL_KEYS;
+        return expression.operator === 'NOT' ? this.#keysOf(expression.operand, [FALSE]) : ALL_KEYS;
       case 'binary': {
         const { operator, left, right } = expression;
         if (operator !== '=') return ALL_KEYS;
-        if (isLiteral(right, 'parameters')) return this.#keysOf(left, [this.#valueOf(right)]);
-        return isLiteral(left, 'parameters') ? this.#keysOf(right, [this.#valueOf(left)]) : ALL_KEYS;
+        if (isLiteral(right, 'parameters')) return this.#keysOf(left, [right]);
+        return isLiteral(left, 'parameters') ? this.#keysOf(right, [left]) : ALL_KEYS;
       }
       case 'in': {
         const { operand, items, negated } = expression;
         if (negated || !items.every((item) => isLiteral(item, 'parameters'))) return ALL_KEYS;
-        return this.#keysOf(
-          operand,
-          items.map((item) => this.#valueOf(item)),
-        );
+        return this.#keysOf(operand, items);
       }
       default:
         return ALL_KEYS;
@@ -112,12 +134,13 @@ class KeyFinder {
   }
 
   /** The keys of rows where `expression` equals one of the values. */
-  #keysOf(expression: Expression, values: readonly Value[]): Keys {
+  #keysOf(expression: Expression, values: readonly Expression[]): Keys {
     const path = pathOf(expression, this.#aliases);
     const component = path && this.#components.get(JSON.stringify(path));
     if (component === undefined) return ALL_KEYS;
     const keys: PartialKey[] = [];
-    for (const value of values) {
+    for (const each of values) {
+      const value = this.#valueOf(each);
       if (value === undefined) continue;
       if (typeof value === 'string' && Buffer.byteLength(value) > COMPONENT_BYTES_MAX) continue;
       // Items with an array or an object there live under the key "undefined".

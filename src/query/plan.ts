@@ -52,6 +52,7 @@ import type { DocumentPath } from './document-path.ts';
 import { languageOf } from './functions/search-functions.ts';
 import type { OrderKey } from './order-key.ts';
 import type { ValueRange } from './source.ts';
+import { finish, StepCounter, type Steps } from './steps.ts';
 import { queryError } from './syntax-error.ts';
 import type { Value } from './values.ts';
 
@@ -60,27 +61,68 @@ export type IndexCoverage = Pick<Indexer, 'coverage' | 'composites'>;
 
 /** The condition as numbers to be found, for these parameters and indexes. */
 export function planAccess(compiled: CompiledQuery, indexes: IndexCoverage, frame: Frame): Access {
-  return compiled.condition === undefined ? EVERYTHING : bindCondition(compiled.condition, indexes, frame);
+  return finish(accessSteps(compiled, indexes, frame));
+}
+
+export function* accessSteps(
+  { condition }: CompiledQuery,
+  indexes: IndexCoverage,
+  frame: Frame,
+): Steps<Access> {
+  if (condition === undefined) return EVERYTHING;
+  return yield* bindSteps(condition, { indexes, frame, steps: new StepCounter(CONDITIONS_PER_STEP) });
 }
 
 /** One condition in the same way. */
 export function bindCondition(condition: Condition, indexes: IndexCoverage, frame: Frame): Access {
+  return finish(bindSteps(condition, { indexes, frame, steps: new StepCounter(CONDITIONS_PER_STEP) }));
+}
+
+/** Conditions bound between two turns of others: about a millisecond. */
+const CONDITIONS_PER_STEP = 500;
+
+/** What conditions are bound to. */
+interface Binding {
+  readonly indexes: IndexCoverage;
+  readonly frame: Frame;
+  readonly steps: StepCounter;
+}
+
+function* bindSteps(condition: Condition, binding: Binding): Steps<Access> {
+  const { steps } = binding;
+  steps.add();
   switch (condition.kind) {
     case 'and':
-      return intersection(narrowed(condition.terms.map((term) => bindCondition(term, indexes, frame))));
-    case 'or':
-      return union(condition.terms.map((term) => bindCondition(term, indexes, frame)));
-    case 'fixed':
-      return condition.value(frame) === true ? EVERYTHING : NOTHING;
+    case 'or': {
+      const terms: Access[] = [];
+      for (const term of condition.terms) {
+        terms.push(yield* bindSteps(term, binding));
+        if (steps.isDue()) yield;
+      }
+      return condition.kind === 'and' ? intersection(narrowed(terms)) : union(terms);
+    }
     case 'opaque': {
       if (condition.narrowed === undefined) return UNKNOWN;
-      return intersection([bindCondition(condition.narrowed, indexes, frame), UNKNOWN]);
+      return intersection([yield* bindSteps(condition.narrowed, binding), UNKNOWN]);
     }
+    default:
+      return bindOne(condition, binding);
+  }
+}
+
+function bindOne(
+  condition: Exclude<Condition, { kind: 'and' | 'or' | 'opaque' }>,
+  { indexes, frame, steps }: Binding,
+): Access {
+  switch (condition.kind) {
+    case 'fixed':
+      return condition.value(frame) === true ? EVERYTHING : NOTHING;
     case 'compare':
       return scan(condition.path, comparisonRange(condition.operator, condition.value(frame)), indexes, {
         isPoint: condition.operator === '=',
       });
     case 'in': {
+      steps.add(condition.values.length);
       if (condition.values.length > POINTS_MIN) return manyPoints(condition, indexes, frame);
       const ranges = condition.values.map((value) => comparisonRange('=', value(frame)));
       return union(ranges.map((range) => scan(condition.path, range, indexes, { isPoint: true })));

@@ -2,6 +2,7 @@ import { DatabaseError } from '../errors/index.ts';
 import { type Binder, type Evaluator, type Frame, ITEM_SLOT } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { compileExpression } from './evaluate.ts';
+import type { Steps } from './steps.ts';
 import type { Expression, SelectItem, Selection } from './syntax.ts';
 import { emptyObject, type Value } from './values.ts';
 
@@ -18,13 +19,13 @@ export interface Projection {
  * `starSlot` holds what `*` gives.
  * @throws DatabaseError `BadRequest` as `compileExpression`, and for two outputs of one name.
  */
-export function compileProjection(
+export function* projectionSteps(
   selection: Selection,
   itemNames: ReadonlySet<string>,
   starSlot: number,
   binder: Binder,
-): Projection {
-  if (selection.kind === 'list') return compileList(selection.items, itemNames, binder);
+): Steps<Projection> {
+  if (selection.kind === 'list') return yield* listSteps(selection.items, itemNames, binder);
   const value: Evaluator =
     selection.kind === 'star'
       ? (frame) => frame.slots[starSlot]
@@ -49,18 +50,30 @@ function isItem(expression: Expression, aliases: ReadonlySet<string>): boolean {
   return pathOf(expression, aliases)?.length === 0;
 }
 
-function compileList(
+interface OutputMember {
+  readonly name: string;
+  /** Quoted, with its colon. */
+  readonly key: string;
+  readonly evaluate: Evaluator;
+  readonly isItem: boolean;
+}
+
+function* listSteps(
   items: readonly SelectItem[],
   itemNames: ReadonlySet<string>,
   binder: Binder,
-): Projection {
+): Steps<Projection> {
   const names = outputNames(items);
-  const members = items.map(({ expression }, index) => ({
-    name: names[index] ?? '',
-    key: `${JSON.stringify(names[index])}:`,
-    evaluate: compileExpression(expression, binder),
-    isItem: isItem(expression, itemNames),
-  }));
+  const members: OutputMember[] = [];
+  for (const [index, { expression }] of items.entries()) {
+    members.push({
+      name: names[index] ?? '',
+      key: `${JSON.stringify(names[index])}:`,
+      evaluate: compileExpression(expression, binder),
+      isItem: isItem(expression, itemNames),
+    });
+    if (binder.steps.isDue()) yield;
+  }
   const project: Projection['project'] = (frame, itemText) => {
     let text = '{';
     for (const { key, evaluate, isItem } of members) {

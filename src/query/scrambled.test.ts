@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, NO_POLICY, randomSource, rows } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import { type Random, randomCondition, randomItems } from '../../test/kit/query-generator.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { PartitionKeyDefinition } from '../resource/index.ts';
@@ -57,7 +58,7 @@ function rewrittenText(query: string): string | undefined {
   }
 }
 
-test.each([1, 2, 3, 4, 5])(
+test.each(seeds(5))(
   'scrambled queries give the same by index, by scan and in pages: seed %i',
   async (seed) => {
     const random = randomSource(90_000 + seed);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, page } from '../../test/kit/array-source.ts';
 import type { JsonObject } from '../base/index.ts';
+import { planForClient, planInTurns } from './client-plan.ts';
 import { compileComputedProperties, compileQuery, prepareQuery } from './index.ts';
+import { parseInTurns } from './parser.ts';
 
 const ITEMS = Array.from(
   { length: 30_000 },
@@ -95,6 +97,59 @@ describe('long texts', () => {
     await computed.prepare(text, turn);
     expect(turns).toBeGreaterThan(15);
     expect(computed.prepare(text, turn)).toBeUndefined();
+  });
+
+  /** Turns of others; a text of so many characters has as many before its tree is there. */
+  const turnsOf = async (work: (turn: () => Promise<void>) => unknown): Promise<number> => {
+    let turns = 0;
+    await work(() => {
+      turns++;
+      return Promise.resolve();
+    });
+    return turns;
+  };
+
+  test.each([
+    [
+      'a chain of conditions',
+      `SELECT * FROM c WHERE ${numbers(9_000, 1)
+        .map((n) => `c.a = ${n}`)
+        .join(' OR ')}`,
+    ],
+    [
+      'one below a join',
+      `SELECT VALUE t FROM c JOIN t IN c.tags WHERE ${numbers(9_000, 1)
+        .map((n) => `t != ${n}`)
+        .join(' AND ')}`,
+    ],
+    ['a select list', `SELECT ${numbers(9_000, 1).map((n) => `c.a${n}`)} FROM c`],
+    ['aggregates', `SELECT ${numbers(9_000, 1).map((n) => `MAX(c.a${n}) AS a${n}`)} FROM c`],
+    ['keys of groups', `SELECT COUNT(1) FROM c GROUP BY ${numbers(9_000, 1).map((n) => `c.a${n}`)}`],
+  ])('%s is compiled piece by piece', async (_, wide) => {
+    const reading = await turnsOf((turn) => parseInTurns(wide, turn));
+    expect(await turnsOf((turn) => prepareQuery(wide, turn))).toBeGreaterThan(reading + 10);
+  });
+
+  test('conditions are bound, and key ranges found, piece by piece', async () => {
+    const many = `SELECT * FROM c WHERE ${numbers(4_000, 1)
+      .map((n) => `(c.id = "${n}" AND c.pk = "${n}")`)
+      .join(' OR ')}`;
+    const small = new ArraySource(ITEMS.slice(0, 10), DEFAULT_POLICY);
+    const before = await turnsOf((turn) =>
+      page(small, many, {
+        pause: () => (small.loads + small.postingsRead === 0 ? turn() : Promise.resolve()),
+      }),
+    );
+    expect(before, 'turns before anything is read').toBeGreaterThan(10);
+    const target = {
+      partitionKey: { paths: ['/pk'], kind: 'Hash', version: 2 },
+      search: { embeddings: [], defaultLanguage: 'en', textPaths: [] },
+    } as const;
+    const spec = { query: many, parameters: [] };
+    expect(await turnsOf((turn) => planInTurns(spec, target, undefined, turn))).toBeGreaterThan(10);
+    expect(await planInTurns(spec, target, undefined, () => Promise.resolve())).toEqual(
+      planForClient(spec, target),
+    );
   });
 
   test('short ones need nobody to wait', () => {

@@ -9,6 +9,7 @@ import {
   randomSource,
   rows,
 } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import { randomItems, SCALARS } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 
@@ -72,7 +73,7 @@ describe('conditions on one property are told by its values', () => {
     expect(await rows(source, `SELECT VALUE c.id FROM c WHERE c.id = "none" AND ${refused}`)).toEqual([]);
   });
 
-  test.each(Array.from({ length: 30 }, (_, i) => i))('whatever they are, seed %i', async (seed) => {
+  test.each(seeds(30))('whatever they are, seed %i', async (seed) => {
     const random = randomSource(300 + seed);
     const one = <T>(list: readonly T[]): T => list[random(list.length)] as T;
     const scalar = () => JSON.stringify(one(SCALARS));

@@ -1,6 +1,7 @@
 import type { FeedAnswer, QueryMetrics, QueryRequest } from '../../engine/index.ts';
-import { parseFeatures, planForClient, prepareQuery } from '../../query/index.ts';
+import { parseFeatures, planInTurns, prepareQuery } from '../../query/index.ts';
 import { searchPolicies } from '../../resource/index.ts';
+import type { HttpResponse } from '../../runtime/index.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { querySpecOf } from './query-request.ts';
 import { containerPath, feedScope, headerOf, isSet, type Mutable } from './request-headers.ts';
@@ -10,22 +11,21 @@ import { commonHeaders, feedResponse } from './response.ts';
 const PLAN_CHARGE = 0;
 
 /** How a client should spread the query over ranges and put the parts together. */
-export function handleQueryPlan(exchange: Exchange): Answer {
+export async function handleQueryPlan(exchange: Exchange): Promise<HttpResponse> {
   const { request, route, service } = exchange;
   const container = service.engine.resources.containerOf(containerPath(route));
   const features = headerOf(request, 'x-ms-cosmos-supported-query-features');
   const spec = querySpecOf(request);
-  const answer = () => {
-    const plan = planForClient(
-      spec,
-      { partitionKey: container.definition.partitionKey, search: searchPolicies(container.definition) },
-      features === undefined ? undefined : parseFeatures(features),
-    );
-    return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
-  };
   const { runtime } = service;
-  const preparing = prepareQuery(spec.query, () => new Promise((resolve) => runtime.soon(resolve)));
-  return preparing === undefined ? answer() : preparing.then(answer);
+  const turn = () => new Promise<void>((resolve) => runtime.soon(resolve));
+  await prepareQuery(spec.query, turn);
+  const plan = await planInTurns(
+    spec,
+    { partitionKey: container.definition.partitionKey, search: searchPolicies(container.definition) },
+    features === undefined ? undefined : parseFeatures(features),
+    turn,
+  );
+  return { status: 200, headers: commonHeaders(exchange, PLAN_CHARGE), body: JSON.stringify(plan) };
 }
 
 /** Asks for what was read and how: the answer's header of the same name has it, percent-encoded JSON. */
