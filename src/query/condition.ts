@@ -1,4 +1,4 @@
-import { ARRAY_ELEMENT, type IndexedType, type PathSegment, pathId } from '../index/index.ts';
+import { type IndexedType, type PathSegment, pathId } from '../index/index.ts';
 import type { Evaluator } from './binder.ts';
 import type { DocumentPath } from './document-path.ts';
 import type { Predicate } from './evaluate.ts';
@@ -84,18 +84,25 @@ function isSamePath(a: readonly PathSegment[], b: readonly PathSegment[]): boole
   return true;
 }
 
-/** How many demands on elements must hold together, of which indexes know only each for itself. */
-export function elementDemands(condition: Condition): number {
+/**
+ * How many demands on an element at `elements` must hold together, of which indexes know only each for itself.
+ * Infinite where it is open whether an element is demanded at all: what holds for the item, or for the elements
+ * of another array, says nothing of these.
+ */
+export function elementDemands(condition: Condition, elements: readonly PathSegment[]): number {
   switch (condition.kind) {
     case 'and':
-      return condition.terms.reduce((sum, term) => sum + elementDemands(term), 0);
-    case 'or':
-      return condition.terms.reduce((most, term) => Math.max(most, elementDemands(term)), 0);
+      return condition.terms.reduce((sum, term) => sum + elementDemands(term, elements), 0);
+    case 'or': {
+      const demands = condition.terms.map((term) => elementDemands(term, elements));
+      const isOpen = demands.includes(0) && demands.some((demand) => demand > 0);
+      return isOpen ? Number.POSITIVE_INFINITY : demands.reduce((most, demand) => Math.max(most, demand), 0);
+    }
     case 'opaque':
-      return condition.narrowed === undefined ? 0 : elementDemands(condition.narrowed);
+      return condition.narrowed === undefined ? 0 : elementDemands(condition.narrowed, elements);
     case 'fixed':
       return 0;
     default:
-      return condition.path.segments.includes(ARRAY_ELEMENT) ? 1 : 0;
+      return isSamePath(condition.path.segments.slice(0, elements.length), elements) ? 1 : 0;
   }
 }

@@ -54,7 +54,7 @@ export function findExists(
   if (elements === undefined) return undefined;
   const condition: Condition =
     where === undefined ? { kind: 'type', path: indexedPath(elements), type: 'defined' } : find(where, names);
-  const isWhole = from.length === 1 && alwaysGives(query, name) && elementDemands(condition) === 1;
+  const isWhole = from.length === 1 && alwaysGives(query, name) && elementDemands(condition, elements) === 1;
   return isWhole ? condition : { kind: 'opaque', narrowed: condition };
 }
 

@@ -70,6 +70,9 @@ export function randomCondition(random: Random, depth: number): string {
     () =>
       `EXISTS(SELECT VALUE t FROM t IN c.tags${one(['', ` WHERE t > ${scalar()} OR c.a = ${scalar()}`])})`,
     () =>
+      `EXISTS(SELECT VALUE t FROM t IN c.tags WHERE ${one(['', `t = ${scalar()} AND `, `t > ${scalar()} OR `])}` +
+      `${one(['EXISTS(SELECT VALUE k FROM k IN c.kids WHERE k.g = 1)', 'ARRAY_CONTAINS(c.kids, {g: 1}, true)', 't = 1 OR c.b = 1'])})`,
+    () =>
       `EXISTS(SELECT VALUE 1 FROM k IN c.kids JOIN t IN c.tags WHERE k.g = ${random(4)} AND t = ${scalar()})`,
     () => `ARRAY_CONTAINS_${one(['ANY', 'ALL'])}(c.tags, ${scalar()}, ${scalar()})`,
     () => `ARRAY_CONTAINS(c.kids, {g: ${random(4)}, s: ${scalar()}}, ${one(['true', 'false'])})`,
