@@ -25,7 +25,7 @@ export type Evaluator = (frame: Frame) => Value;
 
 export const ITEM_SLOT = 0;
 
-/** Expressions compiled, parts counted, between two turns of others: a millisecond or two, several at first. */
+/** Expressions compiled between two turns of others, parts counted: a millisecond or two. */
 const EXPRESSIONS_PER_STEP = 1_500;
 
 /** An aggregate call of a query: rows feed `operand` to accumulators made by `aggregate`. */

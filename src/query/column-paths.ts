@@ -35,7 +35,10 @@ export function columnPaths(query: Query, itemNames: ReadonlySet<string>): Colum
   return { all, ofRows };
 }
 
-/** All properties of the item that expressions look at; undefined when they look at more of it, or at many. */
+/**
+ * All properties of the item that expressions look at; undefined when they look at more of it, or at more than
+ * `most` of them.
+ */
 export function pathsIn(
   expressions: readonly Expression[],
   itemNames: ReadonlySet<string>,

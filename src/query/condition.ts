@@ -85,9 +85,9 @@ function isSamePath(a: readonly PathSegment[], b: readonly PathSegment[]): boole
 }
 
 /**
- * How many demands on an element at `elements` must hold together, of which indexes know only each for itself.
- * Infinite where it is open whether an element is demanded at all: what holds for the item, or for the elements
- * of another array, says nothing of these.
+ * How many demands on an element at `elements` must hold together, of which indexes know only each for
+ * itself. Infinite where it is open whether an element is demanded at all: what holds for the item, or for
+ * the elements of another array, says nothing of these.
  */
 export function elementDemands(condition: Condition, elements: readonly PathSegment[]): number {
   switch (condition.kind) {

@@ -1,6 +1,6 @@
 /**
- * Work that can be left in the middle: a generator that yields where others may have their turn. Whoever cannot
- * wait runs it to its end, so there is one way to do the work and not two.
+ * Work that can be left in the middle: a generator that yields where others may have their turn. Whoever
+ * cannot wait runs it to its end, so there is one way to do the work and not two.
  */
 export type Steps<T> = Generator<undefined, T, undefined>;
 

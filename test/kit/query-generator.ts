@@ -42,6 +42,13 @@ function literal(value: Json | undefined): string {
   return value === undefined ? 'undefined' : JSON.stringify(value);
 }
 
+/** Conditions that say nothing of the elements of `tags`. */
+const OF_OTHERS = [
+  'EXISTS(SELECT VALUE k FROM k IN c.kids WHERE k.g = 1)',
+  'ARRAY_CONTAINS(c.kids, {g: 1}, true)',
+  't = 1 OR c.b = 1',
+];
+
 export function randomCondition(random: Random, depth: number): string {
   const one = <T>(list: readonly T[]): T => list[random(list.length)] as T;
   const path = () => one(['c.a', 'c.b', 'c.o.x', 'c.a.x', 'c.id', 'c["o"]', 'c.none']);
@@ -69,9 +76,10 @@ export function randomCondition(random: Random, depth: number): string {
       `EXISTS(SELECT ${one(['VALUE k.s', 'VALUE k', '*', 'k.g'])} FROM k IN c.kids WHERE k.g = ${random(4)})`,
     () =>
       `EXISTS(SELECT VALUE t FROM t IN c.tags${one(['', ` WHERE t > ${scalar()} OR c.a = ${scalar()}`])})`,
-    () =>
-      `EXISTS(SELECT VALUE t FROM t IN c.tags WHERE ${one(['', `t = ${scalar()} AND `, `t > ${scalar()} OR `])}` +
-      `${one(['EXISTS(SELECT VALUE k FROM k IN c.kids WHERE k.g = 1)', 'ARRAY_CONTAINS(c.kids, {g: 1}, true)', 't = 1 OR c.b = 1'])})`,
+    () => {
+      const first = one(['', `t = ${scalar()} AND `, `t > ${scalar()} OR `]);
+      return `EXISTS(SELECT VALUE t FROM t IN c.tags WHERE ${first}${one(OF_OTHERS)})`;
+    },
     () =>
       `EXISTS(SELECT VALUE 1 FROM k IN c.kids JOIN t IN c.tags WHERE k.g = ${random(4)} AND t = ${scalar()})`,
     () => `ARRAY_CONTAINS_${one(['ANY', 'ALL'])}(c.tags, ${scalar()}, ${scalar()})`,
