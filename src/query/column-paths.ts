@@ -36,8 +36,8 @@ export function columnPaths(query: Query, itemNames: ReadonlySet<string>): Colum
 }
 
 /**
- * All properties of the item that expressions look at; undefined when they look at more of it, or at more than
- * `most` of them.
+ * All properties of the item that expressions look at; undefined when they look at more of it, or at more
+ * than `most` of them.
  */
 export function pathsIn(
   expressions: readonly Expression[],
