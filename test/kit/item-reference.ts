@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject } from '../../src/base/index.ts';
 import type { Dot } from '../../src/causality/index.ts';
 import { exactSum, type ItemOperation, type Loser, type Patch, type Put } from '../../src/merge/index.ts';
@@ -133,7 +132,7 @@ function hasSeen(later: Edit, earlier: Edit): boolean {
 
 function isAbove(over: Edit, under: Edit): boolean {
   const [a, b] = [over.edit.path, under.edit.path];
-  return isDeepStrictEqual(a, b.slice(0, a.length));
+  return a.length <= b.length && a.every((name, place) => name === b[place]);
 }
 
 function replay(item: JsonObject, edits: readonly Edit[]): JsonObject {

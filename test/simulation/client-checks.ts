@@ -71,8 +71,17 @@ function judgeTransactions(
     if (change.operation.kind !== 'put') continue;
     puts.set(valueIn(change), change.operation);
     const name = nameOf(change.operation.dot);
-    keysOf.set(name, [...(keysOf.get(name) ?? []), change.key]);
+    const keys = keysOf.get(name);
+    if (keys === undefined) keysOf.set(name, [change.key]);
+    else keys.push(change.key);
   }
+  const byName = new Map([...puts.values()].map((put) => [nameOf(put.dot), put]));
+  const isLater = (_: string, later: string, earlier: string) => {
+    const [one, other] = [byName.get(later), byName.get(earlier)];
+    if (one === undefined || other === undefined) return false;
+    // Concurrent writes have their winner; of one transaction that lost, another item may have won.
+    return one.context.covers(other.dot) || !other.context.covers(one.dot);
+  };
   const batches = new Map<number, OperationRecord[]>();
   for (const record of records) {
     const { batch } = record.request;
@@ -89,13 +98,6 @@ function judgeTransactions(
       const put = outcome?.kind === 'ok' ? puts.get(outcome.value ?? '') : undefined;
       return put === undefined ? [] : [{ key, transaction: nameOf(put.dot) }];
     });
-    const byName = new Map([...puts.values()].map((put) => [nameOf(put.dot), put]));
-    const isLater = (_: string, later: string, earlier: string) => {
-      const [one, other] = [byName.get(later), byName.get(earlier)];
-      if (one === undefined || other === undefined) return false;
-      // Concurrent writes have their winner; of one transaction that lost, another item may have won.
-      return one.context.covers(other.dot) || !other.context.covers(one.dot);
-    };
     for (const problem of checkSnapshot(seen, { keysOf: (name) => keysOf.get(name) ?? [], isLater })) {
       violations.report('I14 transactions are whole', `batch ${batch}: ${problem}`);
     }
