@@ -248,7 +248,7 @@ export class PartitionHost implements PartitionTable {
         const isLost = (key: ItemKey) => isLostHere(partition, key, stable, isOurs);
         await this.#endItems(partition, partition.unsettledKeys(), isLost);
       }
-      for (const key of partition.unsettledKeys()) {
+      for (const key of partition.takeCollectible(stable)) {
         partition.collectItem(key, stable);
         if (++visited % 256 === 0) await new Promise<void>((resolve) => this.#options.runtime.soon(resolve));
       }

@@ -154,6 +154,11 @@ export class PartitionItems {
     return this.#unsettled.keys();
   }
 
+  /** See Partition.takeCollectible. */
+  takeCollectible(stable: VersionVector): ItemKey[] {
+    return this.#unsettled.takeCollectible(stable);
+  }
+
   countUnsettled(): ReturnType<UnsettledItems['count']> {
     return this.#unsettled.count((key) => this.lookup(key));
   }

@@ -411,9 +411,14 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     this.#options.clock.resumeAfter(this.#applied.time);
   }
 
-  /** The items that collection must look at, as of now. */
+  /** Items whose merge state is more than one settled write, as of now. */
   unsettledKeys(): ItemKey[] {
     return this.#items.unsettledKeys();
+  }
+
+  /** Begins a round of collection: see `UnsettledItems`. */
+  takeCollectible(stable: VersionVector): ItemKey[] {
+    return this.#items.takeCollectible(stable);
   }
 
   /** Checkpoints that the store does not have yet, up to what is durable. */

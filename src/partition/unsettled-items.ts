@@ -1,3 +1,4 @@
+import type { VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { Store } from '../store/index.ts';
 import type { HeldItem } from './item-cache.ts';
@@ -10,6 +11,10 @@ const CHUNK = 1000;
 /** The items of one partition whose merge state is more than one settled write: collection has work there. */
 export class UnsettledItems {
   readonly #keys = new Set<ItemKey>();
+  /** Those that came or changed since the last round of collection. */
+  readonly #fresh = new Set<ItemKey>();
+  /** What was stable in the last round. */
+  #lookedAt: VersionVector | undefined;
 
   get size(): number {
     return this.#keys.size;
@@ -21,8 +26,25 @@ export class UnsettledItems {
   }
 
   note(item: HeldItem): void {
-    if (isUnsettled(item)) this.#keys.add(item.key);
-    else this.#keys.delete(item.key);
+    if (isUnsettled(item)) {
+      this.#keys.add(item.key);
+      this.#fresh.add(item.key);
+    } else {
+      this.#keys.delete(item.key);
+      this.#fresh.delete(item.key);
+    }
+  }
+
+  /**
+   * Begins a round of collection: the items that it may have an effect on. While nothing more becomes stable,
+   * as when a region is away for long, these are only those that changed meanwhile.
+   */
+  takeCollectible(stable: VersionVector): ItemKey[] {
+    const isNew = this.#lookedAt?.equals(stable) !== true;
+    const keys = isNew ? [...this.#keys] : [...this.#fresh];
+    this.#fresh.clear();
+    if (isNew) this.#lookedAt = stable.clone();
+    return keys;
   }
 
   /** How many losing versions and marks of the dead there are. */
