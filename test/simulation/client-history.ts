@@ -89,9 +89,15 @@ export interface HistoryJudgement {
 export function judgeHistory(records: readonly OperationRecord[], judgement: HistoryJudgement): void {
   judgePuts(records, judgement);
   judgeDeletes(records, judgement);
+  const asked = valuesAsked(records);
   for (const record of records) {
-    if (record.request.kind === 'read' && isPromise(record, judgement)) judgeRead(record, judgement);
+    if (record.request.kind === 'read' && isPromise(record, judgement)) judgeRead(record, judgement, asked);
   }
+}
+
+/** Values that clients asked to be written. */
+export function valuesAsked(records: readonly OperationRecord[]): Set<string> {
+  return new Set(records.flatMap(({ request: { value } }) => (value === undefined ? [] : [value])));
 }
 
 function isPromise(record: OperationRecord, { wipes }: HistoryJudgement): boolean {
@@ -237,6 +243,7 @@ function judgeDeletes(records: readonly OperationRecord[], judgement: HistoryJud
 function judgeRead(
   record: OperationRecord,
   { ledger, violations, forwardedAfterMs, needsLeases }: HistoryJudgement,
+  asked: ReadonlySet<string>,
 ): void {
   const { outcome, request, tailBefore, tailAfter } = record;
   if (outcome === undefined || outcome.kind === 'unknown') return;
@@ -260,6 +267,10 @@ function judgeRead(
   const isForwarded = needsLeases || (demand !== undefined && isLate);
   const anybody = () => ledger.everyLog(record.partition);
   if (isForwarded && anybody().some((log) => isShown(log, 0, Number.POSITIVE_INFINITY))) return;
+  // Or by one that lost its disk before anybody had read what it showed.
+  const during = { fromMs: record.invokedAtMs, toMs: record.completedAtMs };
+  const isKnown = value === undefined || asked.has(value) || isMade(value);
+  if (isForwarded && isKnown && ledger.hasUntold(record.partition, during)) return;
   const isStale = own.shown(record.key, tailBefore, tailAfter).some(matches);
   violations.report(
     isStale ? 'I11 session token promise' : 'a read shows what the region had',

@@ -33,8 +33,17 @@ export interface LedgerOptions {
   readonly lifetimes: Lifetimes;
   /** Whether hybrid times must respect causality: not so when clocks differ by more than the drift limit. */
   readonly isTimeCausal: boolean;
+  /** Simulated milliseconds since the start. */
+  readonly nowMs: () => number;
   /** Whether the container has unique keys. */
   readonly isUnique?: boolean;
+}
+
+/** A log that was lost with its disk. */
+interface FormerLog {
+  readonly partition: PartitionNumber;
+  readonly log: RegionLog;
+  readonly lostAtMs: number;
 }
 
 type DecodedEntry = Pick<LoggedEntry, 'dot' | 'context' | 'time'> & {
@@ -49,7 +58,7 @@ type DecodedEntry = Pick<LoggedEntry, 'dot' | 'context' | 'time'> & {
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #logs = new Map<string, Map<PartitionNumber, RegionLog>>();
-  readonly #former: { readonly partition: PartitionNumber; readonly log: RegionLog }[] = [];
+  readonly #former: FormerLog[] = [];
   /** Every operation ever seen, by partition set and dot. */
   readonly #universe = new Map<PartitionNumber, Map<string, LoggedEntry>>();
   /** By hash of their bytes: the same entry comes from every region, and is decoded once. */
@@ -86,8 +95,20 @@ export class Ledger {
    * same.
    */
   forget(region: string): void {
-    for (const [partition, log] of this.#logs.get(region) ?? []) this.#former.push({ partition, log });
+    const lostAtMs = this.#options.nowMs();
+    for (const [partition, log] of this.#logs.get(region) ?? [])
+      this.#former.push({ partition, log, lostAtMs });
     this.#logs.delete(region);
+  }
+
+  /**
+   * Whether some region was, at a moment from `fromMs` to `toMs`, in a state that nobody can tell any more:
+   * it lost its disk before its log was read so far.
+   */
+  hasUntold(partition: PartitionNumber, { fromMs, toMs }: { fromMs: number; toMs: number }): boolean {
+    return this.#former.some(
+      (one) => one.partition === partition && one.log.followedAtMs <= toMs && one.lostAtMs >= fromMs,
+    );
   }
 
   /** All logs of a partition set that there are and ever were. */
@@ -121,6 +142,7 @@ export class Ledger {
   /** Reads and judges what is new in a log. */
   async follow(followed: Followed, partition: InspectedPartition): Promise<void> {
     const log = this.log(followed.region, partition.number);
+    const nowMs = this.#options.nowMs();
     const tail = partition.tail();
     if (tail < log.entries.length) {
       this.#options.violations.report(
@@ -132,8 +154,9 @@ export class Ledger {
     while (log.entries.length < tail) {
       const chunk = await partition.read(log.entries.length + 1, READ_BYTES_MAX);
       for (const bytes of chunk) this.#take(followed, partition.number, log, bytes);
-      if (chunk.length === 0) break;
+      if (chunk.length === 0) return;
     }
+    log.followedAtMs = nowMs;
   }
 
   /** Reads a whole log again: what was once durable must still be the same. */

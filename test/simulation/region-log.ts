@@ -34,6 +34,8 @@ export class RegionLog {
   readonly incarnations = new Set<Incarnation>();
   /** The latest hybrid time in the log. */
   timeMax = 0;
+  /** When it was last read to its end, in simulated milliseconds. */
+  followedAtMs = 0;
   /** Whether the container has unique keys. */
   readonly #isUnique: boolean;
   /** By origin: at n - 1 the LSN from which on its n-th write was here. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { reachedTooSeldom } from './reachability.ts';
 import type { SeedReport } from './seed-workers.ts';
-import type { ScaleName } from './swarm.ts';
+import { SCALES, type ScaleName } from './swarm.ts';
 
 export interface SeedTallyOptions {
   /** How many were asked for; may be infinite. */
@@ -17,6 +17,8 @@ export class SeedTally {
   readonly #fewest = new Map<string, number>();
   readonly #digests = new Map<number, string>();
   readonly #failed: number[] = [];
+  /** Seeds that did less than their scale says, in words. */
+  readonly #tooShort: string[] = [];
 
   constructor(options: SeedTallyOptions) {
     this.#options = options;
@@ -25,9 +27,19 @@ export class SeedTally {
   add({ seed, digest, violations, counts }: SeedReport): void {
     this.#digests.set(seed, digest);
     if (violations.length > 0) this.#failed.push(seed);
+    if (violations.length === 0) this.#judgeSize(seed, new Map(counts));
     for (const [name, count] of counts) {
       this.#totals.set(name, (this.#totals.get(name) ?? 0) + count);
       this.#fewest.set(name, Math.min(this.#fewest.get(name) ?? Number.POSITIVE_INFINITY, count));
+    }
+  }
+
+  #judgeSize(seed: number, counts: ReadonlyMap<string, number>): void {
+    const { requests, strikesMin } = SCALES[this.#options.scale];
+    const least = { requests: requests[0], strikes: strikesMin };
+    for (const [name, expected] of Object.entries(least)) {
+      const count = counts.get(name) ?? 0;
+      if (count < expected) this.#tooShort.push(`seed ${seed}: ${count} ${name}, expected ${expected}`);
     }
   }
 
@@ -40,9 +52,9 @@ export class SeedTally {
     return this.#failed.toSorted((a, b) => a - b)[0];
   }
 
-  /** Nothing failed, and nothing was met too seldom. */
+  /** Nothing failed, nothing was met too seldom, and every seed did as much as it should. */
   get isGreen(): boolean {
-    return this.#failed.length === 0 && this.#missing().length === 0;
+    return this.#failed.length + this.#tooShort.length + this.#missing().length === 0;
   }
 
   /** One line. */
@@ -65,6 +77,7 @@ export class SeedTally {
       `${played} seeds from ${from}: ${played - failed} passed, ${failed} failed, ${seconds} s`,
       ...counts.map(([name, count]) => `  ${name.padEnd(40)} ${count}`),
       ...['requests', 'strikes'].map((name) => `  fewest ${name} of a seed: ${this.#fewest.get(name)}`),
+      ...this.#tooShort.map((line) => `  ${line}`),
       ...this.#missing().map(({ name, count, least }) => `  ${name}: ${count} times, expected ${least}`),
       `  stories ${this.#stories()}`,
     ];

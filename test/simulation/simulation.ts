@@ -1,5 +1,5 @@
 import { judgeLevel } from './client-checks.ts';
-import { judgeHistory, type OperationRecord } from './client-history.ts';
+import { judgeHistory, type OperationRecord, valuesAsked } from './client-history.ts';
 import { judgeConditional } from './conditional-writes.ts';
 import { judgeConflicts } from './conflict-history.ts';
 import { judgeCounters } from './counters.ts';
@@ -129,6 +129,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const ledger = new Ledger({
     violations,
     lifetimes: new Lifetimes(swarm),
+    nowMs: () => runtime.elapsedMs,
     isTimeCausal: isTimeCausal(swarm),
     isUnique: swarm.uniqueValues > 0,
   });
@@ -167,7 +168,8 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
     counts.set('counters judged', judgeCounters({ records: workload.records, driver, violations }));
     judgeOneOrder(world, driver, workload.records);
     judgeTokens(workload.records, violations);
-    judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases });
+    const asked = valuesAsked(workload.records);
+    judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases, asked });
     judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
   }
   for (const { region } of driver.open()) await region.close();
@@ -178,7 +180,8 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set(`account ${swarm.account}`, 1);
   counts.set(`topology ${swarm.topology}`, 1);
   if (swarm.uniqueValues > 0) counts.set('items that gave way', ledger.countGivenWay());
-  counts.set('requests', workload.records.length + workload.queries.length);
+  counts.set('requests', workload.made);
+  counts.set('operations', workload.records.length + workload.queries.length);
   counts.set('strikes', nemesis.count);
   counts.set(`conflicts ${swarm.conflicts}`, 1);
   if (swarm.defaultTtl !== undefined) counts.set('worlds with a time to live', 1);

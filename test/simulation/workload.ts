@@ -29,6 +29,8 @@ export interface WorkloadOptions {
   readonly hadEnough: () => boolean;
 }
 
+type OpenLife = RegionLife & { readonly region: RegionUnderTest };
+
 /** One client, which makes one request after the other. */
 interface Client {
   readonly number: number;
@@ -62,6 +64,7 @@ export class Workload {
   #sessions = 0;
   #batches = 0;
   #isDone = false;
+  #made = 0;
   #values = 0;
 
   constructor(options: WorkloadOptions) {
@@ -148,14 +151,28 @@ export class Workload {
         await this.#options.driver.opened();
         life = this.#serving(client.region, chance);
       }
-      const { region } = life;
       this.#requestsLeft -= 1;
       if (!includes(excerpt, act)) continue;
       story.acts.push(act);
-      if (chance.chance(swarm.withQuery)) await this.#query(life, region);
-      else if (this.#wantsSettling(chance)) await this.#settle(life, region, chance);
-      else await this.#request(client, life, this.#drawAll(client, region, chance));
+      if (await this.#act(client, { ...life, region: life.region }, chance)) this.#made += 1;
+      // Nobody was there to take it, or it was people's work: no request of those that were planned.
+      else this.#requestsLeft += 1;
     }
+  }
+
+  /** Whether a client's request was made and, if it was a query, answered. */
+  async #act(client: Client, life: OpenLife, chance: SeededRandom): Promise<boolean> {
+    const { region } = life;
+    if (chance.chance(this.#options.swarm.withQuery)) return this.#query(life, region);
+    if (!this.#wantsSettling(chance))
+      return this.#request(client, life, this.#drawAll(client, region, chance));
+    await this.#settle(life, region, chance);
+    return false;
+  }
+
+  /** Requests so far, those of `makeCounters` apart; a transaction is one. */
+  get made(): number {
+    return this.#made;
   }
 
   #wantsSettling(chance: SeededRandom): boolean {
@@ -178,11 +195,12 @@ export class Workload {
   }
 
   /** One request, or several that are one transaction. */
-  async #request(client: Client, life: RegionLife, requests: readonly ClientRequest[]): Promise<void> {
+  async #request(client: Client, life: RegionLife, requests: readonly ClientRequest[]): Promise<boolean> {
     const isWrite = requests.length > 1 || requests.some(({ kind }) => kind !== 'read');
     const there = isWrite && this.#options.swarm.account !== 'multi' ? this.#writing() : life;
-    if (there?.region === undefined) return;
+    if (there?.region === undefined) return false;
     for (const record of await this.#perform(there, there.region, requests)) this.#learn(client, record);
+    return true;
   }
 
   #drawAll(client: Client, region: RegionUnderTest, random: SeededRandom): ClientRequest[] {
@@ -320,7 +338,7 @@ export class Workload {
     return record;
   }
 
-  async #query(life: RegionLife, region: RegionUnderTest): Promise<void> {
+  async #query(life: RegionLife, region: RegionUnderTest): Promise<boolean> {
     const { driver, runtime } = this.#options;
     const tails = () =>
       new Map(
@@ -338,7 +356,7 @@ export class Workload {
       });
     });
     const bodies = await Promise.race([found, life.ended.then(() => undefined)]);
-    if (bodies === undefined) return;
+    if (bodies === undefined) return false;
     const values = bodies.map(valueIn);
     const number = this.queries.length + 1;
     runtime.record(`query #${number} ${life.name} ${values.join(' ')}`);
@@ -353,6 +371,7 @@ export class Workload {
       tailsAfter: tails(),
       values,
     });
+    return true;
   }
 
   /**
