@@ -12,6 +12,7 @@ import {
   NO_NUMBERS,
   type NumberStream,
   pointNumbers,
+  rankOf,
 } from './number-stream.ts';
 import type { PostingMeter } from './posting-meter.ts';
 import type { ItemNumber } from './source.ts';
@@ -29,6 +30,11 @@ export interface Candidates {
   readonly isExact: boolean;
   /** Every candidate lies in the range of partition keys asked for. */
   readonly isConfined: boolean;
+  /**
+   * All of them, from some number on, where an index was asked for them, or that they are too many: pages to
+   * come need not ask again.
+   */
+  readonly gathered?: Gathered | 'many';
   /**
    * Tells how many of the numbers read last were loaded, and how many of those were kept; may change the
    * rest.
@@ -51,8 +57,13 @@ const VALUES_BUDGET = 4;
 /** Unions of more points are gathered, not merged. */
 const MERGE_MAX = 16;
 
-export async function chooseCandidates(scope: CandidateScope): Promise<Candidates> {
+export async function chooseCandidates(
+  scope: CandidateScope,
+  known?: Candidates['gathered'],
+): Promise<Candidates> {
   const { access, epkRange } = scope;
+  if (known === 'many') return new SampledCandidates(scope);
+  if (known !== undefined) return listed(known, scope.after);
   if (access.kind === 'nothing') return { numbers: NO_NUMBERS, isExact: true, isConfined: true };
   if (access.kind === 'everything')
     return { numbers: allNumbers(scope), isExact: access.isExact, isConfined: true };
@@ -67,9 +78,16 @@ export async function chooseCandidates(scope: CandidateScope): Promise<Candidate
   return gathered === undefined ? new SampledCandidates(scope) : listed(gathered);
 }
 
-/** Candidates that were gathered before. */
-export function listed(gathered: Gathered): Candidates {
-  return { ...gathered, numbers: new GatheredNumbers(gathered.numbers) };
+/** Candidates that were gathered before; only those above `after`. */
+export function listed(gathered: Gathered, after: ItemNumber = -1): Candidates {
+  const place = after < 0 ? 0 : rankOf(gathered.numbers, after + 1, 0);
+  return { ...gathered, gathered, numbers: new GatheredNumbers(gathered.numbers.subarray(place)) };
+}
+
+/** Whether choosing candidates may take long: what they are has to be gathered. */
+export function mayGather({ access, epkRange }: Pick<CandidateScope, 'access' | 'epkRange'>): boolean {
+  if (access.kind === 'everything' || access.kind === 'nothing') return false;
+  return epkRange !== undefined || access.kind !== 'scan' || !access.isPoint;
 }
 
 /** What is left when indexes do not restrict enough: a stream in order, to be filtered. */
@@ -95,6 +113,7 @@ class SampledCandidates implements Candidates, NumberStream {
   #stream: NumberStream;
   #isExact = false;
   #isDecided = false;
+  #gathered: Gathered | 'many' = 'many';
   #sampleSize = SAMPLE_SIZE;
   #last: ItemNumber;
   #observed = 0;
@@ -112,6 +131,10 @@ class SampledCandidates implements Candidates, NumberStream {
 
   get isExact(): boolean {
     return this.#isExact;
+  }
+
+  get gathered(): Gathered | 'many' {
+    return this.#gathered;
   }
 
   observe(loaded: number, kept: number): void {
@@ -138,6 +161,7 @@ class SampledCandidates implements Candidates, NumberStream {
     await this.#stream.close();
     this.#stream = new GatheredNumbers(gathered.numbers);
     this.#isExact = gathered.isExact;
+    this.#gathered = gathered;
   }
 
   close(): Promise<void> {

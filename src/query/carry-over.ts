@@ -1,3 +1,4 @@
+import type { Gathered } from './gathering.ts';
 import type { DistinctRows, GatheredRows } from './grouping.ts';
 import type { SortedRest } from './order-key.ts';
 import type { QueryMemory } from './query-memory.ts';
@@ -8,6 +9,8 @@ export interface CarryOver {
   readonly distinct?: DistinctRows | undefined;
   readonly gathered?: GatheredRows;
   readonly sorted?: SortedRest;
+  /** What an index has found, which took longer than to keep it; or that it found too much to be of use. */
+  readonly candidates?: Gathered | 'many';
 }
 
 /** All that is kept between pages; what does not fit, or is lost, is worked out anew. */
@@ -30,9 +33,14 @@ export class CarryOvers {
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;
 
+  get isEmpty(): boolean {
+    return this.#kept.size === 0;
+  }
+
   keep(key: string, value: CarryOver, nowMs: number): void {
     this.#remove(key);
-    const bytes = key.length + value.memory.used + (value.sorted?.bytes ?? 0);
+    const listed = (value.sorted?.bytes ?? 0) + bytesOf(value.candidates);
+    const bytes = key.length + value.memory.used + listed;
     this.#kept.set(key, { value, bytes, untilMs: nowMs + LIFETIME_MS });
     this.#bytes += bytes;
     for (const [oldest, { untilMs }] of this.#kept) {
@@ -54,4 +62,8 @@ export class CarryOvers {
     this.#bytes -= found.bytes;
     return found;
   }
+}
+
+function bytesOf(candidates: CarryOver['candidates']): number {
+  return typeof candidates === 'object' ? candidates.numbers.buffer.byteLength : 0;
 }

@@ -14,6 +14,7 @@ import {
 import { seeds } from '../../test/kit/properties.ts';
 import { LONG, randomCondition, randomItems, randomQuery } from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
+import { CarryOvers } from './carry-over.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
 import { evaluateOverResources } from './resource-query.ts';
 import type { Posting, QuerySource } from './source.ts';
@@ -72,6 +73,49 @@ describe('every class of query gives the rows of plain loops', () => {
       for (const source of sources)
         expect(await values(source, text, { itemCountMax: 1 + random(30) }), text).toEqual(expected(objects));
     }
+  });
+});
+
+describe('what an index has found is not looked for again on each page', () => {
+  const objects = Array.from({ length: 3_000 }, (_, n) => ({ id: String(n), n: n % 7, s: `s${n % 11}` }));
+  const ids = Array.from({ length: 2_500 }, (_, n) => `"${n}"`);
+
+  test.each([
+    ['many ids', `SELECT VALUE c.id FROM c WHERE c.id IN (${ids})`, 2_500],
+    [
+      'ids and pairs',
+      `SELECT VALUE c.id FROM c WHERE c.id IN (${ids.slice(100)}) OR (c.id = "7" AND c.n = 0)`,
+      2_401,
+    ],
+    ['a range', 'SELECT VALUE c.id FROM c WHERE c.n < 3', 1_287],
+    ['rows that are different', `SELECT DISTINCT VALUE c.id FROM c WHERE c.id IN (${ids})`, 2_500],
+  ])('%s', async (_, query, count) => {
+    const source = new ArraySource(objects, DEFAULT_POLICY);
+    const expected = await rows(new ArraySource(objects, NO_POLICY), query);
+    expect(expected).toHaveLength(count);
+    expect(await rows(source, query, { itemCountMax: 1_000_000 })).toEqual(expected);
+    const once = source.postingsRead;
+    source.postingsRead = 0;
+    const options = { itemCountMax: Math.ceil(count / 12), carryOvers: new CarryOvers() };
+    expect(await rows(source, query, options)).toEqual(expected);
+    expect(source.postingsRead).toBeLessThan(2 * once + 2_048);
+    source.postingsRead = 0;
+    expect(await rows(source, query, { itemCountMax: options.itemCountMax })).toEqual(expected);
+    expect(source.postingsRead, 'without anything kept').toBeGreaterThan(4 * once);
+  });
+
+  test('unless something was written meanwhile', async () => {
+    const source = new ArraySource(objects, DEFAULT_POLICY);
+    const query = `SELECT VALUE c.id FROM c WHERE c.id IN (${ids})`;
+    const options = { itemCountMax: 1_000, carryOvers: new CarryOvers() };
+    const { continuation = '' } = await page(source, query, options);
+    const [lastNumber = 0] = [...source.items.keys()].slice(1_500);
+    source.items.delete(lastNumber);
+    const before = source.postingsRead;
+    const second = await page(source, query, { ...options, continuation });
+    expect(second.rows).toHaveLength(1_000);
+    expect(second.rows.map(String)).not.toContain('"1500"');
+    expect(source.postingsRead).toBeGreaterThan(before + 1_000);
   });
 });
 

@@ -1,5 +1,5 @@
 import { type Access, NOTHING } from './access.ts';
-import { type Candidates, chooseCandidates } from './candidates.ts';
+import { type Candidates, chooseCandidates, mayGather } from './candidates.ts';
 import { type ColumnScan, scanColumns } from './column-scan.ts';
 import { type CompiledQuery, frameFor, windowOf } from './compiled-query.ts';
 import { withComposites } from './composite-access.ts';
@@ -27,6 +27,9 @@ const SKIPPED_BARE_MIN = 256;
  */
 const DISTINCT_SAMPLE = 256;
 const DISTINCT_SHARE = 16;
+
+/** From so much work of finding candidates on, in postings, the next page is given them. */
+const SPENT_TO_KEEP = 1_024;
 
 /**
  * One page of rows. Rows without ORDER BY come in the order of insertion; with it, in the exact order of the
@@ -86,7 +89,9 @@ async function executePlain(execution: Execution, access: Access, start: Continu
   // What earlier pages gave must be known again before anything else is new.
   const after = hasToReplay ? -1 : start.after;
   const isBare = page.skip > SKIPPED_BARE_MIN;
-  const candidates = await chooseCandidates({ source, access, epkRange, after, meter, isBare });
+  const scope = { source, access, epkRange, after, meter, isBare };
+  const kept = start.after >= 0 && mayGather(scope) ? execution.takeCandidates() : undefined;
+  const candidates = await chooseCandidates(scope, kept);
   const position = { after, replayTo: start.after };
   execution.isReplaying = hasToReplay && start.after >= 0;
   try {
@@ -94,7 +99,11 @@ async function executePlain(execution: Execution, access: Access, start: Continu
       (await skipUnread(execution, candidates, position)) &&
       (await fillPage(execution, candidates, access, position));
     if (!isMore && !page.isFull) return execution.finish(undefined);
-    return execution.finish(execution.continuationAt(position));
+    // What was taken over was worth it before; what is left can only have become less.
+    const { gathered } = candidates;
+    const isWorthIt = gathered !== undefined && (kept !== undefined || meter.spent >= SPENT_TO_KEEP);
+    const rest = isWorthIt ? { candidates: gathered } : {};
+    return execution.finish(execution.continuationAt(position, undefined, rest));
   } finally {
     await candidates.numbers.close();
   }

@@ -153,6 +153,7 @@ export class Execution {
   readonly #options: ExecuteOptions;
   readonly #cursor: RowCursor | undefined;
   readonly #distinct: DistinctRows | undefined;
+  readonly #carried: CarryOver | undefined;
   #item: { readonly number: ItemNumber; readonly text: Buffer | undefined } | undefined;
   #rowsOfItem = 0;
   #partial: PartialItem | undefined;
@@ -177,7 +178,8 @@ export class Execution {
     this.#itemWeight = 1 + Math.floor(operandBytes / BYTES_LIKE_AN_ITEM);
     const { reader, block, isGathering } = compiled;
     this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels) : undefined;
-    const carried = this.#takeCarryOver();
+    const carried = this.#carriesOver ? this.#takeCarryOver() : undefined;
+    this.#carried = carried;
     this.memory = carried?.memory ?? new QueryMemory();
     this.gathered = carried?.gathered;
     this.sorted = carried?.sorted;
@@ -410,7 +412,7 @@ export class Execution {
   continuationAt(
     position: { readonly after: ItemNumber; readonly order?: Continuation['order'] | undefined },
     partial: PartialItem | undefined = this.#partial,
-    rest: Pick<CarryOver, 'gathered' | 'sorted'> = {},
+    rest: Omit<CarryOver, 'memory' | 'distinct'> = {},
   ): string {
     const { skip, take } = this.page;
     const { after, order } = position;
@@ -419,7 +421,7 @@ export class Execution {
       ...(order === undefined ? {} : { order }),
       ...(partial === undefined ? {} : { partial }),
     });
-    if (this.#carriesOver) {
+    if (this.#carriesOver || rest.candidates !== undefined) {
       const { carryOvers, environment } = this.#options;
       const left = { memory: this.memory, distinct: this.#distinct, ...rest };
       carryOvers?.keep(this.#carryKey(token), left, environment.nowMs);
@@ -433,9 +435,14 @@ export class Execution {
     return block.isDistinct || isGathering || order.length > 1;
   }
 
+  /** Candidates that the page before had gathered; for those who would otherwise gather them again. */
+  takeCandidates(): CarryOver['candidates'] {
+    return (this.#carriesOver ? this.#carried : this.#takeCarryOver())?.candidates;
+  }
+
   #takeCarryOver(): CarryOver | undefined {
     const { carryOvers, continuation, environment } = this.#options;
-    if (carryOvers === undefined || continuation === undefined || !this.#carriesOver) return undefined;
+    if (carryOvers === undefined || carryOvers.isEmpty || continuation === undefined) return undefined;
     return carryOvers.take(this.#carryKey(continuation), environment.nowMs);
   }
 

@@ -271,8 +271,8 @@ async function gatherPoints(
         if (!wanted.has(value.toString('latin1'))) continue;
         for (const number of found) if (number > after) numbers.push(number);
       }
-      if (numbers.length > limit) return false;
       await meter.read(read);
+      if (numbers.length > limit) return false;
     }
     return true;
   } finally {
@@ -306,8 +306,8 @@ async function gatherFiltered(
         if (holds === undefined) isExact = false;
         for (const number of found) if (number > after) numbers.push(number);
       }
-      if (numbers.length > limit) return undefined;
       await meter.read(read);
+      if (numbers.length > limit) return undefined;
     }
   } finally {
     await cursor.close();

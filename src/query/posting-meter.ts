@@ -6,6 +6,8 @@ const SCAN_POSTINGS = 256;
 /** Counts what a query reads of indexes, and lets others run when that takes long. */
 export class PostingMeter {
   postings = 0;
+  /** All work that was noted, in postings. */
+  spent = 0;
   /** Lets others run. */
   readonly turn: () => Promise<void>;
   #sinceTurn = 0;
@@ -31,6 +33,7 @@ export class PostingMeter {
   }
 
   #spend(count: number): Promise<void> | undefined {
+    this.spent += count;
     this.#sinceTurn += count;
     if (this.#sinceTurn < POSTINGS_PER_TURN) return undefined;
     this.#sinceTurn = 0;
