@@ -178,7 +178,9 @@ async function attempt(
     const isRefused = typeof code === 'number' && code >= 400 && code < 500 && code !== 408;
     // A client that refuses by itself has sent nothing: that would be a mistake in this file.
     if (code === undefined) throw error;
-    history.count(`${what} ${isRefused ? '' : 'unknown: '}${code}`);
+    // A read that failed has changed nothing, so nobody has to wonder.
+    const isKnown = isRefused || what === 'read';
+    history.count(`${what} ${isKnown ? '' : 'unknown: '}${code}`);
     // The client may have repeated what had been done the first time.
     const isAfterAll = code === CONFLICT || code === PRECONDITION_FAILED;
     return ended(isRefused && !isAfterAll ? false : undefined);
