@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runs } from '../../test/kit/properties.ts';
-import { HybridClock, VersionVector } from '../causality/index.ts';
+import { HybridClock, unixMs, VersionVector } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { allRange, compileIndexingPolicy, equalRange, pathId } from '../index/index.ts';
 import { type Log, openFileLog } from '../log/index.ts';
@@ -35,6 +35,8 @@ class Node {
   readonly origin: number;
   readonly directory: string;
   state = new MemoryStoreState();
+  /** How wrong its wall clock is. */
+  aheadMs = 0;
   log!: Log;
   host!: PartitionHost;
   partition!: Partition;
@@ -85,7 +87,7 @@ class Node {
       clear: (from, to) => inner.clear(from, to),
       close: () => inner.close(),
     };
-    const clock = new HybridClock(runtime);
+    const clock = new HybridClock({ nowMs: () => runtime.nowMs() + this.aheadMs });
     this.host = new PartitionHost({
       runtime,
       log: this.log,
@@ -155,6 +157,27 @@ function key(id: string): string {
 function put(item: Record<string, unknown>): Intent {
   return { kind: 'put', priority: undefined, render: () => ({ body: Buffer.from(JSON.stringify(item)) }) };
 }
+
+describe('a clock', () => {
+  test.each(['log', 'store'])(
+    'a time from an hour ahead is not followed, also once the %s is read',
+    async (from) => {
+      const [wrong, right] = [await Node.open(1), await Node.open(2)];
+      wrong.aheadMs = 3_600_000;
+      await wrong.put('a', { v: 1 });
+      await right.pull(wrong);
+      if (from === 'store') await right.host.drain();
+      await right.crash();
+      await right.start();
+      await right.put('b', { v: 2 });
+      const written = right.partition.lookup(key('b'))?.visible?.time ?? 0;
+      expect(unixMs(written)).toBeLessThan(runtime.nowMs() + 1000);
+      await right.pull(wrong);
+      await right.put('a', { v: 3 });
+      expect(right.read('a'), 'what it had seen it replaces all the same').toEqual({ id: 'a', v: 3 });
+    },
+  );
+});
 
 describe('one region', () => {
   test('a decision sees the write before it, and an error waits for what it was based on', async () => {

@@ -270,7 +270,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       itemKey: key,
       operation: expiryOperation(head, this.lookup(key)),
     }));
-    this.#applyEntry(changes, false);
+    this.#applyEntry(changes);
     await this.#append(lsn, [encodeEntry({ changes })], undefined);
   }
 
@@ -284,17 +284,19 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       return;
     }
     const expectedTail = this.#applied.lsn;
-    for (const { changes } of fresh) this.#applyEntry(changes, true);
+    for (const { changes } of fresh) this.#applyEntry(changes);
     const appended = fresh.map((entry) => entry.bytes);
     await this.#append(expectedTail, appended, undefined);
   }
 
   /** All changes of an entry, in the step in which the partition takes its position. */
-  #applyEntry(changes: readonly Change[], isFromOthers: boolean): void {
+  #applyEntry(changes: readonly Change[]): void {
     const [first] = changes;
     assert(first !== undefined, 'an entry changes something');
-    if (isFromOthers) this.#options.clock.observe(first.operation.time);
-    this.#advance(first.operation);
+    const { dot, time } = first.operation;
+    const isOwn = dot.origin === this.#options.origin;
+    // What is too far ahead is not followed after a restart either.
+    this.#advance(first.operation, isOwn || this.#options.clock.observe(time));
     for (const { itemKey, operation } of changes) {
       this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
     }
@@ -342,11 +344,11 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   }
 
   /** The next entry takes its place: nothing else may come between this and its changes. */
-  #advance({ dot, time }: Pick<ItemOperation, 'dot' | 'time'>): void {
+  #advance({ dot, time }: Pick<ItemOperation, 'dot' | 'time'>, isFollowed = true): void {
     const applied = this.#applied;
     applied.lsn += 1;
     applied.vector.advance(dot.origin, dot.n);
-    applied.time = Math.max(applied.time, time);
+    if (isFollowed) applied.time = Math.max(applied.time, time);
     this.#durable.begin(applied.lsn, dot);
   }
 
@@ -403,7 +405,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     await this.#items.loadUnsettled();
     while (this.#applied.lsn < tail) {
       for (const bytes of await log.read(this.number, this.#applied.lsn + 1, 1 << 20)) {
-        this.#applyEntry(decodeEntry(bytes).changes, false);
+        this.#applyEntry(decodeEntry(bytes).changes);
       }
       this.#durable.reach(this.#applied.lsn);
       await pause();

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../base/index.ts';
 import {
   effectivePartitionKey,
+  isKeyText,
   type KeyComponent,
   type PartitionKeyDefinition,
   partitionKeyRange,
@@ -36,8 +37,6 @@ const KEYS_MAX = 20_000;
 /** Conditions looked at between two turns of others, and what hashing a key counts as. */
 const CONDITIONS_PER_STEP = 1_000;
 const STEPS_OF_HASH = 4;
-/** No item has a longer component. */
-const COMPONENT_BYTES_MAX = 2_048;
 
 const FULL_RANGE: PlanRange = { min: '', max: 'FF', isMinInclusive: true, isMaxInclusive: false };
 /** A point that lies in the first range, where a query without items has its one row. */
@@ -142,7 +141,8 @@ class KeyFinder {
     for (const each of values) {
       const value = this.#valueOf(each);
       if (value === undefined) continue;
-      if (typeof value === 'string' && Buffer.byteLength(value) > COMPONENT_BYTES_MAX) continue;
+      // No item has such a key.
+      if (typeof value === 'string' && !isKeyText(value)) continue;
       // Items with an array or an object there live under the key "undefined".
       keys.push(new Map([[component, isPrimitive(value) ? value : undefined]]));
     }

@@ -22,6 +22,7 @@ export {
 export {
   completeKey,
   extractPartitionKey,
+  isKeyText,
   matchPartitionKey,
   parsePartitionKeyHeader,
   samePartitionKey,

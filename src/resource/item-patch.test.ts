@@ -115,6 +115,8 @@ describe('refused', () => {
     ['more than ten', Array.from({ length: 11 }, (_, n) => ({ op: 'set', path: `/a${n}`, value: 1 }))],
     ['an unknown operation', [{ op: 'test', path: '/a', value: 1 }]],
     ['an operation in capitals', [{ op: 'Add', path: '/a', value: 1 }]],
+    ['an operation that cannot be told', [{ op: { toString: 1 }, path: '/a', value: 1 }]],
+    ['a path that cannot be told', [{ op: 'set', path: { toString: 1 }, value: 1 }]],
     ['no path', [{ op: 'add', value: 1 }]],
     ['a path without a slash', [{ op: 'add', path: 'a', value: 1 }]],
     ['the root', [{ op: 'add', path: '/', value: 1 }]],

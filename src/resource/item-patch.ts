@@ -54,7 +54,7 @@ function parseOperation(entry: Json, keyPaths: readonly (readonly string[])[]): 
   if (op === undefined) {
     throw new DatabaseError(
       'BadRequest',
-      `The patch operation '${String(entry.op)}' is not one of ${KINDS.join(', ')}.`,
+      `The patch operation ${told(entry.op)} is not one of ${KINDS.join(', ')}.`,
     );
   }
   const path = parsePointer(entry.path);
@@ -86,12 +86,17 @@ function checkValue(value: Json, levels: number): void {
 /** A path replicates as UTF-8, in which half a surrogate pair would become the name of another place. */
 function parsePointer(value: Json | undefined): string[] {
   if (typeof value !== 'string' || !value.startsWith('/') || value.length < 2 || !isWellFormed(value)) {
-    throw new DatabaseError('BadRequest', `The patch path '${String(value)}' is not valid.`);
+    throw new DatabaseError('BadRequest', `The patch path ${told(value)} is not valid.`);
   }
   return value
     .slice(1)
     .split('/')
     .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** What is no text cannot always be made one: an object's `toString` may be the caller's, and no function. */
+function told(value: Json | undefined): string {
+  return typeof value === 'string' ? `'${value}'` : `of type ${typeof value}`;
 }
 
 function checkTarget(path: readonly string[], keyPaths: readonly (readonly string[])[]): void {

@@ -54,7 +54,8 @@ function checkCount(kind: PartitionKeyDefinition['kind'], paths: readonly string
 function keyPath(path: unknown): string {
   if (typeof path !== 'string' || !PLAIN_PATH.test(path)) {
     throw refuse(
-      `The partition key component definition path '${String(path)}' could not be accepted. ` +
+      `The partition key component definition path '${typeof path === 'string' ? path : typeof path}' ` +
+        'could not be accepted. ' +
         'Partition key paths must contain only valid characters and not contain a trailing slash ' +
         'or wildcard character.',
     );

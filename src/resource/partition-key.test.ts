@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  completeKey,
   extractPartitionKey,
   matchPartitionKey,
   parsePartitionKeyHeader,
@@ -60,6 +61,13 @@ describe('the key of an item', () => {
     expect(key('x'.repeat(2048))).toHaveLength(1);
     expect(key('é'.repeat(1024))).toHaveLength(1);
     expect(() => key('é'.repeat(1025))).toThrow(expect.objectContaining({ code: 'BadRequest' }));
+  });
+
+  test('half a surrogate pair is refused: as UTF-8 all of them would be one key', () => {
+    const refused = expect.objectContaining({ code: 'BadRequest' });
+    expect(() => extractPartitionKey(definition('/a'), { a: 'x\ud800' })).toThrow(refused);
+    expect(() => completeKey(definition('/a'), ['\udc00'])).toThrow(refused);
+    expect(completeKey(definition('/a'), ['\ud83d\ude00'])).toEqual(['😀']);
   });
 
   test('must be the one that the client named', () => {

@@ -1,5 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import { isWellFormed } from './resource-id.ts';
 import type { KeyComponent, PartitionKey, PartitionKeyDefinition } from './types.ts';
 
 /** Bytes of UTF-8 that one component may have. */
@@ -43,7 +44,7 @@ export function extractPartitionKey(definition: PartitionKeyDefinition, item: Js
     }
     key.push(typeof value === 'object' && value !== null ? undefined : value);
   }
-  checkComponentSizes(key);
+  checkComponents(key);
   return key;
 }
 
@@ -71,12 +72,12 @@ export function splitPath(path: string): string[] {
 /**
  * The full key that a client named for one item, made regular: a legacy container's `[]` means undefined.
  * @throws DatabaseError `PartitionKeyMismatch` when it has too few or too many components, `BadRequest` when
- * a component is too long.
+ * a component is too long or not well-formed.
  */
 export function completeKey(definition: PartitionKeyDefinition, key: PartitionKey): PartitionKey {
   if (key.length === 0 && definition.systemKey === true) return [undefined];
   if (key.length !== definition.paths.length) throw wrongArity(definition, key);
-  checkComponentSizes(key);
+  checkComponents(key);
   return key;
 }
 
@@ -87,7 +88,7 @@ export function completeKey(definition: PartitionKeyDefinition, key: PartitionKe
 export function completeKeyOrPrefix(definition: PartitionKeyDefinition, key: PartitionKey): PartitionKey {
   const isPrefix = definition.kind === 'MultiHash' && key.length < definition.paths.length;
   if (!isPrefix) return completeKey(definition, key);
-  checkComponentSizes(key);
+  checkComponents(key);
   return key;
 }
 
@@ -99,17 +100,22 @@ function wrongArity(definition: PartitionKeyDefinition, key: PartitionKey): Data
   );
 }
 
-function checkComponentSizes(key: PartitionKey): void {
+function checkComponents(key: PartitionKey): void {
   for (const component of key) {
-    // A UTF-16 unit takes at most three bytes, so short strings need no counting.
-    if (typeof component !== 'string' || component.length * 3 <= COMPONENT_BYTES_MAX) continue;
-    if (Buffer.byteLength(component) > COMPONENT_BYTES_MAX) {
-      throw new DatabaseError(
-        'BadRequest',
-        `Partition key value is longer than ${COMPONENT_BYTES_MAX} bytes.`,
-      );
-    }
+    if (typeof component !== 'string' || isKeyText(component)) continue;
+    const isLong = Buffer.byteLength(component) > COMPONENT_BYTES_MAX;
+    throw new DatabaseError(
+      'BadRequest',
+      `Partition key value is ${isLong ? `longer than ${COMPONENT_BYTES_MAX} bytes` : 'not well-formed Unicode'}.`,
+    );
   }
+}
+
+/** Whether a text may be a component of a key. Keys are hashed as UTF-8, where half pairs would be alike. */
+export function isKeyText(text: string): boolean {
+  // A UTF-16 unit takes at most three bytes, so short strings need no counting.
+  const isShort = text.length * 3 <= COMPONENT_BYTES_MAX || Buffer.byteLength(text) <= COMPONENT_BYTES_MAX;
+  return isShort && isWellFormed(text);
 }
 
 /** Whether two keys name one logical partition. 0 and -0 are two: they hash differently. */
