@@ -9,10 +9,12 @@ import { applyOperation, conflictsOf, losersOf } from './conflict.ts';
 import { decodeItemState, encodeItemState } from './item-codec.ts';
 import {
   EMPTY_ITEM,
+  etagOf,
   type ItemState,
   isCollectible,
   liveIncarnations,
   patchBase,
+  type StoredPut,
   visiblePut,
 } from './item-state.ts';
 import type { Delete, ItemOperation, Patch, Put, Refer, Settle } from './operation.ts';
@@ -373,6 +375,32 @@ describe('patches of a write that somebody settled', () => {
     expect(visiblePut(applyOperation(withdrawn, { ...end, context: new VersionVector([[2, 2]]) }))).toBe(
       undefined,
     );
+  });
+
+  test('merge with the settled one in another version than without, and go on as a whole write', () => {
+    const [a, b, c] = [new Copy(1), new Copy(2), new Copy(6)];
+    const base = a.put('{"_rid":"r","_self":"s","v":0}');
+    const seen = { ...base, context: a.applied.clone() };
+    const dismissed = a.patch(1) as Put;
+    const rivals = [b.put('{"_rid":"r","_self":"s","v":1}'), b.put('{"_rid":"r","_self":"s","v":2}')];
+    for (const from of [a, b]) deliver(from, c);
+    const settle = c.settle(0) as Settle;
+    expect(settle.conflicts).toEqual([dismissed.dot]);
+    const end: Delete = {
+      ...{ kind: 'delete', dot: { origin: 5, n: 1 }, context: new VersionVector([[2, 2]]), time: 90 },
+      incarnations: rivals.slice(0, 1).map(({ incarnation }) => incarnation),
+    };
+    const [x, y] = [patch(3, seen, 'x'), patch(4, seen, 'y')];
+    const all = [base, dismissed, ...rivals, settle, end, x];
+    const [without, alone, together] = [[base, x, y], all, [...all, y]].map((known) =>
+      known.reduce<ItemState>(applyOperation, EMPTY_ITEM),
+    ) as [ItemState, ItemState, ItemState];
+    const shown = [without, together].map((state) => visiblePut(state) as StoredPut);
+    expect(shown.map(({ body }) => Buffer.from(body).includes('"m1":1'))).toEqual([false, true]);
+    expect(new Set(shown.map(etagOf)).size).toBe(2);
+    expect(visiblePut(alone)?.dot).toEqual(x.dot);
+    expect(patchBase(alone), 'a patch of this body would not have all that it has seen').toBeUndefined();
+    expect(patchBase(together)).toEqual(base.dot);
   });
 });
 

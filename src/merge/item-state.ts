@@ -1,8 +1,14 @@
-import { assert, type JsonObject } from '../base/index.ts';
+import { assert, type JsonObject, murmur3x64Hash128 } from '../base/index.ts';
 import { type Dot, sameDot, unixMs, type VersionVector } from '../causality/index.ts';
-import { formatEtag, ownTtl, SYSTEM_PROPERTIES, withSystemProperties } from '../resource/index.ts';
+import {
+  etagWithin,
+  formatEtag,
+  ownTtl,
+  SYSTEM_PROPERTIES,
+  withSystemProperties,
+} from '../resource/index.ts';
 import type { Delete, Expiry, Incarnation, Loser, Put } from './operation.ts';
-import { applyPending, type PendingEdit, withPatch } from './pending-edit.ts';
+import { applyPending, isWithin, type PendingEdit, withPatch } from './pending-edit.ts';
 
 /**
  * What several regions wrote to one item, reduced to the least that still decides what is visible.
@@ -130,13 +136,14 @@ function mergePatches({ siblings, pending }: ItemState): StoredPut {
   for (const name of SYSTEM_PROPERTIES) delete item[name];
   const own = pending?.filter((edit) => sameDot(edit.base, patch.base)) ?? [];
   applyPending(item, own, { dot, context: patch.context }, compareWinners);
+  const text = Buffer.from(JSON.stringify(item));
   const system = {
     rid: String(rid),
     self: String(self),
-    etag: mergedEtag(merged, time),
+    etag: mergedEtag(merged, time, text),
     ts: Math.floor(unixMs(time) / 1000),
   };
-  const body = withSystemProperties(Buffer.from(JSON.stringify(item)), system);
+  const body = withSystemProperties(text, system);
   const ttl = ownTtl(item);
   const put = { dot, time, incarnation, priority, ttl, body, patch: { ...patch, merged } };
   return best.isUnindexed === true ? { ...put, isUnindexed: true } : put;
@@ -150,17 +157,22 @@ export function parseItem(body: Uint8Array): JsonObject {
 }
 
 /** The version that a put shows, as its text says too: the same in every region. */
-export function etagOf({ dot, time, patch }: StoredPut): string {
-  if (patch?.merged !== undefined) return mergedEtag(patch.merged, time);
-  return formatEtag({ origin: dot.origin, n: dot.n, time });
+export function etagOf({ dot, time, patch, body }: StoredPut): string {
+  if (patch?.merged === undefined) return formatEtag({ origin: dot.origin, n: dot.n, time });
+  const etag = etagWithin(body);
+  assert(etag !== undefined, 'what was merged says its version');
+  return etag;
 }
 
-/** No single write has origin 0, so no merged version has the etag of one. */
-function mergedEtag(dots: readonly Dot[], time: number): string {
+/**
+ * No single write has origin 0, so no merged version has the etag of one. The text has a part in it, since
+ * patches do that were settled and compete no more: see `withdrawn`.
+ */
+function mergedEtag(dots: readonly Dot[], time: number, text: Uint8Array): string {
   let hash = 0xcbf2_9ce4_8422_2325n;
-  for (const { origin, n } of dots) {
-    for (const value of [origin, n]) hash = ((hash ^ BigInt(value)) * 0x100_0000_01b3n) % 2n ** 64n;
-  }
+  const values = dots.flatMap(({ origin, n }) => [origin, n]);
+  for (const value of [...values, ...murmur3x64Hash128(text)])
+    hash = ((hash ^ BigInt(value)) * 0x100_0000_01b3n) % 2n ** 64n;
   return formatEtag({ origin: 0, n: Number(hash >> 11n), time });
 }
 
@@ -173,12 +185,19 @@ export function liveIncarnations(state: ItemState): Incarnation[] {
 
 /**
  * What a patch of the visible item has for its base; undefined when the item is in a conflict of whole
- * writes, which a patch resolves like any other whole write.
+ * writes, which a patch resolves like any other whole write. So it does when a patch of the same base was
+ * settled, which the visible one had not seen: whoever has seen both has only one of them in the body.
  */
 export function patchBase(state: ItemState): Dot | undefined {
   const [best, ...others] = state.siblings;
-  if (others.length > 0 && !isMerged(state)) return undefined;
-  return best?.patch?.base ?? best?.dot;
+  if (others.length > 0) return isMerged(state) ? best?.patch?.base : undefined;
+  if (best?.patch === undefined) return best?.dot;
+  const { base, context } = best.patch;
+  const shown = { dot: best.dot, context };
+  const isWhole =
+    state.withdrawn?.some(({ patch }) => patch !== undefined && sameDot(patch.base, base)) !== true &&
+    state.pending?.some((edit) => sameDot(edit.base, base) && !isWithin(edit, shown)) !== true;
+  return isWhole ? base : undefined;
 }
 
 /** Whether nothing but the visible put needs to be remembered: the state of nearly every item. */

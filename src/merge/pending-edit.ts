@@ -174,6 +174,13 @@ export function isSeenBy(dot: Dot, shown: Shown): boolean {
   return shown.context === undefined || sameDot(dot, shown.dot) || shown.context.covers(dot);
 }
 
+/** Whether the body has all of an edit. */
+export function isWithin(edit: PendingEdit, shown: Shown): boolean {
+  const isSeen = (dot: Dot) => isSeenBy(dot, shown);
+  if (edit.kind === 'count') return edit.increments.every(isSeen);
+  return isSeen(edit.dot) && edit.counters.every(({ increments }) => increments.every(isSeen));
+}
+
 export type Ranking = (a: PlacedEdit, b: PlacedEdit) => number;
 
 /** Brings the body of one of several competing patches, as `item`, to what all of them make together. */

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runs } from '../../test/kit/properties.ts';
-import { ITEM_BYTES_MAX, itemTtl, readItem, SYSTEM_PROPERTIES, withSystemProperties } from './item-text.ts';
+import {
+  etagWithin,
+  ITEM_BYTES_MAX,
+  itemTtl,
+  readItem,
+  SYSTEM_PROPERTIES,
+  withSystemProperties,
+} from './item-text.ts';
 
 const read = (text: string) => readItem(Buffer.from(text));
 const system = { rid: 'r+d=', self: 'dbs/d/', etag: '"e"', ts: 12 };
@@ -130,6 +137,8 @@ describe('completing', () => {
         const complete = withSystemProperties(text, system);
         expect(read(complete.toString()).text.toString()).toBe(text.toString());
         expect(JSON.parse(complete.toString())).toMatchObject({ _etag: '"e"', _ts: 12 });
+        expect(etagWithin(complete)).toBe('"e"');
+        expect(etagWithin(text)).toBeUndefined();
       }),
     );
   });

@@ -199,6 +199,16 @@ export function withSystemProperties(text: Buffer, { rid, self, etag, ts }: Syst
   return complete;
 }
 
+/** Longer than what `withSystemProperties` writes from the etag on. */
+const ETAG_TAIL_BYTES = 120;
+
+/** The etag that `withSystemProperties` put into an item, with its quotes; undefined in other texts. */
+export function etagWithin(complete: Uint8Array): string | undefined {
+  const tail = Buffer.from(complete.subarray(-ETAG_TAIL_BYTES)).toString('latin1');
+  const match = /"_etag":"\\("[^"\\]*)\\"","_attachments":"attachments\/","_ts":\d+\}$/.exec(tail);
+  return match?.[1] === undefined ? undefined : `${match[1]}"`;
+}
+
 /**
  * The item's own time to live in seconds, -1 for "never"; undefined when it has none.
  * @throws DatabaseError `BadRequest` when `ttl` is neither -1 nor a whole number from 1 to 2^31 - 1.

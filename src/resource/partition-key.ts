@@ -104,10 +104,8 @@ function checkComponents(key: PartitionKey): void {
   for (const component of key) {
     if (typeof component !== 'string' || isKeyText(component)) continue;
     const isLong = Buffer.byteLength(component) > COMPONENT_BYTES_MAX;
-    throw new DatabaseError(
-      'BadRequest',
-      `Partition key value is ${isLong ? `longer than ${COMPONENT_BYTES_MAX} bytes` : 'not well-formed Unicode'}.`,
-    );
+    const fault = isLong ? `longer than ${COMPONENT_BYTES_MAX} bytes` : 'not well-formed Unicode';
+    throw new DatabaseError('BadRequest', `Partition key value is ${fault}.`);
   }
 }
 
