@@ -153,7 +153,7 @@ function printLoads(results) {
     ['the same rate, bare', results.halfBare],
     ['half load, 3 regions', results.half3],
   ]) {
-    for (const scenario of ['read', 'upsert']) add(`${name}: ${scenario}`, figures?.[scenario]);
+    for (const scenario of ['read', 'upsert', 'synced']) add(`${name}: ${scenario}`, figures?.[scenario]);
   }
   for (const [name, figures] of [
     ['10,000 items', results.indexes10000],

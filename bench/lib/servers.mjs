@@ -58,6 +58,12 @@ export function startBare() {
   return launch((port) => [join(TARGETS, 'bare.mjs'), String(port)]);
 }
 
+/** Like the log, it writes to the disk of the temporary files. */
+export async function startBareDurable() {
+  const folder = await mkdtemp(join(tmpdir(), 'orrery-bench-'));
+  return launch((port) => [join(TARGETS, 'bare-durable.mjs'), String(port), join(folder, 'file')], folder);
+}
+
 export function startPeer() {
   return launch((port) => [join(TARGETS, 'peer.mjs'), String(port)]);
 }

@@ -1,6 +1,6 @@
 // What a caller waits for at half of what the server can do, with requests that do not wait for each other.
 import { runLoad } from '../lib/load.mjs';
-import { startBare, startOrrery } from '../lib/servers.mjs';
+import { startBare, startBareDurable, startOrrery } from '../lib/servers.mjs';
 import { makeContainer, makeDatabase } from '../lib/wire.mjs';
 
 const ITEMS = 1000;
@@ -21,13 +21,21 @@ export async function measureHalfLoad(regions, maximum, { seconds }) {
   return figures;
 }
 
-/** The control: what the same rates cost in waiting when nothing is behind the HTTP server, on this machine, now. */
+/**
+ * The control: what the same rates cost in waiting when nothing is behind the HTTP server, and when there is
+ * nothing but a group commit, on this machine, now.
+ */
 export async function measureSameRateBare(half, { seconds }) {
   if (half === undefined) return undefined;
-  const server = await startBare();
-  const common = { port: server.port, serverPid: server.pid, seconds };
-  const read = await runLoad({ ...common, scenario: 'get', rate: half.read.perSecond });
-  const upsert = await runLoad({ ...common, scenario: 'post', rate: half.upsert.perSecond });
+  const read = await sameRate(await startBare(), { scenario: 'get', rate: half.read.perSecond, seconds });
+  const write = { scenario: 'post', rate: half.upsert.perSecond, seconds };
+  const upsert = await sameRate(await startBare(), write);
+  const synced = await sameRate(await startBareDurable(), write);
+  return { read, upsert, synced };
+}
+
+async function sameRate(server, job) {
+  const figures = await runLoad({ ...job, port: server.port, serverPid: server.pid });
   await server.dispose();
-  return { read, upsert };
+  return figures;
 }
