@@ -126,7 +126,9 @@ async function rankByWords(
   const scope = { source, access: intersection([access, having]), epkRange, after: -1, meter };
   const gathered = await gatherCandidates(scope, WORDS_MAX);
   if (gathered === undefined) return undefined;
-  const scores = await scoresFromIndex(execution, texts, gathered);
+  // What is found by words need not have the phrases; without other conditions each is a row all the same.
+  const isExact = gathered.isExact || (access.kind === 'everything' && access.isExact);
+  const scores = await scoresFromIndex(execution, texts, { ...gathered, isExact });
   if (scores !== undefined) {
     await scored.addScores(gathered.numbers, scores, seen);
     return seen;

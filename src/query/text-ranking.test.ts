@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, page, pages, randomSource, rows } from '../../test/kit/array-source.ts';
+import { seeds } from '../../test/kit/properties.ts';
 import type { JsonObject } from '../base/index.ts';
 import {
   compileIndexingPolicy,
@@ -69,7 +70,7 @@ describe('statistics of texts', () => {
 });
 
 describe('the best texts', () => {
-  test.each(Array.from({ length: 30 }, (_, i) => i))('are those of a scan, seed %i', async (seed) => {
+  test.each(seeds(30))('are those of a scan, seed %i', async (seed) => {
     const random = randomSource(900 + seed);
     const objects = randomTexts(random, 40 + random(200));
     const [byIndex, byScan] = [new ArraySource(objects, POLICY), new ArraySource(objects, DEFAULT_POLICY)];
@@ -119,6 +120,19 @@ describe('the best texts', () => {
     const query = `SELECT TOP 20 VALUE c.id FROM c ORDER BY ${score} DESC`;
     const found = await rows(source, query, { itemCountMax: 50 });
     expect(source.loads).toBe(20);
+    expect(found).toEqual(await rows(new ArraySource(objects, DEFAULT_POLICY), query, { itemCountMax: 50 }));
+  });
+
+  test('of phrases beside words only texts are read that have all words of one', async () => {
+    const objects = Array.from({ length: 2_000 }, (_, i) => ({
+      id: String(i),
+      t: `${i % 50 === 0 ? 'red bicycle' : i % 50 === 1 ? 'bicycle red' : 'old bicycle'} ${'lake '.repeat(i % 4)}`,
+    }));
+    const source = new ArraySource(objects, POLICY);
+    const score = '_FullTextScore(c.t, ["bicycle", "red bicycle", "the"], 2000, 8000, [2000, 40, 0])';
+    const query = `SELECT TOP 20 VALUE [c.id, ${score}] FROM c ORDER BY ${score} DESC`;
+    const found = await rows(source, query, { itemCountMax: 50 });
+    expect(source.loads).toBe(80 + 20);
     expect(found).toEqual(await rows(new ArraySource(objects, DEFAULT_POLICY), query, { itemCountMax: 50 }));
   });
 

@@ -1,22 +1,28 @@
 /**
- * How well texts fit, from the index alone: which texts have a word, which have it several times, and how
- * long they are. That is all that BM25 asks for, as long as what is looked for are single words.
+ * How well texts fit, from the index: which texts have a word, which have it several times, and how long they
+ * are. That is all that BM25 asks of single words. Of phrases the index tells which texts have all of their
+ * words: only those are read.
  */
+import { isJsonObject, type Json } from '../base/index.ts';
 import {
+  type AnalyzedText,
   allRange,
   analyzePhrase,
   analyzerFor,
   bm25Score,
   COUNT_MAX,
+  countOccurrences,
   countOfRepeats,
   decodeIndexValue,
   equalRange,
   repeatsRange,
   TEXT_LENGTH,
   TEXT_REPEATS,
+  type TextAnalyzer,
 } from '../index/index.ts';
 import { type IndexedPath, indexedPath } from './condition.ts';
-import type { Execution } from './execution.ts';
+import type { DocumentPath } from './document-path.ts';
+import { type Execution, parseItem } from './execution.ts';
 import { languageOf } from './functions/search-functions.ts';
 import { type Gathered, VALUES_PER_LOAD } from './gathering.ts';
 import { rankOf } from './number-stream.ts';
@@ -25,12 +31,10 @@ import type { ValueRange } from './source.ts';
 
 const CHUNK = 4_096;
 
-interface TextPaths {
-  readonly length: IndexedPath;
-  readonly repeats: IndexedPath;
-}
-
-/** A score for each of the numbers; undefined when the index cannot tell them, or reading costs less. */
+/**
+ * A score for each of the numbers; undefined when the index cannot tell them, or reading costs less. `isExact`:
+ * all of them are rows, whatever they have of the words.
+ */
 export async function scoresFromIndex(
   execution: Execution,
   texts: TextSearch,
@@ -46,14 +50,14 @@ export async function scoresFromIndex(
   const { atMost } = source.estimate({ pathId: length.id, range: allRange() });
   if (atMost > numbers.length * VALUES_PER_LOAD) return undefined;
   const all = statisticsOf(execution, texts);
-  const sought = soughtWords(execution, texts);
+  const analyzer = analyzerFor(languageOf(execution.frame.environment, property));
+  const sought = soughtPhrases(execution, texts, analyzer);
   if (all === undefined || all.hitCounts.length !== sought?.length) return undefined;
   const lengths = new Uint32Array(numbers.length);
   await eachPlace(execution, numbers, { path: length, range: allRange() }, (place, value) => {
     lengths[place] = Number(decodeIndexValue(value));
   });
-  const counts = await countsOf(execution, texts, { length, repeats }, { numbers, sought });
-  if (counts === undefined) return undefined;
+  const counts = await countsOf(execution, texts, { repeats, numbers, sought, analyzer });
   const scores = new Float64Array(numbers.length);
   for (let place = 0; place < numbers.length; place++) {
     const occurrences = counts.map((own) => own[place] as number);
@@ -72,44 +76,111 @@ function statisticsOf({ frame }: Execution, { statistics }: TextSearch) {
   return hits.length < hitCounts.length ? undefined : { documentCount, wordCount, hitCounts: hits };
 }
 
-/** The one word of each phrase, undefined for one without any; undefined when a phrase has several. */
-function soughtWords({ frame }: Execution, { words }: TextSearch): (string | undefined)[] | undefined {
-  const analyzer = analyzerFor(languageOf(frame.environment, words.property));
-  const sought: (string | undefined)[] = [];
-  for (const phrase of words.phrases) {
-    const text = phrase(frame);
-    if (typeof text !== 'string') return undefined;
-    const found = analyzePhrase(analyzer, text);
-    const [word] = found;
-    if (found.length > 1 || (word !== undefined && !equalRange(word).exact)) return undefined;
-    sought.push(word);
-  }
-  return sought;
+interface SoughtPhrase {
+  /** With its stop words, as undefined. */
+  readonly phrase: AnalyzedText;
+  /** Each once. */
+  readonly words: readonly string[];
 }
 
-/** How often each of the texts has each word; undefined when one has a word too often to be told. */
+/** Undefined when a phrase is no text, when the index cannot tell a word, or when all texts are read anyway. */
+function soughtPhrases(
+  { frame }: Execution,
+  { words }: TextSearch,
+  analyzer: TextAnalyzer,
+): SoughtPhrase[] | undefined {
+  const sought: SoughtPhrase[] = [];
+  for (const each of words.phrases) {
+    const text = each(frame);
+    if (typeof text !== 'string') return undefined;
+    const phrase = analyzePhrase(analyzer, text);
+    const own = new Set(phrase.filter((word) => word !== undefined));
+    for (const word of own) if (!equalRange(word).exact) return undefined;
+    sought.push({ phrase, words: [...own] });
+  }
+  return sought.some(({ phrase }) => phrase.length <= 1) ? sought : undefined;
+}
+
+interface CountedTexts {
+  readonly repeats: IndexedPath;
+  readonly numbers: Float64Array;
+  readonly sought: readonly SoughtPhrase[];
+  readonly analyzer: TextAnalyzer;
+}
+
+/** How often each of the texts has each phrase. */
 async function countsOf(
   execution: Execution,
-  { words }: TextSearch,
-  { repeats }: TextPaths,
-  { numbers, sought }: { readonly numbers: Float64Array; readonly sought: readonly (string | undefined)[] },
-): Promise<readonly Uint8Array[] | undefined> {
-  let isTold = true;
-  const counts: Uint8Array[] = [];
-  for (const word of sought) {
-    const own = new Uint8Array(numbers.length);
+  texts: TextSearch,
+  counted: CountedTexts,
+): Promise<readonly Uint32Array[]> {
+  const { repeats, numbers, sought } = counted;
+  const { path } = texts.words;
+  const unsure = new Uint8Array(numbers.length);
+  const counts: Uint32Array[] = [];
+  for (const { phrase, words } of sought) {
+    const own = new Uint32Array(numbers.length);
     counts.push(own);
-    if (word === undefined) continue;
-    await eachPlace(execution, numbers, { path: words.path, range: equalRange(word) }, (place) => {
-      own[place] = 1;
-    });
-    await eachPlace(execution, numbers, { path: repeats, range: repeatsRange(word) }, (place, value) => {
-      const count = countOfRepeats(value);
-      own[place] = count;
-      if (count === COUNT_MAX) isTold = false;
-    });
+    for (const word of words) {
+      await eachPlace(execution, numbers, { path, range: equalRange(word) }, (place) => {
+        own[place] = (own[place] as number) + 1;
+      });
+    }
+    if (phrase.length > 1) {
+      // Those that have all of its words may have it.
+      for (let place = 0; place < own.length; place++) {
+        if (own[place] === words.length) unsure[place] = 1;
+        else own[place] = 0;
+      }
+      continue;
+    }
+    for (const word of words) {
+      await eachPlace(execution, numbers, { path: repeats, range: repeatsRange(word) }, (place, value) => {
+        const count = countOfRepeats(value);
+        own[place] = count;
+        if (count === COUNT_MAX) unsure[place] = 1;
+      });
+    }
   }
-  return isTold ? counts : undefined;
+  await readCounts(execution, texts.words.property, counted, unsure, counts);
+  return counts;
+}
+
+/** Counts in the texts themselves where the index does not tell. */
+async function readCounts(
+  execution: Execution,
+  property: DocumentPath,
+  { numbers, sought, analyzer }: CountedTexts,
+  unsure: Uint8Array,
+  counts: readonly Uint32Array[],
+): Promise<void> {
+  let chunk: number[] = [];
+  const read = async () => {
+    const items = await execution.load(chunk.map((place) => numbers[place] as number));
+    for (const [index, place] of chunk.entries()) {
+      const item = items[index];
+      const value = item && valueAt(parseItem(item), property);
+      const text = typeof value === 'string' ? analyzer.analyze(value) : [];
+      sought.forEach(({ phrase }, which) => {
+        (counts[which] as Uint32Array)[place] = countOccurrences(text, phrase);
+      });
+    }
+    chunk = [];
+  };
+  for (let place = unsure.indexOf(1); place >= 0; place = unsure.indexOf(1, place + 1)) {
+    chunk.push(place);
+    if (chunk.length >= execution.chunkMax) await read();
+  }
+  if (chunk.length > 0) await read();
+}
+
+function valueAt(item: Json, path: DocumentPath): Json | undefined {
+  let value: Json | undefined = item;
+  for (const name of path) {
+    if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
+    value = value[name];
+  }
+  return value;
 }
 
 /** Visits the entries of an index that belong to one of the numbers, by its place among them. */
