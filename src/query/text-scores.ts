@@ -32,8 +32,8 @@ import type { ValueRange } from './source.ts';
 const CHUNK = 4_096;
 
 /**
- * A score for each of the numbers; undefined when the index cannot tell them, or reading costs less. `isExact`:
- * all of them are rows, whatever they have of the words.
+ * A score for each of the numbers; undefined when the index cannot tell them, or reading costs less.
+ * `isExact`: all of them are rows, whatever they have of the words.
  */
 export async function scoresFromIndex(
   execution: Execution,
