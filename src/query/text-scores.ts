@@ -83,7 +83,7 @@ interface SoughtPhrase {
   readonly words: readonly string[];
 }
 
-/** Undefined when a phrase is no text, when the index cannot tell a word, or when all texts are read anyway. */
+/** Undefined when a phrase is no text, the index cannot tell a word, or all texts are read anyway. */
 function soughtPhrases(
   { frame }: Execution,
   { words }: TextSearch,
