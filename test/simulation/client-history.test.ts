@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { hybridTime, VersionVector } from '../../src/causality/index.ts';
-import { EMPTY_ITEM, type Put } from '../../src/merge/index.ts';
-import { encodeEntry } from '../../src/partition/index.ts';
+import type { Put } from '../../src/merge/index.ts';
 import { formatEtag } from '../../src/resource/index.ts';
 import { judgeHistory, type OperationRecord } from './client-history.ts';
+import { inspectedLog } from './inspected-log.ts';
 import { Ledger } from './ledger.ts';
 import { Lifetimes } from './lifetimes.ts';
-import type { InspectedPartition } from './region-under-test.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { START_UNIX_MS } from './simulated-runtime.ts';
 import { drawSwarm, SCALES } from './swarm.ts';
@@ -35,11 +34,11 @@ async function judge({ followedAtMs, wipedAtMs, readAtMs, value }: Telling): Pro
   const lifetimes = new Lifetimes(drawSwarm(new SeededRandom(1), SCALES.small));
   const ledger = new Ledger({ violations, lifetimes, isTimeCausal: true, nowMs: () => nowMs });
   const first = putOf(1, 'v1');
-  const bytes = encodeEntry({ changes: [{ itemKey: KEY, operation: first }] });
-  for (const region of ['here', 'wiped']) await ledger.follow({ region, origin: 1 }, logOf([bytes]));
+  const log = () => inspectedLog(KEY, [first]);
+  for (const region of ['here', 'wiped']) await ledger.follow({ region, origin: 1 }, log());
   nowMs = wipedAtMs;
   ledger.forget('wiped');
-  await ledger.follow({ region: 'wiped', origin: 2 }, logOf([bytes]));
+  await ledger.follow({ region: 'wiped', origin: 2 }, log());
   const etag = formatEtag({ origin: 1, n: 1, time: first.time });
   const written = {
     ...recordOf('create', 'v1', [0, 1]),
@@ -70,17 +69,6 @@ function putOf(n: number, value: string): Put {
     incarnation: n,
     priority: undefined,
     body,
-  };
-}
-
-function logOf(entries: readonly Uint8Array[]): InspectedPartition {
-  return {
-    number: 0,
-    vector: new VersionVector([[1, entries.length]]),
-    tail: () => entries.length,
-    read: async (fromLsn) => entries.slice(fromLsn - 1),
-    lookup: () => ({ state: EMPTY_ITEM }),
-    isQuiet: () => true,
   };
 }
 

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Dot } from '../../src/causality/index.ts';
 import type { Lsn } from '../../src/log/index.ts';
 import type { Incarnation, ItemOperation, ItemState, Put } from '../../src/merge/index.ts';
@@ -154,7 +153,12 @@ function isSame(a: ModelPut | undefined, b: ModelPut | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   if (!isSameDot(a.dot, b.dot)) return false;
   // One dot has one content, as is judged elsewhere; what is merged has a body of its own.
-  return a.body === b.body || isDeepStrictEqual([a.parts, a.body], [b.parts, b.body]);
+  return a.body === b.body || (isSameParts(a.parts, b.parts) && Buffer.compare(a.body, b.body) === 0);
+}
+
+function isSameParts(a: readonly Dot[] | undefined, b: readonly Dot[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((dot, place) => isSameDot(dot, b[place] ?? { origin: -1, n: -1 }));
 }
 
 export function isSameDot(a: Dot, b: Dot): boolean {

@@ -19,6 +19,7 @@ import { type Story, writeStory } from './story.ts';
 import { drawSwarm, isTimeCausal, SCALES, type Scale, type Swarm } from './swarm.ts';
 import { judgeTokens } from './token-history.ts';
 import { Trace } from './trace.ts';
+import { countTraps } from './traps.ts';
 import { type Violation, Violations } from './violations.ts';
 import { Workload } from './workload.ts';
 
@@ -171,6 +172,9 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
     const asked = valuesAsked(workload.records);
     judgeQueries(workload.queries, { ledger, violations, wipes, needsLeases, asked });
     judgeLevel({ records: workload.records, swarm, ledger, violations, wipes });
+    for (const [name, count] of countTraps({ ledger, records: workload.records, regions })) {
+      counts.set(name, count);
+    }
   }
   for (const { region } of driver.open()) await region.close();
 
