@@ -3,7 +3,7 @@ import { EMPTY_ITEM, type ItemOperation } from '../../src/merge/index.ts';
 import { encodeEntry } from '../../src/partition/index.ts';
 import type { InspectedPartition } from './region-under-test.ts';
 
-/** A partition of which there is nothing but a log, one operation on `key` in each entry: for tests of models. */
+/** A partition with nothing but a log, each entry one operation on `key`: for tests of models. */
 export function inspectedLog(key: string, operations: readonly ItemOperation[]): InspectedPartition {
   const vector = new VersionVector();
   const entries = operations.map((operation) => {
