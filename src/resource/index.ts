@@ -11,6 +11,7 @@ export { formatEtag } from './etag.ts';
 export type { FullTextLanguage } from './full-text-language.ts';
 export { applyPatch, type Patch, parsePatch } from './item-patch.ts';
 export {
+  checkNesting,
   etagWithin,
   itemTtl,
   NESTING_MAX,

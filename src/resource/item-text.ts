@@ -107,8 +107,8 @@ function isSpace(byte: number): boolean {
   return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** `text` is valid JSON. */
-function checkNesting(text: Buffer): void {
+/** `text` is valid JSON. @throws DatabaseError `BadRequest` when it has more than `NESTING_MAX` levels. */
+export function checkNesting(text: Buffer): void {
   const end = text.length;
   let depth = 0;
   for (let at = 0; at < end; at++) {

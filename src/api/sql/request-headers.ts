@@ -9,6 +9,7 @@ import type {
 } from '../../engine/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import {
+  checkNesting,
   type PartitionKey,
   parsePartitionKeyHeader,
   parseThroughput,
@@ -133,9 +134,10 @@ export function isMinimal(request: HttpRequest): boolean {
   return headerOf(request, 'prefer')?.toLowerCase().includes('return=minimal') === true;
 }
 
-/** The body as a JSON object. */
+/** The body as a JSON object. One that nests too deep would be too much for what copies and writes it. */
 export function objectBody(request: HttpRequest): JsonObject {
   const body = parseJson(request.body.toString());
+  checkNesting(request.body);
   if (isJsonObject(body)) return body;
   throw new DatabaseError(
     'BadRequest',

@@ -540,6 +540,13 @@ describe('metadata', () => {
     expect(await ask('POST', '/dbs', { body })).toMatchObject({ status: 400, json: { code: 'BadRequest' } });
   });
 
+  test('a body that nests too deep is refused', async () => {
+    const body = (levels: number) => `{"id":"d","x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+    expect(await ask('POST', '/dbs', { body: body(200_000) })).toMatchObject({ status: 400 });
+    expect(await ask('POST', '/dbs', { body: body(129) })).toMatchObject({ status: 400 });
+    expect(await ask('POST', '/dbs', { body: body(128) })).toMatchObject({ status: 201 });
+  });
+
   test('listing survives the deletion of what was listed', async () => {
     const ids: unknown[] = [];
     let continuation: string | undefined;
