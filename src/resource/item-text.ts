@@ -107,7 +107,7 @@ function isSpace(byte: number): boolean {
   return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** `text` is valid JSON. @throws DatabaseError `BadRequest` when it has more than `NESTING_MAX` levels. */
+/** `text` is valid JSON. @throws DatabaseError `BadRequest` when it has too many levels: see NESTING_MAX. */
 export function checkNesting(text: Buffer): void {
   const end = text.length;
   let depth = 0;
