@@ -21,7 +21,7 @@ import { createResources } from './resources.ts';
 import { ScriptOperations } from './script-operations.ts';
 import { createScriptResources } from './script-resources.ts';
 import type { ScriptTransactionOptions } from './script-transaction.ts';
-import { TimedItems } from './timed-items.ts';
+import { TimedItems, timedConflicts } from './timed-items.ts';
 
 export interface EngineOptions {
   readonly runtime: Runtime;
@@ -83,7 +83,7 @@ export function createEngine(options: EngineOptions): EngineParts {
     region,
     items: timed,
     resources: createResources({ runtime: options.runtime, region, directory, containers, partitions }),
-    conflicts: createConflictFeed({ directory, containers, items: scripts.items }),
+    conflicts: timedConflicts(timed, createConflictFeed({ directory, containers, items: scripts.items })),
     scripts: {
       ...createScriptResources({ ...options, containers }),
       execute: (execution) =>

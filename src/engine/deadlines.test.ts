@@ -3,7 +3,7 @@ import { DatabaseError } from '../errors/index.ts';
 import { Deadlines } from './deadlines.ts';
 import type { ItemAnswer, Items, ItemTarget } from './engine.ts';
 import { Meter } from './meter.ts';
-import { TimedItems } from './timed-items.ts';
+import { TimedItems, timedConflicts } from './timed-items.ts';
 
 /** A clock that a test moves. */
 function clock() {
@@ -83,7 +83,7 @@ describe('timed items', () => {
     const meter = new Meter();
     const deadlines = new Deadlines(runtime, 5_000);
     const items = new TimedItems({ read } as unknown as Items, { runtime, deadlines, meter });
-    return { run, meter, read: () => items.read({} as ItemTarget) };
+    return { run, meter, items, read: () => items.read({} as ItemTarget) };
   }
 
   test('what is at hand stays synchronous, and is counted', () => {
@@ -100,6 +100,21 @@ describe('timed items', () => {
     run(5_001);
     await expect(reading).rejects.toMatchObject({ code: 'RequestTimeout' });
     expect(meter.snapshot()[0]?.outcomes).toMatchObject({ ok: 0, timedOut: 1 });
+  });
+
+  test('the conflicts feed ends in time as well', async () => {
+    const { items, run, meter } = over(() => answer);
+    const never = () => new Promise<never>(() => undefined);
+    const path = { database: 'd', container: 'c' };
+    const stuck = timedConflicts(items, { list: never, read: never, delete: never });
+    const asked = [stuck.list(path), stuck.read(path, 'x'), stuck.delete(path, 'x')];
+    run(5_001);
+    for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected');
+    for (const asking of asked) await expect(asking).rejects.toMatchObject({ code: 'RequestTimeout' });
+    expect(meter.snapshot().filter(({ outcomes }) => outcomes.timedOut === 1)).toHaveLength(3);
+
+    const prompt = timedConflicts(items, { list: async () => [], read: never, delete: never });
+    expect(await prompt.list(path)).toEqual([]);
   });
 
   test.each([

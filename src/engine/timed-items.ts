@@ -1,5 +1,6 @@
 import { DatabaseError } from '../errors/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import type { Conflicts } from './conflict-feed.ts';
 import type { Deadlines } from './deadlines.ts';
 import type {
   AnswerHead,
@@ -118,6 +119,19 @@ export class TimedItems implements Items {
       );
     });
   }
+}
+
+/** The conflicts feed under the same deadlines. What it charges is that of metadata, which nobody counts. */
+export function timedConflicts(timed: TimedItems, inner: Conflicts): Conflicts {
+  const run = async <A>(operation: string, begin: () => Promise<A>): Promise<A> => {
+    const ended = await timed.run(operation, async () => ({ answer: await begin(), charge: 0 }));
+    return ended.answer;
+  };
+  return {
+    list: (path) => run('listConflicts', () => inner.list(path)),
+    read: (path, id) => run('readConflict', () => inner.read(path, id)),
+    delete: (path, id) => run('deleteConflict', () => inner.delete(path, id)),
+  };
 }
 
 function tooLate(ms: number): DatabaseError {
