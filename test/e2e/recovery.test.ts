@@ -24,7 +24,8 @@ afterEach(async () => {
 async function start(
   ...flags: string[]
 ): Promise<{ server: ServerProcess; ready: Ready; client: SqlClient }> {
-  const started = await ServerProcess.start('--data', data, ...REGIONS, ...flags);
+  const regions = flags.includes('--regions') ? [] : REGIONS;
+  const started = await ServerProcess.start('--data', data, ...regions, ...flags);
   running.push(started.server);
   return { ...started, client: clientOf(started.ready.endpoint) };
 }
@@ -231,6 +232,39 @@ describe('a log that is damaged in the middle', () => {
     const places = account.json.writableLocations as { name: string; databaseAccountEndpoint: string }[];
     const endpoint = places.find(({ name }) => name === 'One')?.databaseAccountEndpoint ?? '';
     await expectEverywhere({ ...ready, regions: [{ name: 'One', endpoint }] }, new Set([...ids, 'later']));
+  });
+
+  test('and found while the region serves takes it down alone; who was reading from it reads on elsewhere', async () => {
+    const flags = ['--regions', 'One,Two,Three'];
+    const first = await start(...flags);
+    await first.client.makeContainer('d', 'c');
+    const ids = new Set<string>();
+    // More than a first segment holds: those that are full are looked at when they are read.
+    for (let n = 0; n < 8; n++) {
+      const { status } = await first.client.create(DOCS, `i${n}`, { filler: 'x'.repeat(1_000_000) });
+      expect(status).toBe(201);
+      ids.add(`i${n}`);
+    }
+    await expectEverywhere(first.ready, ids);
+    await first.server.stop();
+    const folder = join(data, 'regions', 'One', 'log');
+    const segments = (await readdir(folder)).filter((name) => name !== 'lock').sort();
+    expect(segments.length).toBeGreaterThan(1);
+    const file = await open(join(folder, segments[0] ?? ''), 'r+');
+    await file.write(Buffer.from('!'), 0, 1, 2_000_000);
+    await file.close();
+
+    const { server, ready } = await start(...flags);
+    expect(ready.down).toBeUndefined();
+    for (const action of ['kill', 'wipe', 'start'])
+      expect((await manage(ready, 'POST', `/faults/${action}`, { region: 'Two' })).status).toBe(200);
+    const reason = async () => String((await manage(ready, 'GET', '/readyz')).json.reason);
+    await expect
+      .poll(reason)
+      .toMatch(/^not running: One \(log segment \d+\.segment is damaged at offset \d+/);
+    await expectEverywhere({ ...ready, regions: ready.regions.slice(1) }, ids);
+    await expect.poll(reason).not.toContain('catching up');
+    expect(server.stderr).toContain('region One stays down: log segment');
   });
 
   test('in every region refuses to start, naming segment and offset', async () => {
