@@ -535,6 +535,34 @@ describe('orders by score', () => {
     });
   });
 
+  test.each([
+    ['RRF(FullTextScore(c.t, "a"), VectorDistance(c.v, [1]), [2])', 'one weight for each score'],
+    ['RRF(FullTextScore(c.t, "a"), VectorDistance(c.v, [1]), [-1, 1])', 'numbers, 0 or more'],
+    ['RRF(FullTextScore(c.t, "a"), VectorDistance(c.v, [1]), ["1", 1])', 'numbers, 0 or more'],
+    ['RRF(FullTextScore(c.t, "a"), VectorDistance(c.v, [1]), [@none, 1])', 'numbers, 0 or more'],
+    ['RRF(FullTextScore(c.t, "a"))', 'two or more scores'],
+    ['RRF()', 'two or more scores'],
+    ['RRF(FullTextScore(c.t, "a"), c.score)', 'FullTextScore, VectorDistance, or RRF'],
+    ['FullTextScore(c.t)', 'texts to be looked for'],
+    ['FullTextScore(c.t, 1)', 'one or more texts'],
+    ['FullTextScore(c.t, "a") DESC', 'neither ASC nor DESC'],
+    ['FullTextScore(c.t, "a"), c.id', 'one function'],
+    ['c.score', 'FullTextScore, VectorDistance, or RRF'],
+  ])('RANK %s is refused', (rank, why) => {
+    const query = `SELECT TOP 10 * FROM c ORDER BY RANK ${rank}`;
+    expect(() => planOf(query)).toThrow(/SC2240/);
+    expect(() => planOf(query)).toThrow(why);
+  });
+
+  test.each([
+    'SELECT c.id, FullTextScore(c.t, "a") AS s FROM c',
+    'SELECT * FROM c WHERE FullTextScore(c.t, "a") > 1',
+    'SELECT * FROM c ORDER BY FullTextScore(c.t, "a")',
+    'SELECT VALUE RRF(1, 2) FROM c',
+  ])('%s: no row has a value that stands for a rank', (query) => {
+    expect(() => compileQuery(query)).toThrow(/SC2240.*can only be used in ORDER BY RANK/);
+  });
+
   test('no range can serve a rank by itself', () => {
     const query = compileQuery('SELECT * FROM c ORDER BY RANK FullTextScore(c.t, "a")');
     expect(isServableAcrossPartitions(query)).toBe(false);

@@ -310,6 +310,9 @@ function compileLikeNode(node: LikeNode, binder: Binder): Evaluator {
   };
 }
 
+/** They stand for what a client works out of all ranges: no row has their value. */
+const RANKING_FUNCTIONS = new Set(['FULLTEXTSCORE', 'RRF']);
+
 function compileCall(node: CallNode, binder: Binder): Evaluator {
   const [first] = node.operands;
   const aggregate = binder.aggregateSlot(node, () => {
@@ -328,6 +331,9 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
   }
   const found = findFunction(node.name);
   if (found === undefined) {
+    if (RANKING_FUNCTIONS.has(node.name.toUpperCase())) {
+      throw queryError('SC2240', `${node.name} can only be used in ORDER BY RANK.`, node.location);
+    }
     throw queryError('SC2005', `'${node.name}' is not a recognized built-in function name.`, node.location);
   }
   if (!found.accepts(node.operands.length)) {

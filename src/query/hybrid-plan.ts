@@ -104,6 +104,7 @@ function rankedScores(planned: Planned): { calls: CallNode[]; weights: number[] 
   if (!isNamed(expression, 'RRF')) return { calls: [scoreCall(expression, location)], weights: [] };
   const last = expression.operands[expression.operands.length - 1];
   const weights = last && knownValue(last, planned);
+  if (last?.kind === 'array' && weights === undefined) throw wrongWeights(location);
   const scores = Array.isArray(weights) ? expression.operands.slice(0, -1) : expression.operands;
   if (scores.length < 2) throw misuse('RRF takes two or more scores.', location);
   const calls = scores.map((score) => scoreCall(score, location));
@@ -113,9 +114,13 @@ function rankedScores(planned: Planned): { calls: CallNode[]; weights: number[] 
     calls,
     weights: weights.map((weight) => {
       if (typeof weight === 'number' && weight >= 0) return weight;
-      throw misuse('The weights of RRF must be numbers, 0 or more.', location);
+      throw wrongWeights(location);
     }),
   };
+}
+
+function wrongWeights(location: Location) {
+  return misuse('The weights of RRF must be numbers, 0 or more.', location);
 }
 
 function scoreCall(expression: Expression, location: Location): CallNode {
@@ -127,7 +132,7 @@ function misuse(message: string, location: Location) {
   return queryError('SC2240', message, location);
 }
 
-/** The value of a constant, a parameter, or a list of them; undefined for anything else. */
+/** The value of a constant, a parameter, a negative number, or a list of them; undefined for anything else. */
 function knownValue(expression: Expression, planned: Planned): Json | undefined {
   switch (expression.kind) {
     case 'constant':
@@ -137,6 +142,10 @@ function knownValue(expression: Expression, planned: Planned): Json | undefined 
     case 'array': {
       const values = expression.elements.map((element) => knownValue(element, planned));
       return values.every((value) => value !== undefined) ? values : undefined;
+    }
+    case 'unary': {
+      const value = knownValue(expression.operand, planned);
+      return expression.operator === '-' && typeof value === 'number' ? -value : undefined;
     }
     default:
       return undefined;
