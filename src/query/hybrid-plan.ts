@@ -132,7 +132,7 @@ function misuse(message: string, location: Location) {
   return queryError('SC2240', message, location);
 }
 
-/** The value of a constant, a parameter, a negative number, or a list of them; undefined for anything else. */
+/** The value of a constant, a parameter or a list of them, negative numbers too; undefined for all else. */
 function knownValue(expression: Expression, planned: Planned): Json | undefined {
   switch (expression.kind) {
     case 'constant':
