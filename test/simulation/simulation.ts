@@ -196,10 +196,14 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('conflicts dealt with', people.dealt);
   counts.set('disks found damaged', driver.replaced);
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
-  for (const { outcome, request } of workload.records) {
-    const name = outcome?.kind === 'refused' ? outcome.code : (outcome?.kind ?? 'pending');
-    const key = `${request.kind} ${name}`;
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+  countOutcomes(workload.records, counts);
+}
+
+function countOutcomes(records: readonly OperationRecord[], counts: Map<string, number>): void {
+  const add = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const { outcome, request } of records) {
+    add(`${request.kind} ${outcome?.kind === 'refused' ? outcome.code : (outcome?.kind ?? 'pending')}`);
+    if (outcome?.kind === 'unknown') add(`unknown: ${outcome.reason}`);
   }
 }
 

@@ -152,7 +152,8 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     requests,
     strikesMin: scale.strikesMin,
     partitionKeys: random.integer(1, 4),
-    items: random.integer(1, 4),
+    // Where they end by themselves more of them, so that some are left alone for long enough.
+    items: random.integer(1, 4) * (isTimed ? 4 : 1),
     thinkMs: (durationMs * regions.length * clients) / requests,
     mix: {
       create: random.between(0.05, 0.3),

@@ -52,6 +52,8 @@ const PRIORITY_MAX = 3;
 /** Requests go on for so many times what was planned at the most. */
 const PATIENCE_REQUESTS = 3;
 const STALE_TOKENS_MAX = 3;
+/** Requests in one transaction. */
+const BATCH_MAX = 4;
 
 /** Storms of writes and reads on a few hot items, by several clients in each region. */
 export class Workload {
@@ -218,18 +220,21 @@ export class Workload {
     if (region.batch === undefined || swarm.items < 2 || !random.chance(swarm.withBatch)) return [first];
     const batch = ++this.#batches;
     const readShare = random.pick([0, 0.3, 1]);
-    return Array.from({ length: random.integer(2, swarm.items) }, (_, place): ClientRequest => {
-      const isRead = random.chance(readShare);
-      return {
-        ...first,
-        batch,
-        kind: isRead ? 'read' : 'upsert',
-        item: { partitionKey: first.item.partitionKey, id: `i${place + 1}` },
-        value: isRead ? undefined : `v${++this.#values}`,
-        unique: isRead ? undefined : this.#drawUnique(random),
-        ifMatch: undefined,
-      };
-    });
+    return Array.from(
+      { length: random.integer(2, Math.min(swarm.items, BATCH_MAX)) },
+      (_, place): ClientRequest => {
+        const isRead = random.chance(readShare);
+        return {
+          ...first,
+          batch,
+          kind: isRead ? 'read' : 'upsert',
+          item: { partitionKey: first.item.partitionKey, id: `i${place + 1}` },
+          value: isRead ? undefined : `v${++this.#values}`,
+          unique: isRead ? undefined : this.#drawUnique(random),
+          ifMatch: undefined,
+        };
+      },
+    );
   }
 
   /** The only region that takes writes, unless it is down. */
