@@ -40,6 +40,8 @@ export interface CompiledQuery {
   readonly readsItems: boolean;
   /** The query itself, as it makes rows. */
   readonly block: Block;
+  /** Expressions and their parts, which may all be evaluated for a row. */
+  readonly expressionCount: number;
   /** The one that reads the items: `block`, or a query in its FROM that has to be read to its end first. */
   readonly reader: Block;
   /** What an item alone must satisfy, whatever rows come of it; undefined when that is nothing. */
@@ -107,6 +109,7 @@ export function* compileSteps(text: string, tree: Query): Steps<CompiledQuery> {
   refuseUnsupported(tree);
   const binder = new Binder(compileSubquery);
   const block = yield* blockSteps(tree, binder, { readsItem: true });
+  const expressionCount = binder.steps.total;
   yield;
   const { reader, readerTree } = readerOf(tree, block);
   const condition = yield* conditionOf(readerTree, binder);
@@ -126,6 +129,7 @@ export function* compileSteps(text: string, tree: Query): Steps<CompiledQuery> {
     slotCount: binder.slotCount,
     readsItems: itemQuery(tree).from !== undefined,
     block,
+    expressionCount,
     reader,
     predicate: reader.predicate,
     condition,

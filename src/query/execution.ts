@@ -69,6 +69,7 @@ const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 /** Work between two pauses, in items of a common size: a few milliseconds. */
 const ITEMS_PER_PAUSE = 512;
 const BYTES_LIKE_AN_ITEM = 4_096;
+const EXPRESSIONS_LIKE_AN_ITEM = 400;
 /** What an item costs that expressions look at without its having been read and parsed, in items. */
 const UNREAD_WEIGHT = 0.25;
 /** The same in rows made of an item's arrays, and in elements looked at for them. */
@@ -161,7 +162,7 @@ export class Execution {
   #retrievedBytes = 0;
   #sincePause = 0;
   #chunk = CHUNK_FILTERED_FIRST;
-  /** What an item costs besides its own size, in items: each may be compared with all of a long parameter. */
+  /** What an item costs besides its own size, in items: all of a long text or parameter may be looked at. */
   readonly #itemWeight: number;
 
   constructor(compiled: CompiledQuery, frame: Frame, start: Continuation, options: ExecuteOptions) {
@@ -175,7 +176,10 @@ export class Execution {
     this.#options = options;
     let operandBytes = compiled.text.length;
     for (const { value } of options.parameters) operandBytes += roughSize(value);
-    this.#itemWeight = 1 + Math.floor(operandBytes / BYTES_LIKE_AN_ITEM);
+    this.#itemWeight =
+      1 +
+      Math.floor(operandBytes / BYTES_LIKE_AN_ITEM) +
+      Math.floor(compiled.expressionCount / EXPRESSIONS_LIKE_AN_ITEM);
     const { reader, block, isGathering } = compiled;
     this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels) : undefined;
     const carried = this.#carriesOver ? this.#takeCarryOver() : undefined;

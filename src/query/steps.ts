@@ -23,6 +23,8 @@ export async function finishInTurns<T>(steps: Steps<T>, turn: () => Promise<void
 
 /** Tells now and then that others have waited for long enough. */
 export class StepCounter {
+  /** All pieces noted so far. */
+  total = 0;
   readonly #most: number;
   #count = 0;
 
@@ -34,6 +36,7 @@ export class StepCounter {
   /** Notes pieces of work. */
   add(count = 1): void {
     this.#count += count;
+    this.total += count;
   }
 
   /** Whether it is time; true once. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ArraySource, DEFAULT_POLICY, page } from '../../test/kit/array-source.ts';
+import { ArraySource, DEFAULT_POLICY, NO_POLICY, page } from '../../test/kit/array-source.ts';
 import type { JsonObject } from '../base/index.ts';
 import { planForClient, planInTurns } from './client-plan.ts';
 import { compileComputedProperties, compileQuery, prepareQuery } from './index.ts';
@@ -77,6 +77,21 @@ describe('others have their turn while a query runs', () => {
     const longest = await longestTurn('SELECT * FROM c WHERE ARRAY_CONTAINS(@list, c.a + 0.5)', parameters);
     expect(longest).toBeLessThan(UNITS_MAX / 3);
   });
+});
+
+test('each item counts more for which many expressions are evaluated', async () => {
+  const sum = numbers(900, 1)
+    .map(() => 'c.a')
+    .join('+');
+  const where = numbers(10, 1).map((n) => `${sum} = -${n + 1}`);
+  let turns = 0;
+  const pause = () => {
+    turns++;
+    return Promise.resolve();
+  };
+  const small = new ArraySource(ITEMS.slice(0, 200), NO_POLICY);
+  await page(small, `SELECT * FROM c WHERE ${where.join(' OR ')}`, { pause });
+  expect(turns).toBeGreaterThan(20);
 });
 
 describe('long texts', () => {
