@@ -13,7 +13,7 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
   full: {
     ...Object.fromEntries(FAULTS.map((fault) => [`fault ${fault}`, 300])),
     'fault fullDisk': 100,
-    'fault bitFlip': 20,
+    'fault bitFlip': 10,
     // Most flipped bits are in what nobody reads again.
     'disks found damaged': 1,
     'conflicts feed': 80,

@@ -50,7 +50,7 @@ interface Client {
 const PATIENCE_MS = 15_000;
 const PRIORITY_MAX = 3;
 /** Requests go on for so many times what was planned at the most. */
-const PATIENCE_REQUESTS = 3;
+const PATIENCE_REQUESTS = 10;
 const STALE_TOKENS_MAX = 3;
 /** Requests in one transaction. */
 const BATCH_MAX = 4;
