@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Disk, type DiskFile, type Runtime, sleep } from '../runtime/index.ts';
+import type { Disk, DiskFile, Runtime } from '../runtime/index.ts';
 import {
   DATA_START,
   encodeSegmentHeader,
@@ -34,6 +34,8 @@ interface Preparation {
   readonly bytes: number;
   /** Somebody waits: take what is filled already. */
   isUrgent: boolean;
+  /** Ends the rest between two steps. */
+  wake: (() => void) | undefined;
   readonly segment: Promise<NewSegment>;
 }
 
@@ -68,6 +70,7 @@ export class SegmentSupply {
       number,
       bytes,
       isUrgent: false,
+      wake: undefined,
       segment: Promise.resolve().then(() => this.#make(preparation)),
     };
     // A failure counts when the segment is needed; until then the disk may recover, or somebody make room.
@@ -84,7 +87,7 @@ export class SegmentSupply {
     if (preparation === undefined || preparation.number !== number) {
       throw new RangeError(`segment ${number} was not the next one`);
     }
-    preparation.isUrgent = true;
+    hurry(preparation);
     const segment = await preparation.segment;
     this.#next = undefined;
     return segment;
@@ -95,7 +98,7 @@ export class SegmentSupply {
     this.#isClosed = true;
     const preparation = this.#next;
     if (preparation === undefined) return;
-    preparation.isUrgent = true;
+    hurry(preparation);
     const segment = await preparation.segment.catch(() => undefined);
     if (segment === undefined) return;
     await segment.file.close();
@@ -132,10 +135,25 @@ export class SegmentSupply {
       await file.sync();
       end = next;
       if (end >= preparation.bytes || (preparation.isUrgent && end >= URGENT_STEP_BYTES)) break;
-      if (!preparation.isUrgent) await sleep(this.#runtime, REST_MS);
+      if (!preparation.isUrgent) await this.#rest(preparation);
     }
     return end;
   }
+
+  #rest(preparation: Preparation): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#runtime.after(REST_MS, resolve);
+      preparation.wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+function hurry(preparation: Preparation): void {
+  preparation.isUrgent = true;
+  preparation.wake?.();
 }
 
 /** Removes segments that were still being made when the process ended. */
