@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fits, textOf } from '../../test/kit/item-edits.ts';
 import { referenceConflicts, referenceVisible, withoutSystem } from '../../test/kit/item-reference.ts';
 import { runs } from '../../test/kit/properties.ts';
 import { ByteReader, ByteWriter, type Json, type JsonObject } from '../base/index.ts';
 import { type Dot, type StabilityReport, StabilityTracker, VersionVector } from '../causality/index.ts';
-import { ownTtl, type PathEdit, removeAt, SYSTEM_PROPERTIES, setAt, valueAt } from '../resource/index.ts';
+import { ownTtl, type PathEdit } from '../resource/index.ts';
 import { collect } from './collection.ts';
 import { applyOperation, conflictsOf, losersOf } from './conflict.ts';
 import { decodeItemState, encodeItemState } from './item-codec.ts';
@@ -455,29 +456,11 @@ function expectSame(actual: unknown, expected: unknown, message: string): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual, message).toStrictEqual(expected);
 }
 
-function textOf(item: JsonObject): Uint8Array {
-  const system = SYSTEM_PROPERTIES.map((name) => [name, name === '_ts' ? 1 : name]);
-  return Buffer.from(JSON.stringify({ ...item, ...Object.fromEntries(system) }));
-}
-
 function editOf([kind, at, value]: Step['edits'][number], places: number): PathEdit {
   const path = PLACES[at % places] ?? [];
   if (kind === 0) return { kind: 'set', path, value: VALUES[value] ?? null };
   if (kind === 1) return { kind: 'remove', path };
   return { kind: 'increment', path, by: TERMS[value] ?? 1 };
-}
-
-/** Applies an edit as an origin would, and tells whether it fitted. */
-function fits(item: JsonObject, edit: PathEdit): boolean {
-  const parent = valueAt(item, edit.path.slice(0, -1));
-  if (typeof parent !== 'object' || parent === null || Array.isArray(parent)) return false;
-  const old = valueAt(item, edit.path);
-  if (edit.kind === 'set') setAt(item, edit.path, structuredClone(edit.value));
-  else if (edit.kind === 'remove' && old !== undefined) removeAt(item, edit.path);
-  else if (edit.kind === 'increment' && (old === undefined || typeof old === 'number'))
-    setAt(item, edit.path, (old ?? 0) + edit.by);
-  else return false;
-  return true;
 }
 
 const profile: fc.Arbitrary<Profile> = fc.record({

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fits, textOf } from '../../test/kit/item-edits.ts';
 import { referenceVisible, withoutSystem } from '../../test/kit/item-reference.ts';
 import { runs } from '../../test/kit/properties.ts';
-import type { Json, JsonObject } from '../base/index.ts';
+import type { Json } from '../base/index.ts';
 import { type Dot, type StabilityReport, StabilityTracker, VersionVector } from '../causality/index.ts';
-import { type PathEdit, removeAt, SYSTEM_PROPERTIES, setAt, valueAt } from '../resource/index.ts';
+import { type PathEdit, valueAt } from '../resource/index.ts';
 import { collect } from './collection.ts';
 import { applyOperation } from './conflict.ts';
 import { EMPTY_ITEM, etagOf, type ItemState, liveIncarnations, patchBase, visiblePut } from './item-state.ts';
@@ -168,7 +169,7 @@ class World {
       this.#apply(region, operation);
     } else if (step.kind === 'patch' && visible !== undefined) {
       const item = withoutSystem(visible);
-      const edits = step.edits.filter((edit) => isPossible(item, edit));
+      const edits = step.edits.filter((edit) => fits(item, edit));
       const base = patchBase(region.state);
       const patch = base && { base, edits };
       const { incarnation } = visible;
@@ -240,24 +241,6 @@ class World {
 /** `expect` is too slow for millions of comparisons. */
 function expectSame(actual: unknown, expected: unknown, message: string): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual, message).toEqual(expected);
-}
-
-function textOf(item: JsonObject): Uint8Array {
-  const system = SYSTEM_PROPERTIES.map((name) => [name, name === '_ts' ? 1 : name]);
-  return Buffer.from(JSON.stringify({ ...item, ...Object.fromEntries(system) }));
-}
-
-/** Applies an edit as an origin would, and tells whether it fitted. */
-function isPossible(item: JsonObject, edit: PathEdit): boolean {
-  const parent = valueAt(item, edit.path.slice(0, -1));
-  if (typeof parent !== 'object' || parent === null || Array.isArray(parent)) return false;
-  const old = valueAt(item, edit.path);
-  if (edit.kind === 'set') setAt(item, edit.path, structuredClone(edit.value));
-  else if (edit.kind === 'remove' && old !== undefined) removeAt(item, edit.path);
-  else if (edit.kind === 'increment' && (old === undefined || typeof old === 'number'))
-    setAt(item, edit.path, (old ?? 0) + edit.by);
-  else return false;
-  return true;
 }
 
 const place = fc.nat({ max: 4 });

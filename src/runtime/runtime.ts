@@ -24,6 +24,6 @@ export interface Runtime {
 }
 
 /** Resolves no sooner than `delayMs` from now. */
-export function sleep(runtime: Pick<Runtime, 'after'>, delayMs: number): Promise<void> {
+export function sleep(runtime: Runtime, delayMs: number): Promise<void> {
   return new Promise((resolve) => runtime.after(delayMs, resolve));
 }
