@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ownServers } from './kit/own-servers.ts';
 import { manage, pause, type Ready, ServerProcess } from './kit/server-process.ts';
 import { keyHeader, SqlClient } from './kit/sql-client.ts';
 
@@ -10,21 +8,11 @@ import { keyHeader, SqlClient } from './kit/sql-client.ts';
 const CONTAINER = '/dbs/d/colls/c';
 const DOCS = `${CONTAINER}/docs`;
 
-let data: string;
-const running: ServerProcess[] = [];
-const clients: SqlClient[] = [];
-
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), 'orrery-e2e-'));
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  for (const server of running.splice(0)) await server.stop('SIGKILL');
-  await rm(data, { recursive: true, force: true });
-});
+const own = ownServers();
+const { running, clients } = own;
 
 async function start(...flags: string[]) {
-  const started = await ServerProcess.start('--data', data, '--isolation', 'process', ...flags);
+  const started = await ServerProcess.start('--data', own.data, '--isolation', 'process', ...flags);
   running.push(started.server);
   const views = started.ready.regions.map(({ endpoint }) => new SqlClient(endpoint));
   clients.push(...views);

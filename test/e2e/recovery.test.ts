@@ -1,31 +1,21 @@
-import { cp, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ownServers } from './kit/own-servers.ts';
 import { manage, pause, type Ready, ServerProcess } from './kit/server-process.ts';
 import { SqlClient } from './kit/sql-client.ts';
 
 const DOCS = '/dbs/d/colls/c/docs';
 const REGIONS = ['--regions', 'One,Two'];
 
-let data: string;
-const running: ServerProcess[] = [];
-const clients: SqlClient[] = [];
-
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), 'orrery-e2e-'));
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  for (const server of running.splice(0)) await server.stop('SIGKILL');
-  await rm(data, { recursive: true, force: true });
-});
+const own = ownServers();
+const { running, clients } = own;
 
 async function start(
   ...flags: string[]
 ): Promise<{ server: ServerProcess; ready: Ready; client: SqlClient }> {
   const regions = flags.includes('--regions') ? [] : REGIONS;
-  const started = await ServerProcess.start('--data', data, ...regions, ...flags);
+  const started = await ServerProcess.start('--data', own.data, ...regions, ...flags);
   running.push(started.server);
   return { ...started, client: clientOf(started.ready.endpoint) };
 }
@@ -138,7 +128,7 @@ describe('the store is only a view', () => {
     await server.stop();
     return ids;
   }
-  const storeOf = (region: string) => join(data, 'regions', region, 'store');
+  const storeOf = (region: string) => join(own.data, 'regions', region, 'store');
 
   test('deleted, it is made again from the log', async () => {
     const ids = await fill();
@@ -173,7 +163,7 @@ describe('the store is only a view', () => {
 describe('a log that is damaged in the middle', () => {
   /** Overwrites bytes amid the items of a region, of which many more follow; gives segment and size. */
   async function damage(region: string): Promise<{ path: string; segment: string; size: number }> {
-    const folder = join(data, 'regions', region, 'log');
+    const folder = join(own.data, 'regions', region, 'log');
     const segment = (await readdir(folder)).filter((name) => name !== 'lock').sort()[0] ?? '';
     const path = join(folder, segment);
     const file = await open(path, 'r+');
@@ -247,7 +237,7 @@ describe('a log that is damaged in the middle', () => {
     }
     await expectEverywhere(first.ready, ids);
     await first.server.stop();
-    const folder = join(data, 'regions', 'One', 'log');
+    const folder = join(own.data, 'regions', 'One', 'log');
     const segments = (await readdir(folder)).filter((name) => name !== 'lock').sort();
     expect(segments.length).toBeGreaterThan(1);
     const file = await open(join(folder, segments[0] ?? ''), 'r+');
@@ -271,7 +261,7 @@ describe('a log that is damaged in the middle', () => {
     await fill();
     const { path, segment, size } = await damage('One');
     await damage('Two');
-    const refused = new ServerProcess(['--port', '0', '--data', data, ...REGIONS]);
+    const refused = new ServerProcess(['--port', '0', '--data', own.data, ...REGIONS]);
     running.push(refused);
     expect((await refused.exited).code).toBe(1);
     expect(refused.stderr).toContain(segment);
@@ -284,7 +274,7 @@ test.each(['none', 'process'])(
   'an older copy of one region takes it down alone (isolation %s)',
   async (isolation) => {
     const flags = ['--isolation', isolation];
-    const one = join(data, 'regions', 'One');
+    const one = join(own.data, 'regions', 'One');
     const first = await start(...flags);
     await first.client.makeContainer('d', 'c');
     await first.client.create(DOCS, 'before');

@@ -1,28 +1,18 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ownServers } from './kit/own-servers.ts';
 import { manage, pause, ServerProcess } from './kit/server-process.ts';
 import { SqlClient } from './kit/sql-client.ts';
 
 const DOCS = '/dbs/d/colls/c/docs';
 
-let data: string;
-const running: ServerProcess[] = [];
-const clients: SqlClient[] = [];
-
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), 'orrery-e2e-'));
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  for (const server of running.splice(0)) await server.stop('SIGKILL');
-  await rm(data, { recursive: true, force: true });
-});
+const own = ownServers();
+const { running, clients } = own;
 
 async function start(...flags: string[]) {
-  const started = await ServerProcess.start('--data', data, ...flags);
+  const started = await ServerProcess.start('--data', own.data, ...flags);
   running.push(started.server);
   const client = new SqlClient(started.ready.endpoint);
   clients.push(client);
@@ -37,7 +27,7 @@ async function fail(...flags: string[]): Promise<{ code: number | null; said: st
   return { code, said: server.stderr + server.stdout };
 }
 
-const onData = (...flags: string[]) => fail('--port', '0', '--data', data, ...flags);
+const onData = (...flags: string[]) => fail('--port', '0', '--data', own.data, ...flags);
 
 describe('a start that cannot be', () => {
   test('bad flags: every problem at once, exit 2', async () => {
@@ -52,7 +42,7 @@ describe('a start that cannot be', () => {
     const address = taken.address();
     const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
     // The first region listens on the taken port.
-    const blocked = await fail('--port', String(port - 1), '--data', data);
+    const blocked = await fail('--port', String(port - 1), '--data', own.data);
     taken.close();
     expect(blocked).toEqual({ code: 1, said: expect.stringContaining(`port ${port} is taken`) });
 
@@ -68,10 +58,10 @@ describe('a start that cannot be', () => {
     const single = await onData('--regions', 'One', '--write', 'single');
     expect(single).toEqual({ code: 1, said: expect.stringContaining('--write multi') });
 
-    await writeFile(join(data, 'format'), '99\n');
+    await writeFile(join(own.data, 'format'), '99\n');
     const newer = await onData('--regions', 'One');
     expect(newer).toEqual({ code: 1, said: expect.stringContaining('format 99') });
-    await writeFile(join(data, 'format'), 'what?\n');
+    await writeFile(join(own.data, 'format'), 'what?\n');
     const unknown = await onData('--regions', 'One');
     expect(unknown).toEqual({ code: 1, said: expect.stringContaining("unreadable format file ('what?')") });
   });
@@ -79,7 +69,7 @@ describe('a start that cannot be', () => {
 
 describe('a server', () => {
   test('prints one ready line, keeps its data, and stops with 0 at either signal', async () => {
-    const server = new ServerProcess(['--port', '0', '--data', data, '--regions', 'One,Two']);
+    const server = new ServerProcess(['--port', '0', '--data', own.data, '--regions', 'One,Two']);
     running.push(server);
     expect(await server.firstLine()).toMatch(/^orrery ready http:\/\/127\.0\.0\.1:\d+\/ \(\d+\.\d\d s\)$/);
     expect(await server.stop('SIGINT')).toEqual({ code: 0, signal: null });
@@ -132,14 +122,14 @@ describe('a server', () => {
   });
 
   test('deletes what is ephemeral at its exit', async () => {
-    await mkdir(join(data, 'tmp'));
+    await mkdir(join(own.data, 'tmp'));
     const server = new ServerProcess(['--port', '0', '--ephemeral', '--regions', 'One'], {
-      TMPDIR: join(data, 'tmp'),
+      TMPDIR: join(own.data, 'tmp'),
     });
     running.push(server);
     await server.firstLine();
-    expect(await readdir(join(data, 'tmp'))).toHaveLength(1);
+    expect(await readdir(join(own.data, 'tmp'))).toHaveLength(1);
     expect((await server.stop()).code).toBe(0);
-    expect(await readdir(join(data, 'tmp'))).toEqual([]);
+    expect(await readdir(join(own.data, 'tmp'))).toEqual([]);
   });
 });
