@@ -157,20 +157,17 @@ async function makeRegisters(database: Database, throughput: number, habits: Hab
   return container.id;
 }
 
-/** What the run was worth: how much was done, and of how much nobody knows whether it was. */
+/** What the run was worth: how much was done, and of how much no answer told whether it was. */
 function tell(
   level: string,
-  { outcomes }: History,
+  { outcomes, unanswered }: History,
   strikes: ReadonlyMap<string, number>,
   proxies: readonly WeatherProxy[],
 ): void {
   const broken = proxies.reduce((sum, proxy) => sum + proxy.broken, 0);
-  const of = (matches: (name: string) => boolean) =>
-    [...outcomes].reduce((sum, [name, count]) => sum + (matches(name) ? count : 0), 0);
-  const all = of((name) => !name.startsWith('workers'));
-  const unknown = of((name) => name.includes('unknown'));
+  const all = [...outcomes].reduce((sum, [name, count]) => sum + (name.startsWith('workers') ? 0 : count), 0);
   console.log(
-    `${level}: ${all} operations, ${((100 * unknown) / all).toFixed(2)} % without a known outcome; ` +
+    `${level}: ${all} operations, ${unanswered} of them with an outcome that only the end told; ` +
       `connections broken: ${broken}`,
   );
   for (const counts of [strikes, outcomes]) {
@@ -192,17 +189,29 @@ async function everything(container: Container): Promise<Shown[]> {
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** What every level promises once the troubles are over. */
-function judgeEnd({ additions, outcomes }: History, shown: readonly (readonly Shown[])[]): void {
+/** What every level promises once the troubles are over; then every outcome is known. */
+function judgeEnd(history: History, shown: readonly (readonly Shown[])[]): void {
+  const { additions, changes, outcomes, registers } = history;
   const [first = []] = shown;
   for (const other of shown.slice(1)) expect(other, 'all regions show the same').toEqual(first);
 
-  const elements = first.map((item) => item.id).filter((name) => name.startsWith('element-'));
+  const found = new Map(first.map((item) => [item.id, item.value]));
+  const elements = [...found.keys()].filter((name) => name.startsWith('element-'));
   const { lost, unexpected, duplicated } = checkSet(additions, elements);
   expect({ lost, unexpected, duplicated }).toEqual({ lost: [], unexpected: [], duplicated: [] });
+  const values = new Set(registers.flatMap(({ kind, value }) => (kind === 'read' ? (value ?? []) : [])));
+  const halves = [...values].filter((value) => !found.has(`element-${value}`));
+  expect(halves, 'transactions that were seen are there whole').toEqual([]);
+  const missing = changes.filter(
+    ({ element, value, isAcknowledged }) => isAcknowledged === true && found.get(element) !== value,
+  );
+  expect(missing, 'changes that were acknowledged').toEqual([]);
+  history.settle(new Set(elements));
+
   const forbidden = [...outcomes.keys()].filter((name) => name.endsWith(' 403'));
   expect(forbidden, 'wrong clocks make nobody a stranger').toEqual([]);
-  for (const what of ['swap', 'read', 'add']) expect(outcomes.get(`${what} done`) ?? 0).toBeGreaterThan(30);
+  for (const what of ['swap', 'read', 'add', 'change'])
+    expect(outcomes.get(`${what} done`) ?? 0).toBeGreaterThan(30);
 }
 
 function judgeSessions({ sessions, causal, registers: observed }: History): void {

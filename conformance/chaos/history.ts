@@ -3,10 +3,16 @@ import type { RegisterOperation } from '../../test/checkers/register-history.ts'
 import type { SessionOperation } from '../../test/checkers/session-history.ts';
 import type { Addition } from '../../test/checkers/set-history.ts';
 
+/** An element that was replaced, by nobody else and never again. */
+export interface Change extends Addition {
+  readonly value: string;
+}
+
 /** What all clients did and were told, in the order in which each of them did it. */
 export class History {
   readonly additions: Addition[] = [];
-  readonly causal: CausalOperation[] = [];
+  readonly changes: Change[] = [];
+  causal: CausalOperation[] = [];
   readonly registers: RegisterOperation[] = [];
   readonly sessions = new Map<string, SessionOperation[]>();
   readonly outcomes = new Map<string, number>();
@@ -16,6 +22,27 @@ export class History {
 
   count(what: string): void {
     this.outcomes.set(what, (this.outcomes.get(what) ?? 0) + 1);
+  }
+
+  /** How many operations ended without an answer that told whether they had happened. */
+  get unanswered(): number {
+    return [...this.additions, ...this.changes].filter(({ isAcknowledged }) => isAcknowledged === undefined)
+      .length;
+  }
+
+  /**
+   * Takes away the writes to registers that did not happen, once everything has settled: each came in one
+   * transaction with an element of `elements`, the set in the end.
+   */
+  settle(elements: ReadonlySet<string>): void {
+    const hasHappened = (value: unknown) => elements.has(`element-${value}`);
+    this.causal = this.causal.filter(
+      ({ kind, value, isAcknowledged }) => kind === 'read' || isAcknowledged || hasHappened(value),
+    );
+    for (const operation of this.registers) {
+      const isUnsure = operation.kind === 'write' && !Number.isFinite(operation.endMs);
+      if (isUnsure) operation.isVoid = !hasHappened(operation.value);
+    }
   }
 
   nextCount(): number {

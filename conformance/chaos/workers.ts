@@ -1,4 +1,4 @@
-import type { Container, CosmosClient, ItemResponse, RequestOptions } from '@azure/cosmos';
+import type { Container, CosmosClient, ItemResponse, OperationInput, RequestOptions } from '@azure/cosmos';
 import { connect, type Sdk } from '../harness/sdks.ts';
 import type { History } from './history.ts';
 
@@ -68,6 +68,8 @@ class Step {
   readonly history: History;
   /** Unlike what anybody else writes, and above what was written before. */
   count = 0;
+  /** What the session has added and not changed since. */
+  readonly unchanged: { id: string; pk: string }[] = [];
   readonly #clients: readonly CosmosClient[];
   readonly #options: WorkerOptions;
   #place: number;
@@ -136,6 +138,8 @@ const NOT_FOUND = 404;
 const SESSION_NOT_AVAILABLE = 1002;
 const CONFLICT = 409;
 const PRECONDITION_FAILED = 412;
+/** Of an operation whose transaction ended because of another one. */
+const NOT_TRIED = 424;
 
 interface Attempt {
   /** True when it happened, false when it was refused for certain, undefined when nobody knows. */
@@ -174,7 +178,7 @@ async function attempt(
     );
     return ended(true, answer);
   } catch (error) {
-    const { code } = error as { code?: unknown };
+    const code = codeOf(error);
     const isRefused = typeof code === 'number' && code >= 400 && code < 500 && code !== 408;
     // A client that refuses by itself has sent nothing: that would be a mistake in this file.
     if (code === undefined) throw error;
@@ -187,22 +191,45 @@ async function attempt(
   }
 }
 
-async function write(step: Step): Promise<void> {
-  const { id, pk } = step.writableRegister;
-  const body = { id, pk, value: `${step.count}` };
-  noteWrite(
-    step,
-    id,
-    await attempt('write', step, id, () => step.writing.container.items.upsert(body, step.token)),
-  );
+/** Clients wrap what goes wrong with a batch in an error of their own, older ones without its code. */
+function codeOf(error: unknown): unknown {
+  const { code, cause, message } = error as { code?: unknown; cause?: { code?: unknown }; message?: string };
+  return code ?? cause?.code ?? (message?.startsWith('Batch request error') ? 'wrapped' : undefined);
 }
 
-function noteWrite(step: Step, key: string, { isDone, startMs, endMs }: Attempt): void {
+/**
+ * A write to a register, in one transaction with a new element: whether the element is there in the end tells
+ * whether the write happened, also when its answer was lost.
+ */
+async function writeRegister(
+  what: string,
+  step: Step,
+  { id, pk }: { id: string; pk: string },
+  how: { operationType: 'Upsert' } | { operationType: 'Replace'; id: string; ifMatch: string },
+): Promise<void> {
   const { history, session, count } = step;
+  const { region, container } = step.writing;
+  const element = elementOf(count);
+  const operations = [
+    { ...how, resourceBody: { id, pk, value: `${count}` } },
+    { operationType: 'Create', resourceBody: { id: element, pk } },
+  ] as OperationInput[];
+  const { isDone, startMs, endMs } = await attempt(what, step, id, async () => {
+    const { code, result, headers } = await container.items.batch(operations, pk, step.token);
+    const refused = result?.find(({ statusCode }) => statusCode >= 400 && statusCode !== NOT_TRIED);
+    if (refused !== undefined) throw Object.assign(new Error('refused'), { code: refused.statusCode });
+    return { headers: headers ?? {}, statusCode: code ?? 0, substatus: 0 };
+  });
+  history.additions.push({ element, isAcknowledged: isDone });
   if (isDone === false) return;
-  history.causal.push({ session, kind: 'write', key, value: `${count}`, isAcknowledged: isDone === true });
-  const what = { key, kind: 'write', region: step.writing.region, value: count, isVoid: false } as const;
-  history.registers.push({ ...what, startMs, endMs });
+  const value = `${count}`;
+  history.causal.push({ session, kind: 'write', key: id, value, isAcknowledged: isDone === true });
+  const seen = { key: id, kind: 'write', region, value: count, isVoid: false } as const;
+  history.registers.push({ ...seen, startMs, endMs });
+}
+
+function write(step: Step): Promise<void> {
+  return writeRegister('write', step, step.writableRegister, { operationType: 'Upsert' });
 }
 
 async function read(
@@ -233,28 +260,38 @@ async function swap(step: Step): Promise<void> {
   const found = (await read(step, step.writableRegister, step.writing))?.resource;
   if (found === undefined) return;
   const { id, pk, _etag } = found as { id: string; pk: string; _etag: string };
-  const condition = { accessCondition: { type: 'IfMatch', condition: _etag }, ...step.token };
-  noteWrite(
-    step,
-    id,
-    await attempt('swap', step, id, () =>
-      step.writing.container.item(id, pk).replace({ id, pk, value: `${step.count}` }, condition),
-    ),
-  );
+  await writeRegister('swap', step, { id, pk }, { operationType: 'Replace', id, ifMatch: _etag });
 }
 
 /** Adds an element to a set that only grows. */
 async function add(step: Step): Promise<void> {
-  const id = `element-${step.count}`;
-  const pk = `p${Math.floor(Math.random() * PARTITION_KEYS)}`;
-  const { isDone } = await attempt('add', step, id, () =>
-    step.writing.container.items.create({ id, pk }, step.token),
+  const element = { id: elementOf(step.count), pk: `p${Math.floor(Math.random() * PARTITION_KEYS)}` };
+  const { items } = step.writing.container;
+  const { isDone } = await attempt('add', step, element.id, () =>
+    Math.random() < 0.5 ? items.create(element, step.token) : items.upsert(element, step.token),
   );
-  step.history.additions.push({ element: id, isAcknowledged: isDone });
+  step.history.additions.push({ element: element.id, isAcknowledged: isDone });
+  if (isDone === true) step.unchanged.push(element);
+}
+
+/** Replaces an element that the session has added, once: so the end tells whether that happened. */
+async function change(step: Step): Promise<void> {
+  const element = step.unchanged.shift();
+  if (element === undefined) return add(step);
+  const { id, pk } = element;
+  const value = `${step.count}`;
+  const { isDone } = await attempt('change', step, id, () =>
+    step.writing.container.item(id, pk).replace({ ...element, value }, step.token),
+  );
+  step.history.changes.push({ element: id, value, isAcknowledged: isDone });
+}
+
+function elementOf(count: number): string {
+  return `element-${count}`;
 }
 
 type Act = (step: Step) => Promise<unknown>;
 
-const ACTS: readonly Act[] = [write, write, read, read, read, swap, add, add];
+const ACTS: readonly Act[] = [write, write, read, read, read, swap, add, change];
 /** Where the order of writes is judged: a client that repeats an upsert would write twice. */
-const CAREFUL_ACTS: readonly Act[] = [swap, swap, swap, read, read, read, add];
+const CAREFUL_ACTS: readonly Act[] = [swap, swap, swap, read, read, read, add, change];
