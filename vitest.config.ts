@@ -7,6 +7,8 @@ const project = (name: string, include: string[], extra: Record<string, unknown>
 // Each kind of test has its own files and time limit; see CONTRIBUTING.md.
 export default defineConfig({
   test: {
+    // By itself the runner leaves one core to itself: half of two.
+    maxWorkers: '100%',
     projects: [
       // Generous: what hangs is found all the same, and a loaded machine fails nothing.
       project('unit', ['src/**/*.test.ts', 'test/semantics/**/*.test.ts', 'test/checkers/*.test.ts'], {
