@@ -82,6 +82,22 @@ export class CausalBuffer<Owner> {
     return batch;
   }
 
+  /** Forgets everything: the partition is no more. How many bytes of it each owner has in its window. */
+  giveUp(): ReadonlyMap<Owner, number> {
+    const shares = this.#shares;
+    for (const queue of this.#waiting.values()) {
+      for (const { bytes, owners } of queue.values()) {
+        for (const owner of owners) shares.set(owner, (shares.get(owner) ?? 0) + bytes.length);
+      }
+    }
+    this.#waiting.clear();
+    this.#waitingCount = 0;
+    this.#waitingBytes = 0;
+    this.#ready = [];
+    this.#shares = new Map();
+    return shares;
+  }
+
   /** A session ended: what only it had sent is forgotten. */
   disown(owner: Owner): void {
     for (const [origin, queue] of this.#waiting) {

@@ -141,6 +141,19 @@ test('a partition that is dropped, or a node that closes, fails in silence', asy
   expect(batches).toHaveLength(2);
 });
 
+test('what a dropped partition had of a session does not stay in its window', async () => {
+  const { intake, batches } = world();
+  const window = new Window();
+  const entries = [entry(2, 1), entry(2, 2), entry(3, 1, [[7, 1]])];
+  // One is being received, one is ready to be, one waits for another.
+  for (const each of entries) intake.offer({ partition: 1, entries: [each] }, window);
+  expect(batches.map(({ dots }) => dots)).toEqual([['2.1']]);
+  intake.drop(1);
+  batches[0]?.fail('dropped');
+  await settle();
+  expect(window.released).toBe(entries.reduce((sum, bytes) => sum + bytes.length, 0));
+});
+
 test.each([
   ['of an unknown format', Buffer.from([9, 9, 9])],
   ['cut short', Buffer.from(entry(2, 1)).subarray(0, 3)],

@@ -95,6 +95,7 @@ export class Intake {
     return missing;
   }
 
+  /** The partition is no more; the sessions live on, and get their windows back. */
   drop(number: PartitionNumber): void {
     this.#lanes.get(number)?.close();
     this.#lanes.delete(number);
@@ -174,27 +175,35 @@ class PartitionLane {
     for (const bytes of batch.shares.values()) this.receivingBytes += bytes;
     this.settled = this.#partition.receive(batch.entries).then(
       () => this.#received(batch),
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.#fail(error, batch),
     );
   }
 
   close(): void {
     this.#isClosed = true;
+    release(this.buffer.giveUp());
   }
 
   #received({ shares }: Batch<EntryOwner>): void {
     this.#isReceiving = false;
     this.receivingBytes = 0;
-    for (const [owner, bytes] of shares) owner.release(bytes);
+    release(shares);
     this.kick();
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown, { shares }: Batch<EntryOwner>): void {
     this.#isReceiving = false;
     this.receivingBytes = 0;
     // A partition may well fail while it is being dropped, or while everything stops.
-    if (this.#isClosed) return;
+    if (this.#isClosed) {
+      release(shares);
+      return;
+    }
     this.#isClosed = true;
     this.#options.onFailure(error);
   }
+}
+
+function release(shares: Batch<EntryOwner>['shares']): void {
+  for (const [owner, bytes] of shares) owner.release(bytes);
 }
