@@ -158,6 +158,15 @@ function put(item: Record<string, unknown>): Intent {
   return { kind: 'put', priority: undefined, render: () => ({ body: Buffer.from(JSON.stringify(item)) }) };
 }
 
+test('what a dropped partition had waiting for the store takes no room from the others', async () => {
+  const node = await Node.open(1);
+  await node.put('a', { text: 'x'.repeat(2 << 20) });
+  // Nothing has been fed yet: the batch waits for more.
+  expect(node.host.memory().dirtyBytes).toBeGreaterThan(2 << 20);
+  await node.host.drop(NUMBER);
+  expect(node.host.room()).toBeUndefined();
+});
+
 describe('a clock', () => {
   test.each(['log', 'store'])(
     'a time from an hour ahead is not followed, also once the %s is read',

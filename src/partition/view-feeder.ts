@@ -42,6 +42,12 @@ export interface ViewFeederOptions {
   readonly onFailed: (reason: unknown) => void;
 }
 
+/** What one partition has waiting. */
+interface Backlog {
+  items: number;
+  bytes: number;
+}
+
 interface Feed {
   readonly partition: Partition;
   readonly position: Position;
@@ -55,7 +61,7 @@ interface Feed {
 export class ViewFeeder {
   readonly #options: ViewFeederOptions;
   readonly #recentTerms = new WeightedCache<string, PackedTerms>(RECENT_TERMS);
-  #waiting = new Set<Partition>();
+  #waiting = new Map<Partition, Backlog>();
   /** Partitions whose index is being converted: each batch takes them a step on. */
   readonly #converting = new Set<Partition>();
   #waitingItems = 0;
@@ -77,16 +83,30 @@ export class ViewFeeder {
 
   /** Takes note that `partition` has something to feed. */
   markDirty(partition: Partition, bytes: number, isNew: boolean): void {
-    this.#waiting.add(partition);
+    const backlog = this.#backlogOf(partition);
     // An item that is written again and again waits once: only its last state will reach the store.
-    if (isNew) this.#waitingItems += 1;
-    this.#waitingBytes += isNew ? bytes + ITEM_OVERHEAD_BYTES : 0;
+    if (isNew) {
+      const cost = bytes + ITEM_OVERHEAD_BYTES;
+      backlog.items += 1;
+      backlog.bytes += cost;
+      this.#waitingItems += 1;
+      this.#waitingBytes += cost;
+    }
     this.#schedule();
+  }
+
+  #backlogOf(partition: Partition): Backlog {
+    let backlog = this.#waiting.get(partition);
+    if (backlog === undefined) {
+      backlog = { items: 0, bytes: 0 };
+      this.#waiting.set(partition, backlog);
+    }
+    return backlog;
   }
 
   /** Takes note that the index of `partition` has a merger to take in. */
   markMerged(partition: Partition): void {
-    this.#waiting.add(partition);
+    this.#backlogOf(partition);
     this.#schedule();
   }
 
@@ -106,14 +126,24 @@ export class ViewFeeder {
     else this.#cancelTimer ??= this.#options.runtime.after(BATCH_DELAY_MS, () => this.#start());
   }
 
+  /** The partition is dropped: what it had waiting is waited for no more. */
   forget(partition: Partition): void {
+    const { items, bytes } = this.#backlogOf(partition);
+    this.#waitingItems -= items;
+    this.#waitingBytes -= bytes;
     this.#waiting.delete(partition);
     this.#converting.delete(partition);
+    // Else nobody might: without anything to feed no batch comes whose end could wake them.
+    if (this.#hasRoom) this.#wakeRoomWaiters();
+  }
+
+  get #hasRoom(): boolean {
+    return this.dirtyBytes <= this.#options.dirtyBytesMax;
   }
 
   /** Resolves when there is room for more dirty items; undefined when there is. */
   room(): Promise<void> | undefined {
-    if (this.dirtyBytes <= this.#options.dirtyBytesMax) return undefined;
+    if (this.#hasRoom) return undefined;
     return new Promise((resolve) => {
       this.#roomWaiters.push(resolve);
       this.#schedule();
@@ -173,9 +203,9 @@ export class ViewFeeder {
     await this.#turn();
     if (this.#isStopped) return;
     const feeds: Feed[] = [];
-    for (const partition of this.#converting) this.#waiting.add(partition);
-    for (const partition of this.#waiting) feeds.push(takeFeed(partition));
-    this.#waiting = new Set();
+    for (const partition of this.#converting) this.#backlogOf(partition);
+    for (const partition of this.#waiting.keys()) feeds.push(takeFeed(partition));
+    this.#waiting = new Map();
     this.#feedingBytes = this.#waitingBytes;
     this.#waitingItems = 0;
     this.#waitingBytes = 0;
