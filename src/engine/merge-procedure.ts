@@ -86,6 +86,9 @@ export async function runMergeProcedure(
     return { kind: 'merged', outcome: await transaction.commit() };
   } catch (error) {
     if (error instanceof DatabaseError && error.code === 'RetryWith') return { kind: 'void' };
+    // It would be too large the next time too.
+    if (error instanceof DatabaseError && error.code === 'RequestEntityTooLarge')
+      return { kind: 'failed', reason: 'memory' };
     throw error;
   }
 }

@@ -1,8 +1,7 @@
 import { assert } from '../base/index.ts';
-import type { Lsn, PartitionNumber } from './log.ts';
+import { ENTRY_BYTES_MAX, type Lsn, type PartitionNumber } from './log.ts';
 import type { PartitionState } from './partition-table.ts';
 
-const ENTRY_BYTES_MAX = 16 << 20;
 /** All entries of one append are one write. */
 const APPEND_BYTES_MAX = 1 << 30;
 const PARTITION_MAX = 2 ** 32 - 1;

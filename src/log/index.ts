@@ -1,6 +1,7 @@
 /** The durable ordered log: its interface and its engines. */
 export { type FileLog, type FileLogOptions, openFileLog } from './file-log.ts';
 export {
+  ENTRY_BYTES_MAX,
   FencedError,
   type Log,
   LogDamagedError,

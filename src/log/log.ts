@@ -7,6 +7,9 @@ export type Lsn = number;
 /** Names a log; the same physical partition has the same number in every region. From 1 to 2^32 - 1. */
 export type PartitionNumber = number;
 
+/** Of one entry. */
+export const ENTRY_BYTES_MAX = 16 << 20;
+
 /** The caller's idea of the tail is not the log's: somebody else appended, so the caller leads no more. */
 export class FencedError extends Error {
   override name = 'FencedError';
@@ -52,7 +55,7 @@ export class LogLockedError extends Error {
  *
  * Callers' duties: one writer for each partition; `append` calls of a partition may follow each other
  * without waiting, each expecting the tail that the one before will leave; entries are not changed after
- * the call. Entries are 1 byte to 16 MiB.
+ * the call. Entries are 1 byte to `ENTRY_BYTES_MAX`.
  */
 export interface Log {
   /** LSN of the last durable entry; 0 when empty or unknown. */

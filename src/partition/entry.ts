@@ -135,13 +135,31 @@ function encodeFields(writer: ByteWriter, operation: ItemOperation): void {
   writer.raw(body);
 }
 
-/** @throws LogDamagedError when the bytes are not an entry of a known format. */
+/** @throws LogDamagedError when the bytes are not an entry, or of an unknown format. */
 export function peekEntry(bytes: Uint8Array): EntryHead {
-  return readHead(new ByteReader(bytes)).head;
+  try {
+    return readHead(new ByteReader(bytes)).head;
+  } catch (error) {
+    throw damaged(error);
+  }
 }
 
 /** The entry; its bodies are views of `bytes`, not copies. @throws LogDamagedError as `peekEntry`. */
 export function decodeEntry(bytes: Uint8Array): Entry {
+  try {
+    return readEntry(bytes);
+  } catch (error) {
+    throw damaged(error);
+  }
+}
+
+/** Readers fail in many ways at what is no entry; callers have to know one. */
+function damaged(error: unknown): LogDamagedError {
+  if (error instanceof LogDamagedError) return error;
+  return new LogDamagedError('log entry makes no sense', { cause: error });
+}
+
+function readEntry(bytes: Uint8Array): Entry {
   const reader = new ByteReader(bytes);
   const { kind, head } = readHead(reader);
   if (kind !== KIND_TRANSACTION) return { changes: [decodeChange(reader, reader, kind, head)] };

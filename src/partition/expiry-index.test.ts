@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { PartitionNode } from '../../test/kit/partition-node.ts';
+import { createNodeRuntime } from '../runtime/index.ts';
 import type { Store, StoreCursor, StoreSnapshot } from '../store/index.ts';
 import { dueNumbers } from './expiry.ts';
 import { buildExpiryIndex } from './expiry-index.ts';
@@ -62,4 +63,32 @@ test('an item that is renewed while deadlines are put in order stands at its new
   const request = { defaultTtl: 1, nowMs: Date.now() + 60_000 };
   expect(await dueNumbers(snapshot, NUMBER, request), 'each item has one deadline').toHaveLength(1);
   await snapshot.close();
+});
+
+test('expired items that carry more conflicts along than fit one entry go in several', async () => {
+  const real = createNodeRuntime({ timersHoldProcess: true });
+  let aheadMs = 0;
+  const runtime = { ...real, nowMs: () => real.nowMs() + aheadMs };
+  const [west, east] = [
+    await PartitionNode.open({ number: NUMBER, origin: 1, host: { runtime } }),
+    await PartitionNode.open({ number: NUMBER, origin: 2 }),
+  ];
+  const { host, partition } = west;
+  await host.setDefaultTtl(partition, 10);
+  const kept = { ...put('x'.repeat(2 << 20)), keeps: true } as Intent;
+  const keys = [...Array(10).keys()].map((n) => itemKey('0A', `i${n}`));
+  for (const key of keys) {
+    await east.partition.write(key, () => kept);
+    await partition.write(key, () => kept);
+  }
+  for (const [at] of keys.entries()) await partition.receive(await east.partition.read(at + 1, 1));
+  await host.drain();
+  aheadMs = 60_000;
+  const before = partition.tail();
+  await host.collect(
+    () => partition.vector,
+    () => true,
+  );
+  expect(keys.map((key) => partition.lookup(key)?.visible)).toEqual(keys.map(() => undefined));
+  expect(partition.tail() - before).toBeGreaterThan(1);
 });

@@ -11,7 +11,7 @@ import { assert, type JsonObject } from '../base/index.ts';
 import type { VersionVector } from '../causality/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
-import type { Lsn, PartitionNumber } from '../log/index.ts';
+import { ENTRY_BYTES_MAX, type Lsn, type PartitionNumber } from '../log/index.ts';
 import type { Incarnation, ItemOperation, StoredPut } from '../merge/index.ts';
 import type { EffectivePartitionKey } from '../resource/index.ts';
 import { casualtiesOf, endSuppressedBy } from './casualties.ts';
@@ -27,11 +27,23 @@ import { epkOf, type ItemKey } from './item-key.ts';
 import { KeyWatches } from './key-watches.ts';
 import { PartitionItems } from './partition-items.ts';
 import type { PartitionOptions } from './partition-options.ts';
-import { draftedOperations, type EntryStamp, expiryOperation, intendedOperation } from './put-operation.ts';
+import {
+  type DraftedOperation,
+  draftedOperations,
+  type EntryStamp,
+  expiryOperation,
+  intendedOperation,
+} from './put-operation.ts';
 import { decodePosition, type Position, START } from './record.ts';
 import type { ReplicatedPartition } from './replicated-partition.ts';
 import { manifestKey, positionKey } from './store-key.ts';
-import { type ItemDraft, type Standpoint, Transaction, type TransactionHost } from './transaction.ts';
+import {
+  type ItemDraft,
+  type Standpoint,
+  Transaction,
+  type TransactionHost,
+  tooLarge,
+} from './transaction.ts';
 import type { UniqueIndex } from './unique-index.ts';
 import { VectorViews } from './vector-views.ts';
 import type { Waiting } from './waiters.ts';
@@ -182,10 +194,12 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       return this.#refuse(error, before?.lsn ?? 0);
     }
     const { operation, parsed } = this.#stamp(before, intent);
+    // First, so that memory stays as it is when no entry can be made.
+    const entry = encodeEntry({ changes: [{ itemKey: key, operation }] });
+    if (entry.length > ENTRY_BYTES_MAX) return this.#refuse(tooLarge(), before?.lsn ?? 0);
     const expectedTail = this.#applied.lsn;
     this.#advance(operation);
     const put = this.#apply(key, before, operation, parsed);
-    const entry = encodeEntry({ changes: [{ itemKey: key, operation }] });
     return this.#append(expectedTail, [entry], { lsn: this.#applied.lsn, put });
   }
 
@@ -222,24 +236,27 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   commitDrafts(drafts: readonly ItemDraft[], { stamp }: Standpoint): Promise<Lsn> {
     this.#admit();
     const head = this.#head(stamp);
-    const expectedTail = this.#applied.lsn;
-    const changes: Change[] = [];
     const casualties = this.unique === undefined ? [] : casualtiesOf(drafts, this.unique, this);
-    this.#advance(head);
-    for (const itemKey of casualties) {
-      const operation = expiryOperation(head, this.lookup(itemKey));
-      changes.push({ itemKey, operation });
-      this.#apply(itemKey, this.lookup(itemKey), operation, undefined);
-    }
+    const changes: (Change & DraftedOperation)[] = this.#expiries(head, casualties);
     for (const draft of drafts) {
       const { key: itemKey } = draft;
-      for (const { operation, parsed } of draftedOperations(head, draft, () => this.lookup(itemKey))) {
-        changes.push({ itemKey, operation });
-        this.#apply(itemKey, this.lookup(itemKey), operation, parsed);
-      }
+      for (const drafted of draftedOperations(head, draft, this.lookup(itemKey)))
+        changes.push({ itemKey, ...drafted });
+    }
+    // First, so that memory stays as it is when no entry can be made.
+    const entry = encodeEntry({ changes });
+    if (entry.length > ENTRY_BYTES_MAX) return this.#refuse(tooLarge(), this.#applied.lsn);
+    const expectedTail = this.#applied.lsn;
+    this.#advance(head);
+    for (const { itemKey, operation, parsed } of changes) {
+      this.#apply(itemKey, this.lookup(itemKey), operation, parsed);
     }
     this.#items.judge();
-    return this.#append(expectedTail, [encodeEntry({ changes })], this.#applied.lsn);
+    return this.#append(expectedTail, [entry], this.#applied.lsn);
+  }
+
+  #expiries(head: EntryStamp, keys: Iterable<ItemKey>): Change[] {
+    return [...keys].map((itemKey) => ({ itemKey, operation: expiryOperation(head, this.lookup(itemKey)) }));
   }
 
   async #refuse(error: unknown, basedOn: Lsn): Promise<never> {
@@ -247,10 +264,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     throw error;
   }
 
-  #stamp(
-    before: HeldItem | undefined,
-    intent: Intent,
-  ): { operation: ItemOperation; parsed: JsonObject | undefined } {
+  #stamp(before: HeldItem | undefined, intent: Intent): DraftedOperation {
     const { stamp, incarnation: freshNumber } = this.standpoint();
     const incarnation = this.shown(before)?.incarnation ?? freshNumber(0);
     return intendedOperation(this.#head(stamp), { before, intent }, { ...stamp, incarnation });
@@ -260,18 +274,19 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     return { dot: { origin, n }, context: this.#applied.vector.clone(), time };
   }
 
-  /** Takes items away for good, as one entry; see merge's Expiry. */
-  async expire(keys: readonly ItemKey[]): Promise<void> {
+  /**
+   * Takes items away for good, as one entry; see merge's Expiry. Undefined, and nothing happens, when they
+   * carry more conflicts along than fit one.
+   */
+  expire(keys: readonly ItemKey[]): Promise<void> | undefined {
     const { lsn, stamp } = this.standpoint();
-    const head = this.#head(stamp);
     const ended = new Set(keys);
     if (this.unique !== undefined) endSuppressedBy(keys, this.unique, this, ended);
-    const changes = [...ended].map((key) => ({
-      itemKey: key,
-      operation: expiryOperation(head, this.lookup(key)),
-    }));
+    const changes = this.#expiries(this.#head(stamp), ended);
+    const entry = encodeEntry({ changes });
+    if (entry.length > ENTRY_BYTES_MAX) return undefined;
     this.#applyEntry(changes);
-    await this.#append(lsn, [encodeEntry({ changes })], undefined);
+    return this.#append(lsn, [entry], undefined);
   }
 
   /** Entries of other regions; see ReplicatedPartition. */

@@ -1,10 +1,24 @@
 import { assert, type JsonObject } from '../base/index.ts';
 import type { ItemOperation, Loser, Patch, Put, PutMarks } from '../merge/index.ts';
-import { isUnmarked, liveIncarnations, losersOf, marksOf, patchBase } from '../merge/index.ts';
+import {
+  applyOperation,
+  isUnmarked,
+  liveIncarnations,
+  losersOf,
+  marksOf,
+  patchBase,
+  visiblePut,
+} from '../merge/index.ts';
 import type { PathEdit } from '../resource/index.ts';
 import type { Intent, Stamp } from './intent.ts';
 import { type HeldItem, isSuppressed } from './item-cache.ts';
 import type { ItemDraft } from './transaction.ts';
+
+/** An operation, and the item as parsed if that is at hand. */
+export interface DraftedOperation {
+  readonly operation: ItemOperation;
+  readonly parsed?: JsonObject | undefined;
+}
 
 /** What the operations of one entry share. */
 export type EntryStamp = Pick<ItemOperation, 'dot' | 'context' | 'time'>;
@@ -61,15 +75,15 @@ export function expiryOperation(head: EntryStamp, covered: HeldItem | undefined)
   return losers === undefined ? expiry : { ...expiry, losers };
 }
 
-/** What somebody decided on an item, as the operation that it becomes, and the item as parsed if at hand. */
+/** What somebody decided on an item, as the operation that it becomes. */
 export function intendedOperation(
   head: EntryStamp,
   { before, intent }: { readonly before: HeldItem | undefined; readonly intent: Intent },
   stamp: Stamp,
-): { operation: ItemOperation; parsed: JsonObject | undefined } {
+): DraftedOperation {
   if (intent.kind === 'delete') {
     assert(before !== undefined, 'a delete is decided only on an item that is there');
-    return { operation: deleteOperation(head, before), parsed: undefined };
+    return { operation: deleteOperation(head, before) };
   }
   const { incarnation } = stamp;
   const { body, parsed } = intent.render(stamp);
@@ -78,21 +92,28 @@ export function intendedOperation(
 }
 
 /**
- * The operations that a transaction's effect on one item amounts to. Each is to be applied before the next is
- * asked for: `covered` is the item as it is by then.
+ * The operations that a transaction's effect on one item amounts to, in the order in which they apply.
+ * `covered`: the item as it is now.
  */
-export function* draftedOperations(
+export function draftedOperations(
   head: EntryStamp,
-  { before, endsOld, put, edits, parsed, verdict }: ItemDraft,
-  covered: () => HeldItem | undefined,
-): Generator<{ readonly operation: ItemOperation; readonly parsed?: JsonObject | undefined }> {
+  { endsOld, put, edits, parsed, verdict }: ItemDraft,
+  covered: HeldItem | undefined,
+): DraftedOperation[] {
+  const operations: DraftedOperation[] = [];
+  let present = covered;
   if (endsOld) {
-    const ended = covered() ?? before;
-    assert(ended !== undefined, 'only what was there ends');
-    yield { operation: deleteOperation(head, ended) };
+    assert(present !== undefined, 'only what was there ends');
+    const deletion = deleteOperation(head, present);
+    operations.push({ operation: deletion });
+    if (put !== undefined) {
+      const state = applyOperation(present.state, deletion);
+      present = { ...present, state, visible: visiblePut(state) };
+    }
   }
   if (put !== undefined) {
-    yield { operation: putOperation(head, put, put, patchOf(before, edits), covered()), parsed };
+    operations.push({ operation: putOperation(head, put, put, patchOf(present, edits), present), parsed });
   }
-  if (verdict !== undefined) yield { operation: { ...head, ...verdict } };
+  if (verdict !== undefined) operations.push({ operation: { ...head, ...verdict } });
+  return operations;
 }

@@ -126,6 +126,41 @@ describe('a transaction', () => {
     expect(partition.lookup(key('a'))).toBeUndefined();
   });
 
+  test('is refused when it writes more than an entry holds, and nothing else is the worse for it', async () => {
+    const { partition } = await open(1);
+    const large = put({ text: 'x'.repeat(2 << 20) });
+    const transaction = partition.begin(EPK);
+    for (let id = 0; id < 7; id++) transaction.write(key(`i${id}`), large);
+    // What is written again counts once, what is deleted does not count.
+    transaction.write(key('i0'), large);
+    transaction.write(key('i1'), { kind: 'delete' });
+    transaction.write(key('i1'), large);
+    expect(() => transaction.write(key('i7'), large)).toThrow('too large');
+    await transaction.rollBack();
+    await partition.write(key('a'), () => put({ v: 1 }));
+    expect(partition.tail()).toBe(1);
+  });
+
+  test('is refused when the conflicts that it ends are more than an entry carries', async () => {
+    const [one, two] = [await open(1), await open(2)];
+    const ids = [...Array(10).keys()].map((n) => key(`i${n}`));
+    const kept: Intent = { ...put({ text: 'x'.repeat(2 << 20) }), keeps: true } as Intent;
+    for (const id of ids) {
+      await one.partition.write(id, () => kept);
+      await two.partition.write(id, () => kept);
+    }
+    for (let from = 1; from <= ids.length; from++)
+      await one.partition.receive(await two.partition.read(from, 1));
+    const before = one.partition.tail();
+    const transaction = one.partition.begin(EPK);
+    for (const id of ids) transaction.write(id, { kind: 'delete' });
+    await expect(transaction.commit()).rejects.toMatchObject({ code: 'RequestEntityTooLarge' });
+    expect(one.partition.tail()).toBe(before);
+    await one.partition.write(key('i0'), () => ({ kind: 'delete' }));
+    expect(read(one, 'i0')).toBeUndefined();
+    expect(one.partition.tail()).toBe(before + 1);
+  });
+
   test('stays in its logical partition', async () => {
     const { partition } = await open(1);
     expect(() => partition.begin(EPK).get(itemKey('0B', 'a'))).toThrow('logical partition');

@@ -9,9 +9,9 @@
 import { assert, type JsonObject } from '../base/index.ts';
 import type { Dot } from '../causality/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import type { Lsn } from '../log/index.ts';
+import { ENTRY_BYTES_MAX, type Lsn } from '../log/index.ts';
 import { etagOf, type Incarnation, isUnmarked, marksOf, type StoredPut } from '../merge/index.ts';
-import type { EffectivePartitionKey, PathEdit } from '../resource/index.ts';
+import { appendEdit, type EffectivePartitionKey, type PathEdit } from '../resource/index.ts';
 import type { Intent, PutIntent, Stamp } from './intent.ts';
 import type { HeldItem } from './item-cache.ts';
 import { epkOf, type ItemKey } from './item-key.ts';
@@ -109,6 +109,8 @@ export class Transaction {
   readonly #ownValues = new Map<UniqueValue, ItemKey>();
   #standpoint: Standpoint;
   #creations = 0;
+  /** Of the items that it has written, as they are in it. */
+  #writtenBytes = 0;
   #watch: KeyWatch | undefined;
   #isOver = false;
 
@@ -126,6 +128,7 @@ export class Transaction {
   /**
    * Writes an item that `get` showed, or creates one where it showed none. The answer is what the transaction
    * sees from now on; its etag and time are final only if nothing else is written before the commit.
+   * @throws DatabaseError `RequestEntityTooLarge` when all that is written is more than an entry holds.
    */
   write(key: ItemKey, intent: Intent): StoredPut | undefined {
     assert(!this.#isOver, 'a transaction is over when it was committed or rolled back');
@@ -133,6 +136,7 @@ export class Transaction {
     if (intent.kind === 'delete') {
       assert(touched.shown !== undefined, 'only what is there is deleted');
       if (touched.intent !== undefined) this.#giveValuesBack(key);
+      this.#writtenBytes -= writtenBytes(touched);
       if (touched.created === undefined) touched.endsOld = true;
       touched.created = undefined;
       touched.intent = undefined;
@@ -142,13 +146,16 @@ export class Transaction {
     }
     const isCreation = touched.shown === undefined;
     const rendered = this.#render(touched, isCreation ? this.#creations : touched.created, intent);
+    const bytes = this.#writtenBytes + rendered.put.body.length - writtenBytes(touched);
+    if (bytes > ENTRY_BYTES_MAX) throw tooLarge();
     this.#takeValues(key, rendered, touched);
+    this.#writtenBytes = bytes;
     // Patches of one item add up; with a whole write among them they are part of a whole write.
     const isPatch = intent.edits !== undefined && touched.created === undefined && !isCreation;
     const isFirst = touched.intent === undefined;
     const joins = isPatch && (isFirst || touched.edits !== undefined);
     if (isCreation) touched.created = this.#creations++;
-    touched.edits = joins ? [...(touched.edits ?? []), ...(intent.edits ?? [])] : undefined;
+    touched.edits = joins ? joinedEdits(touched.edits, intent.edits) : undefined;
     touched.intent = intent;
     touched.shown = rendered.put;
     touched.parsed = rendered.parsed;
@@ -318,6 +325,22 @@ export class Transaction {
     for (const { before } of this.#touched.values()) last = Math.max(last, before?.lsn ?? 0);
     await this.#host.settled(last);
   }
+}
+
+function joinedEdits(first: readonly PathEdit[] = [], more: readonly PathEdit[] = []): readonly PathEdit[] {
+  if (first.length === 0) return more;
+  const edits = [...first];
+  for (const edit of more) appendEdit(edits, edit);
+  return edits;
+}
+
+function writtenBytes({ intent, shown }: Touched): number {
+  return intent === undefined ? 0 : (shown?.body.length ?? 0);
+}
+
+/** What is written at once is more than an entry of the log holds. */
+export function tooLarge(): DatabaseError {
+  return new DatabaseError('RequestEntityTooLarge', 'Request size is too large');
 }
 
 function isSame(a: StoredPut | undefined, b: StoredPut | undefined): boolean {

@@ -130,12 +130,7 @@ export class Intake {
 
 /** What another region sent must not trip our asserts, whatever it is. */
 function readHead(bytes: Uint8Array): EntryHead {
-  let head: EntryHead;
-  try {
-    head = peekEntry(bytes);
-  } catch (cause) {
-    throw new LogDamagedError('a region sent something that is no entry', { cause });
-  }
+  const head = peekEntry(bytes);
   const { origin, n } = head.dot;
   if (origin < 1 || origin > ORIGIN_MAX || n < 1) throw new LogDamagedError(`no write can be ${origin}.${n}`);
   return head;

@@ -31,6 +31,7 @@ export {
   splitPath,
 } from './partition-key.ts';
 export {
+  appendEdit,
   decodePath,
   decodePathEdits,
   encodePath,

@@ -185,9 +185,24 @@ describe('the edits that replicate', () => {
       { op: 'incr', path: '/a/list/0/n', value: 1 },
       { op: 'remove', path: '/a/list/1' },
     );
+    expect(edits).toEqual([{ kind: 'set', path: ['a', 'list'], value: [{ n: 2 }] }]);
+  });
+
+  test('what a later operation overwrites is left out', () => {
+    const edits = editsOf(
+      { a: { b: 1, c: 1 }, d: 1 },
+      { op: 'incr', path: '/a/b', value: 1 },
+      { op: 'remove', path: '/a/c' },
+      { op: 'incr', path: '/d', value: 1 },
+      { op: 'set', path: '/a', value: { e: 1 } },
+      { op: 'set', path: '/a/e', value: 2 },
+      { op: 'move', from: '/d', path: '/f' },
+    );
     expect(edits).toEqual([
-      { kind: 'set', path: ['a', 'list'], value: [{ n: 2 }, 2] },
-      { kind: 'set', path: ['a', 'list'], value: [{ n: 2 }] },
+      { kind: 'set', path: ['a'], value: { e: 1 } },
+      { kind: 'set', path: ['a', 'e'], value: 2 },
+      { kind: 'remove', path: ['d'] },
+      { kind: 'set', path: ['f'], value: 2 },
     ]);
   });
 

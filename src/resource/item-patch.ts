@@ -5,7 +5,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { NESTING_MAX } from './item-text.ts';
-import { defineMember, type PathEdit } from './path-edit.ts';
+import { appendEdit, defineMember, type PathEdit } from './path-edit.ts';
 import { isWellFormed } from './resource-id.ts';
 
 export interface Patch {
@@ -132,21 +132,21 @@ function applyOne(item: JsonObject, operation: PatchOperation, edits: PathEdit[]
     case 'add':
     case 'set':
       put(item, path, value as Json, op === 'add');
-      edits.push(editOf(item, path));
+      appendEdit(edits, editOf(item, path));
       return;
     case 'replace':
       if (get(item, path) === undefined) throw missing(path);
       put(item, path, value as Json, false);
-      edits.push(editOf(item, path));
+      appendEdit(edits, editOf(item, path));
       return;
     case 'remove':
       remove(item, path);
-      edits.push(editOf(item, path));
+      appendEdit(edits, editOf(item, path));
       return;
     case 'incr': {
       const by = increment(item, path, value as Json);
       const array = arrayAround(item, path);
-      edits.push(array === undefined ? { kind: 'increment', path, by } : editOf(item, array));
+      appendEdit(edits, array === undefined ? { kind: 'increment', path, by } : editOf(item, array));
       return;
     }
     case 'move': {
@@ -154,9 +154,9 @@ function applyOne(item: JsonObject, operation: PatchOperation, edits: PathEdit[]
       const moved = get(item, from);
       if (moved === undefined) throw missing(from);
       remove(item, from);
-      edits.push(editOf(item, from));
+      appendEdit(edits, editOf(item, from));
       put(item, path, moved, true);
-      edits.push(editOf(item, path));
+      appendEdit(edits, editOf(item, path));
     }
   }
 }

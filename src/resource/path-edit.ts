@@ -17,6 +17,18 @@ export function isAtOrAbove(above: readonly string[], path: readonly string[]): 
   return true;
 }
 
+/**
+ * Appends an edit to those before it, without the ones that it overwrites: ten changes of elements of one large
+ * array would replicate the array ten times.
+ */
+export function appendEdit(edits: PathEdit[], edit: PathEdit): void {
+  if (edit.kind !== 'increment') {
+    const kept = edits.filter(({ path }) => !isAtOrAbove(edit.path, path));
+    if (kept.length < edits.length) edits.splice(0, edits.length, ...kept);
+  }
+  edits.push(edit);
+}
+
 /** What stands at a path; undefined when nothing does. Arrays are not entered. */
 export function valueAt(item: Json, path: readonly string[]): Json | undefined {
   let value: Json | undefined = item;
