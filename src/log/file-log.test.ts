@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { type Latency, SimulatedDisk } from '../../test/simulation/simulated-disk.ts';
-import { createNodeRuntime, sleep } from '../runtime/index.ts';
+import { createNodeRuntime, type Disk, sleep } from '../runtime/index.ts';
 import { type FileLog, openFileLog } from './file-log.ts';
 import { LogDamagedError, LogLockedError, LogVersionError } from './log.ts';
 import { DATA_START, encodeSegmentHeader, segmentPath } from './segment-header.ts';
@@ -523,6 +523,47 @@ describe('the disk fails', () => {
     await again.close();
   });
 });
+
+test('closing a log that failed waits for the group that is on its way to a file', async () => {
+  const disk = newDisk({ latency: { writeMs: [1, 1], syncMs: [5, 5] } });
+  const mounted = disk.mount(runtime);
+  const underWay = new Set<string>();
+  const closedUnder: string[] = [];
+  const watched: Disk = {
+    ...bound(mounted),
+    open: async (path, mode) => {
+      const file = await mounted.open(path, mode);
+      return {
+        ...bound(file),
+        writeDurably: async (position, bytes) => {
+          underWay.add(path);
+          await file.writeDurably(position, bytes).finally(() => underWay.delete(path));
+        },
+        close: () => {
+          if (underWay.has(path)) closedUnder.push(path);
+          return file.close();
+        },
+      };
+    },
+  };
+  const log = await openFileLog({ disk: watched, directory: DIRECTORY, runtime, segmentBytes: 16_384 });
+  disk.failNext({ operation: 'truncate', code: 'EIO' });
+  fill(log, 1, 60).catch(() => undefined);
+  await log.failed;
+  expect(underWay.size, 'the footer failed beside a group').toBe(1);
+  await log.close();
+  expect(closedUnder).toEqual([]);
+});
+
+/** An object with the methods of another, whatever class that is of. */
+function bound<T extends object>(whole: T): T {
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(whole))) {
+    const member: unknown = Reflect.get(whole, name);
+    if (typeof member === 'function') copy[name] = member.bind(whole);
+  }
+  return copy as T;
+}
 
 test('one opener at a time', async () => {
   const disk = newDisk();

@@ -45,6 +45,8 @@ export class GroupCommit {
   #finished: Promise<void> | undefined;
   #queue: Work[] = [];
   #isWriting = false;
+  /** Resolves when nothing is being written any more. */
+  #written: Promise<void> = Promise.resolve();
   #groups = 0;
 
   constructor(table: PartitionTable, runtime: Pick<Runtime, 'soon'>, target: GroupTarget) {
@@ -121,14 +123,14 @@ export class GroupCommit {
     for (const work of this.#queue.splice(0)) work.reject(reason);
   }
 
-  /** Takes nothing more; resolves when all that was accepted is durable and `last` too, or the log failed. */
+  /**
+   * Takes nothing more; resolves when all that was accepted is durable and `last` too, or the log failed, and
+   * nothing is being written any more: also after a failure a group may be on its way to a file.
+   */
   finish(last: LogRecord): Promise<void> {
     if (this.#finished === undefined) {
-      const written = this.#failure === undefined ? this.write(last) : this.failed;
-      this.#finished = written.then(
-        () => undefined,
-        () => undefined,
-      );
+      const end = this.#failure === undefined ? this.write(last).catch(() => undefined) : this.failed;
+      this.#finished = end.then(() => this.#written);
     }
     return this.#finished;
   }
@@ -142,7 +144,9 @@ export class GroupCommit {
     this.#queue.push(work);
     if (this.#isWriting) return;
     this.#isWriting = true;
-    this.#runtime.soon(() => void this.#writeGroups());
+    this.#written = new Promise((resolve) => {
+      this.#runtime.soon(() => void this.#writeGroups().then(resolve));
+    });
   }
 
   async #writeGroups(): Promise<void> {
