@@ -111,6 +111,34 @@ describe('reading', () => {
   });
 });
 
+describe('a number', () => {
+  const digits = (count: number) => '9'.repeat(count);
+
+  test.each([
+    '1e400',
+    '-1E+309',
+    '[1, {"y": 1e0000400}]',
+    '1.8e308',
+    digits(310),
+    `${digits(250)}e99`,
+    `[1, ${digits(310)}.5]`,
+  ])('that no double holds is refused: %s', (number) => {
+    expect(() => read(`{"id":"a","x":${number}}`)).toThrow('out of range');
+    expect(() => read(`{"x":${number},"id":"a"}`)).toThrow('out of range');
+  });
+
+  test.each([
+    '1e-400',
+    '1.7976931348623157e308',
+    `0.${digits(400)}`,
+    `[${'1,'.repeat(300)}1e2]`,
+    '"1e400"',
+    'true',
+  ])('that a double holds, if only nearly, keeps its text: %s', (number) => {
+    expect(read(`{"id":"a","x":${number}}`).text.toString()).toBe(`{"id":"a","x":${number}}`);
+  });
+});
+
 describe('completing', () => {
   test('appends the system properties in their fixed order', () => {
     const complete = withSystemProperties(read('{"id":"a","2":1,"1":2}\n').text, system);

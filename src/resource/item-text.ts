@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isJsonObject, type JsonObject } from '../base/index.ts';
+import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { checkItemId } from './resource-id.ts';
 
@@ -46,12 +46,13 @@ const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 const BRACKET_OPEN = 0x5b;
 const BRACKET_CLOSE = 0x5d;
+const PLUS = 0x2b;
 const SPACE = 0x20;
 const UNDERSCORE = 0x5f;
 
 /**
  * @throws DatabaseError `RequestEntityTooLarge` above 2 MiB, `BadRequest` for what is not a JSON object in
- * UTF-8, is nested too deeply, or has no legal `id`.
+ * UTF-8, is nested too deeply, holds a number that no double can say, or has no legal `id`.
  */
 export function readItem(received: Buffer): ReadItem {
   const item = readObject(received);
@@ -67,7 +68,8 @@ function readObject(received: Buffer): ReadItem {
   const text = trim(received);
   if (!isUtf8(text)) throw invalid('it is not UTF-8');
   const object = parse(text);
-  checkNesting(text);
+  // Kept, it would read as null wherever an item is written anew, and in every projection.
+  if (surveyText(text) && !hasFiniteNumbers(object)) throw invalid('it holds a number that is out of range');
   let found = false;
   // Clients send back what they read, so these stand last: taken from the end they leave the object's hidden
   // class as it was, while a deletion in the middle would make every later access slow.
@@ -109,15 +111,63 @@ function isSpace(byte: number): boolean {
 
 /** `text` is valid JSON. @throws DatabaseError `BadRequest` when it has too many levels: see NESTING_MAX. */
 export function checkNesting(text: Buffer): void {
+  surveyText(text);
+}
+
+const PLAIN = 0;
+const STRING = 1;
+const OPENING = 2;
+const CLOSING = 3;
+const EXPONENT = 4;
+/** What a byte outside strings may begin or end; a table, since every byte of every item is looked up. */
+const MARKS = new Uint8Array(256);
+MARKS[QUOTE] = STRING;
+for (const byte of [BRACE_OPEN, BRACKET_OPEN]) MARKS[byte] = OPENING;
+for (const byte of [BRACE_CLOSE, BRACKET_CLOSE]) MARKS[byte] = CLOSING;
+for (const letter of 'eE') MARKS[letter.charCodeAt(0)] = EXPONENT;
+
+/** A number of no more bytes, with an exponent of two digits, is less than the largest double. */
+const SAFE_NUMBER_BYTES = 200;
+
+/** As `checkNesting`. Whether there may be a number beyond the range of doubles, which is worth a closer look. */
+function surveyText(text: Buffer): boolean {
   const end = text.length;
   let depth = 0;
+  let mayOverflow = false;
+  /** Where the last string or bracket stood: no number reaches over one. */
+  let last = 0;
   for (let at = 0; at < end; at++) {
-    const byte = text[at] as number;
-    if (byte === QUOTE) at = stringEnd(text, at);
-    else if (byte === BRACE_OPEN || byte === BRACKET_OPEN) {
-      if (++depth > NESTING_MAX) throw invalid(`it is nested deeper than ${NESTING_MAX} levels`);
-    } else if (byte === BRACE_CLOSE || byte === BRACKET_CLOSE) depth--;
+    const mark = MARKS[text[at] as number];
+    if (mark === PLAIN) continue;
+    if (mark === EXPONENT) {
+      if (isLargeExponent(text, at + 1)) mayOverflow = true;
+      continue;
+    }
+    if (at - last > SAFE_NUMBER_BYTES) mayOverflow = true;
+    if (mark === STRING) at = stringEnd(text, at);
+    else if (mark === CLOSING) depth--;
+    else if (++depth > NESTING_MAX) throw invalid(`it is nested deeper than ${NESTING_MAX} levels`);
+    last = at;
   }
+  return mayOverflow;
+}
+
+/** Whether what follows the `e` of a number, if it is that, has three digits or more, and no minus. */
+function isLargeExponent(text: Buffer, from: number): boolean {
+  let at = text[from] === PLUS ? from + 1 : from;
+  const first = at;
+  while (isDigit(text[at])) at++;
+  return at - first > 2;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+/** Whether doubles can say all numbers in it. Not for what may be nested too deep. */
+function hasFiniteNumbers(value: Json): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  return typeof value !== 'object' || value === null || Object.values(value).every(hasFiniteNumbers);
 }
 
 /** Position of the quote that ends the string which starts at `start`. */
