@@ -129,7 +129,7 @@ for (const letter of 'eE') MARKS[letter.charCodeAt(0)] = EXPONENT;
 /** A number of no more bytes, with an exponent of two digits, is less than the largest double. */
 const SAFE_NUMBER_BYTES = 200;
 
-/** As `checkNesting`. Whether there may be a number beyond the range of doubles, which is worth a closer look. */
+/** As `checkNesting`. Whether there may be a number beyond the range of doubles: a closer look is due. */
 function surveyText(text: Buffer): boolean {
   const end = text.length;
   let depth = 0;

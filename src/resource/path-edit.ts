@@ -18,8 +18,8 @@ export function isAtOrAbove(above: readonly string[], path: readonly string[]): 
 }
 
 /**
- * Appends an edit to those before it, without the ones that it overwrites: ten changes of elements of one large
- * array would replicate the array ten times.
+ * Appends an edit to those before it, without the ones that it overwrites: ten changes of elements of one
+ * large array would replicate the array ten times.
  */
 export function appendEdit(edits: PathEdit[], edit: PathEdit): void {
   if (edit.kind !== 'increment') {
