@@ -466,6 +466,41 @@ describe('crashes', () => {
   });
 });
 
+describe('a scrub', () => {
+  test('finds what has rotted before anybody reads it, segment by segment, and nothing else happens', async () => {
+    const disk = newDisk();
+    const log = await openOn(disk);
+    await fill(log, 1, 60);
+    expect(await log.scrub()).toEqual([]);
+    for (const segment of [1, 3]) disk.flipBit(segmentPath(DIRECTORY, segment), DATA_START + 5000);
+    disk.failNext({ operation: 'read', code: 'EIO', path: /000000000002\.segment/ });
+    const found = await log.scrub();
+    expect(found.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/000000000001\.segment is damaged at offset \d+/),
+      expect.stringMatching(/000000000002\.segment cannot be read: .*EIO/),
+      expect.stringMatching(/000000000003\.segment is damaged at offset \d+/),
+    ]);
+    await fill(log, 1, 1);
+    await log.close();
+  });
+
+  test('does not miss a segment that is deleted meanwhile, and ends with the log', async () => {
+    const disk = newDisk({ latency: { readMs: [2, 2] } });
+    const log = await openOn(disk);
+    await fill(log, 1, 60);
+    const scrub = log.scrub();
+    await log.trim(1, 60);
+    expect(await scrub).toEqual([]);
+    await fill(log, 1, 60);
+    const cut = log.scrub();
+    await log.close();
+    const { read } = disk.counts;
+    expect(await cut).toEqual([]);
+    await sleep(runtime, 50);
+    expect(disk.counts.read, 'nothing is read of a closed log').toBe(read);
+  });
+});
+
 describe('the disk fails', () => {
   test('no room for the next segment: appends go on while the active one has room', async () => {
     const disk = newDisk();

@@ -4,9 +4,10 @@ import type { Disk, Runtime } from '../runtime/index.ts';
 import { checkRead } from './argument-checks.ts';
 import { FrameKind } from './frame.ts';
 import { GroupCommit } from './group-commit.ts';
-import { type Log, LogLockedError, type Lsn, type PartitionNumber } from './log.ts';
+import { type Log, type LogDamagedError, LogLockedError, type Lsn, type PartitionNumber } from './log.ts';
 import { PartitionTable } from './partition-table.ts';
 import { recover } from './recovery.ts';
+import { Scrub } from './scrub.ts';
 import type { SealedSegment } from './sealed-segment.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { markOf, segmentPath } from './segment-header.ts';
@@ -29,6 +30,11 @@ export interface FileLogOptions {
 export interface FileLog extends Log {
   /** What the log keeps on disk. */
   retention(): LogRetention;
+  /**
+   * Reads all sealed segments once, at a low pace; resolves with what cannot be read any more, nothing else
+   * happens. Resolves early when the log is closed. One call at a time.
+   */
+  scrub(): Promise<LogDamagedError[]>;
 }
 
 export interface LogRetention {
@@ -86,6 +92,7 @@ class SegmentLog implements FileLog {
   readonly #writer: StreamWriter;
   readonly #reader: StreamReader;
   readonly #commits: GroupCommit;
+  readonly #scrub: Scrub;
   #closed: Promise<void> | undefined;
 
   static async open(options: FileLogOptions, unlock: () => Promise<void>): Promise<SegmentLog> {
@@ -108,6 +115,7 @@ class SegmentLog implements FileLog {
     this.#table = table;
     this.#supply = supply;
     this.#files = new SegmentFiles(options.disk, options.directory);
+    this.#scrub = new Scrub(this.#files, options.runtime);
     const cache = new TailCache(options.tailCacheBytes ?? TAIL_CACHE_BYTES);
     this.#writer = new StreamWriter({
       supply,
@@ -177,12 +185,17 @@ class SegmentLog implements FileLog {
     };
   }
 
+  scrub(): Promise<LogDamagedError[]> {
+    return this.#scrub.run([...this.#writer.sealed]);
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#finish();
     return this.#closed;
   }
 
   async #finish(): Promise<void> {
+    this.#scrub.stop();
     // This group says that nothing follows it: damage to the one before is then never taken for a torn end.
     await this.#commits.finish({ kind: FrameKind.close, partition: 0, lsn: 0 });
     this.#files.close();

@@ -7,10 +7,11 @@ import type { RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { type AccountKeys, type ClientOrigin, createSqlApi, type SqlApi } from '../api/sql/index.ts';
 import { AssertionError } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
-import { type Log, openFileLog } from '../log/index.ts';
+import { type FileLog, type LogDamagedError, openFileLog } from '../log/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
 import { destroyLevelStore, openLevelStore, type Store, StoreFailedError } from '../store/index.ts';
+import { keepScrubbing } from './log-scrub.ts';
 import { openRegion, type Region, type RegionAddresses } from './region.ts';
 import { damageReport, type RegionDamagedError, regionDamage } from './region-damage.ts';
 import { wipeRegion } from './region-files.ts';
@@ -43,9 +44,10 @@ export interface LocalRegionOptions {
 
 interface Open {
   readonly region: Region;
-  readonly log: Log;
+  readonly log: FileLog;
   readonly store: Store;
   readonly api: SqlApi;
+  readonly stopScrubbing: () => void;
   /** Requests that wait for their answer: how to answer each of them when the region is killed. */
   readonly waiting: Set<() => void>;
 }
@@ -147,7 +149,7 @@ export class LocalRegion {
   }
 
   /** Closes `store` when it fails. */
-  async #beginOver(log: Log, store: Store): Promise<Open> {
+  async #beginOver(log: FileLog, store: Store): Promise<Open> {
     const { regionsInProcess } = this.#options;
     let open: Open | undefined;
     let failure: unknown;
@@ -176,12 +178,25 @@ export class LocalRegion {
         throw failure;
       }
       const api = this.#createApi(region, fail, isOver);
-      open = { region, log, store, api, waiting: new Set() };
+      const stopScrubbing = keepScrubbing({
+        runtime: this.#options.runtime,
+        log,
+        onDamage: (damage) => this.#warnOfRot(damage),
+      });
+      open = { region, log, store, api, stopScrubbing, waiting: new Set() };
       return open;
     } catch (error) {
       await store.close();
       throw error;
     }
+  }
+
+  /** What nobody has asked for yet is no reason to refuse what is asked for. */
+  #warnOfRot({ message }: LogDamagedError): void {
+    this.#options.log(
+      `region ${this.name}: ${message}. It serves, but can bring no other region up to date from there: wipe ` +
+        'and start it while the others have what it held',
+    );
   }
 
   #createApi(region: Region, fail: (reason: unknown) => void, isOver: () => boolean): SqlApi {
@@ -329,8 +344,9 @@ export class LocalRegion {
     });
   }
 
-  async #abandon({ region, log, store, waiting }: Open): Promise<void> {
+  async #abandon({ region, log, store, waiting, stopScrubbing }: Open): Promise<void> {
     this.#open = undefined;
+    stopScrubbing();
     // What was paused is gone, and whoever waited for it with it.
     this.#paused?.end();
     this.#paused = undefined;
@@ -348,6 +364,7 @@ export class LocalRegion {
       if (open === undefined) return;
       this.#life += 1;
       this.#open = undefined;
+      open.stopScrubbing();
       await open.region.close();
       await open.log.close();
       await open.store.close();
