@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -17,11 +17,13 @@ let folder: string;
 let accountLog: Log;
 let planet: LocalPlanet;
 let fatal: unknown[];
+let lines: string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'orrery-planet-'));
   accountLog = createMemoryLog({ runtime });
   fatal = [];
+  lines = [];
   const initial = initialAccountState({
     id: 'tested',
     regions: REGIONS,
@@ -42,7 +44,7 @@ beforeEach(async () => {
     keys: { primary: KEY },
     operationTimeoutMs: 5_000,
     endpoints: () => [],
-    log: () => undefined,
+    log: (line) => lines.push(line),
     onFatal: (reason) => fatal.push(reason),
   });
   await planet.open();
@@ -190,6 +192,24 @@ describe('a region', () => {
     });
     expect(left.partitions()).toEqual([]);
     await left.close();
+  });
+
+  test('whose log has rotted where nobody reads says so and serves', async () => {
+    await planet.kill('One');
+    const directory = join(folder, 'One', 'log');
+    const log = await openFileLog({ runtime, disk: createNodeDisk(), directory });
+    for (let tail = 0; tail < 6; ) tail = await log.append(1_000_000, tail, [Buffer.alloc(1 << 20, 'x')]);
+    await log.close();
+    const [first = ''] = (await readdir(directory)).filter((name) => name.endsWith('.segment')).sort();
+    const file = await open(join(directory, first), 'r+');
+    await file.write('!', 2 << 20);
+    await file.close();
+    await planet.start('One');
+    await expect
+      .poll(() => lines.join('\n'), { timeout: 10_000 })
+      .toContain('It serves, but can bring no other');
+    expect(lines.join('\n')).toContain(`region One: log segment ${first} is damaged at offset`);
+    expect(await statusOf('One')).toBe(401);
   });
 
   test('refuses what needs it while it is down', async () => {
