@@ -9,9 +9,9 @@ import { segmentName } from './segment-header.ts';
 const BYTES_PER_MS = 4096;
 
 /**
- * Reads what nobody asks for. Opening a log looks at the footers of sealed segments alone, and their entries are
- * read when another region starts over, which may be years later: bytes that have rotted meanwhile should be
- * known while others still hold what they said.
+ * Reads what nobody asks for. Opening a log looks at the footers of sealed segments alone, and their entries
+ * are read when another region starts over, which may be years later: bytes that have rotted meanwhile should
+ * be known while others still hold what they said.
  */
 export class Scrub {
   readonly #files: SegmentFiles;

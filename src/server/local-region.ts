@@ -194,8 +194,8 @@ export class LocalRegion {
   /** What nobody has asked for yet is no reason to refuse what is asked for. */
   #warnOfRot({ message }: LogDamagedError): void {
     this.#options.log(
-      `region ${this.name}: ${message}. It serves, but can bring no other region up to date from there: wipe ` +
-        'and start it while the others have what it held',
+      `region ${this.name}: ${message}. It serves, but can bring no other region up to date from there: ` +
+        'wipe and start it while the others have what it held',
     );
   }
 

@@ -11,7 +11,7 @@ export interface LogScrubOptions {
   readonly onDamage: (damage: LogDamagedError) => void;
 }
 
-/** Reads the log through again and again, until the function that it returns is called or the log is closed. */
+/** Reads the log through again and again, until what it returns is called or the log is closed. */
 export function keepScrubbing({ runtime, log, onDamage }: LogScrubOptions): () => void {
   let isStopped = false;
   let cancel: Cancel = () => undefined;
