@@ -232,6 +232,9 @@ export class Feeds {
         indexer: source.indexer,
         itemCountMax: wanted - page.rows.length,
         bytesMax: PAGE_BYTES_MAX - page.bytes,
+        // Who asks range by range merges them. The official client keeps the token of a full page when the
+        // next one is empty, and reads the range again from there when another process goes on.
+        looksAhead: request.rangeId !== undefined,
         // A long scan lets other requests have their turns.
         pause: this.#turn,
         isOverdue,

@@ -70,8 +70,14 @@ describe('every class of query gives the rows of plain loops', () => {
     const sources = [NO_POLICY, DEFAULT_POLICY].map((policy) => new ArraySource(objects, policy));
     for (let i = 0; i < 25; i++) {
       const { text, expected } = randomQuery(random);
+      const options = {
+        itemCountMax: 1 + random(30),
+        bytesMax: random(3) === 0 ? 1 + random(400) : 4_000_000,
+        looksAhead: random(2) === 0,
+        ...(random(2) === 0 ? { carryOvers: new CarryOvers() } : {}),
+      };
       for (const source of sources)
-        expect(await values(source, text, { itemCountMax: 1 + random(30) }), text).toEqual(expected(objects));
+        expect(await values(source, text, options), text).toEqual(expected(objects));
     }
   });
 });

@@ -8,6 +8,7 @@ import { type Continuation, encodeContinuation, type PartialItem } from './conti
 import type { QueryEnvironment } from './environment.ts';
 import { DistinctRows, type GatheredRows } from './grouping.ts';
 import type { SortedRest } from './order-key.ts';
+import { type PageLimits, PageRows } from './page-rows.ts';
 import type { IndexCoverage } from './plan.ts';
 import { PostingMeter } from './posting-meter.ts';
 import { QueryMemory } from './query-memory.ts';
@@ -16,7 +17,7 @@ import type { ItemNumber, QuerySource, QuerySpec, SourceItem } from './source.ts
 import { type FunctionCaller, PendingCall } from './user-functions.ts';
 import { roughSize } from './values.ts';
 
-export interface ExecuteOptions {
+export interface ExecuteOptions extends PageLimits {
   readonly parameters: QuerySpec['parameters'];
   readonly environment: QueryEnvironment;
   /** Read from, never closed. */
@@ -24,12 +25,8 @@ export interface ExecuteOptions {
   readonly indexer: IndexCoverage;
   /** Only items with a partition key in it. */
   readonly epkRange?: EpkRange;
-  /** Rows of a page, 1 or more. */
-  readonly itemCountMax: number;
   /** Of the page before. */
   readonly continuation?: string;
-  /** Bytes that the rows of a page may have together; a single row may have more. */
-  readonly bytesMax: number;
   /** Asked between chunks of work: true ends the page early, with a continuation. Not for aggregates. */
   readonly isOverdue?: () => boolean;
   /** Called now and then during long work; lets other work of the process run. */
@@ -43,7 +40,7 @@ export interface ExecuteOptions {
 export interface QueryPage {
   /** JSON texts. */
   readonly rows: (Buffer | string)[];
-  /** Undefined when there is nothing more; a page that is full has one even so. */
+  /** Undefined when there is nothing more; a page that is full has one even so, unless it looked ahead. */
   readonly continuation: string | undefined;
   /** Items loaded, and the bytes of them. */
   readonly retrievedCount: number;
@@ -64,6 +61,8 @@ const CHARGE_PER_POSTING = 0.0005;
 const CHUNK_EXACT_MAX = 512;
 const CHUNK_FILTERED_MAX = 128;
 const CHUNK_FILTERED_FIRST = 32;
+/** A page that has all its rows looks through so many chunks for one more; then it takes it that there is. */
+const CHUNKS_AHEAD_MAX = 4;
 /** About so many bytes are loaded at once. */
 const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 /** Work between two pauses, in items of a common size: a few milliseconds. */
@@ -77,58 +76,6 @@ const ROWS_PER_PAUSE = 2_000;
 const STEPS_PER_PAUSE = 20_000;
 
 export type Outcome = 'kept' | 'dropped' | 'refused' | 'busy';
-
-/** Rows of one page, within its limits and the window of TOP, OFFSET and LIMIT. */
-export class PageRows {
-  readonly rows: (Buffer | string)[] = [];
-  skip: number;
-  take: number;
-  readonly #countMax: number;
-  readonly #bytesMax: number;
-  #bytes = 0;
-  #isOutOfBytes = false;
-
-  constructor(window: { skip: number; take: number }, limits: { itemCountMax: number; bytesMax: number }) {
-    this.skip = window.skip;
-    this.take = window.take;
-    this.#countMax = limits.itemCountMax;
-    this.#bytesMax = limits.bytesMax;
-  }
-
-  /**
-   * Takes the row, or leaves it out when the window does; false when there is no room: then it is not
-   * consumed.
-   */
-  offer(row: Buffer | string): boolean {
-    if (this.skip > 0) {
-      this.skip--;
-      return true;
-    }
-    if (this.rows.length > 0 && this.#bytes + row.length > this.#bytesMax) {
-      this.#isOutOfBytes = true;
-      return false;
-    }
-    this.rows.push(row);
-    this.#bytes += row.length;
-    this.take--;
-    return true;
-  }
-
-  /** Whether the client may ask for more: a page that filled up does not know whether it was the last. */
-  get isFull(): boolean {
-    return this.#isOutOfBytes || this.rows.length >= this.#countMax;
-  }
-
-  /** Nothing more can be added. */
-  get isClosed(): boolean {
-    return this.isFull || this.take <= 0;
-  }
-
-  /** Rows that would fill the page, those to be left out included. */
-  get missing(): number {
-    return Math.min(this.#countMax - this.rows.length, this.take) + this.skip;
-  }
-}
 
 /** What the parts of one execution share. */
 export class Execution {
@@ -162,6 +109,7 @@ export class Execution {
   #retrievedBytes = 0;
   #sincePause = 0;
   #chunk = CHUNK_FILTERED_FIRST;
+  #chunksAhead = 0;
   /** What an item costs besides its own size, in items: all of a long text or parameter may be looked at. */
   readonly #itemWeight: number;
 
@@ -192,9 +140,14 @@ export class Execution {
     this.hasToReplay = isDistinct && carried === undefined;
   }
 
-  /** Never while earlier pages are gone through again: a page has to come further than the one before. */
+  /**
+   * To be asked after each chunk. Never while earlier pages are gone through again: a page has to come further
+   * than the one before.
+   */
   get isOverdue(): boolean {
-    return !this.isReplaying && this.#options.isOverdue?.() === true;
+    if (this.isReplaying) return false;
+    if (this.page.hasAllRows && ++this.#chunksAhead > CHUNKS_AHEAD_MAX) return true;
+    return this.#options.isOverdue?.() === true;
   }
 
   /** Whether pages have to know the rows of the pages before. */
@@ -405,7 +358,10 @@ export class Execution {
     }
     if (this.isReplaying) return 'taken';
     const row = projection.project(this.frame, itemText);
-    return row === undefined || this.page.offer(row) ? 'taken' : 'refused';
+    if (row === undefined || this.page.offer(row)) return 'taken';
+    // The next page is handed these rows, and has to find this one new.
+    this.#distinct?.withdraw();
+    return 'refused';
   }
 
   isInRange({ epk }: SourceItem): boolean {

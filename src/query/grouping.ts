@@ -99,6 +99,7 @@ export interface GatheredRows {
 export class DistinctRows {
   readonly #memory: QueryMemory;
   readonly #seen = new Set<string>();
+  #last = '';
 
   constructor(memory: QueryMemory) {
     this.#memory = memory;
@@ -114,7 +115,13 @@ export class DistinctRows {
     if (this.#seen.has(identity)) return false;
     this.#memory.take(ENTRY_BYTES + 2 * identity.length);
     this.#seen.add(identity);
+    this.#last = identity;
     return true;
+  }
+
+  /** Takes back the row that was added last. */
+  withdraw(): void {
+    this.#seen.delete(this.#last);
   }
 }
 
