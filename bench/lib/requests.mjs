@@ -125,7 +125,11 @@ const SCENARIOS = {
     };
   },
   sql: (job) => {
-    const headers = { 'content-type': 'application/query+json', 'x-ms-documentdb-isquery': 'True' };
+    const headers = {
+      'content-type': 'application/query+json',
+      'x-ms-documentdb-isquery': 'True',
+      'x-ms-documentdb-query-enablecrosspartition': 'True',
+    };
     const body = JSON.stringify({ query: job.sql, parameters: job.parameters ?? [] });
     return cycle([documents(job.containerLink, headers, body)]);
   },
@@ -133,6 +137,7 @@ const SCENARIOS = {
     const headers = {
       'content-type': 'application/query+json',
       'x-ms-documentdb-isquery': 'True',
+      'x-ms-documentdb-query-enablecrosspartition': 'True',
       'x-ms-max-item-count': '100',
     };
     const bodies = Array.from({ length: Math.min(job.groups, 200) }, (_, group) => {

@@ -84,6 +84,7 @@ async function ask(port, containerLink, { sql, parameters = [] }) {
   const headers = {
     'content-type': 'application/query+json',
     'x-ms-documentdb-isquery': 'True',
+    'x-ms-documentdb-query-enablecrosspartition': 'True',
     'x-orrery-explain': 'true',
   };
   const target = `/${containerLink}/docs`;

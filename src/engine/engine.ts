@@ -149,6 +149,8 @@ export interface FeedScope extends RequestContext {
 export interface QueryRequest extends FeedScope {
   readonly spec: QuerySpec;
   readonly wantMetrics?: boolean;
+  /** Refuses a query that concerns several ranges, unless it names one or filters by one partition key. */
+  readonly staysInOneKey?: boolean;
 }
 
 /**

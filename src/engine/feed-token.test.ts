@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeFeedToken, encodeFeedToken, type FeedToken, segmentsOf, stepsAfter } from './feed-token.ts';
 
 const TEXT = 'SELECT * FROM c';
+const IDENTITY = { container: 'N3mxAJ43ebE=', queryText: TEXT };
 const at = (min: string, max: string) => ({ range: { min, max } });
 const inner = (text: string) => Buffer.from(text).toString('base64url');
 
@@ -52,20 +53,22 @@ describe('tokens', () => {
       { ...at('1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF', 'FF'), inner: undefined },
     ],
   };
-  const text = encodeFeedToken(TEXT, token);
+  const text = encodeFeedToken(IDENTITY, token);
 
-  test('come back as they were, fit a header, and belong to one query', () => {
-    expect(decodeFeedToken(TEXT, text)).toEqual(token);
+  test('come back as they were, fit a header, and belong to one query of one container', () => {
+    expect(decodeFeedToken(IDENTITY, text)).toEqual(token);
     expect(text).toMatch(/^[\w-]{1,1024}$/);
-    expect(() => decodeFeedToken(`${TEXT} WHERE c.a`, text)).toThrow('Invalid Continuation Token');
+    const others = [{ queryText: `${TEXT} WHERE c.a` }, { container: 'AAAAAAAAAAE=' }];
+    for (const other of others)
+      expect(() => decodeFeedToken({ ...IDENTITY, ...other }, text)).toThrow('Invalid Continuation Token');
   });
 
   test('no change goes unnoticed', () => {
     for (let i = 0; i < text.length; i++) {
       const other = text.charAt(i) === 'A' ? 'B' : 'A';
       const changed = text.slice(0, i) + other + text.slice(i + 1);
-      expect(() => decodeFeedToken(TEXT, changed)).toThrow('Invalid Continuation Token');
-      expect(() => decodeFeedToken(TEXT, text.slice(0, i))).toThrow('Invalid Continuation Token');
+      expect(() => decodeFeedToken(IDENTITY, changed)).toThrow('Invalid Continuation Token');
+      expect(() => decodeFeedToken(IDENTITY, text.slice(0, i))).toThrow('Invalid Continuation Token');
     }
   });
 });

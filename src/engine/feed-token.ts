@@ -24,10 +24,17 @@ const FORMAT = 1;
 /** Clients keep tokens in headers. */
 const TOKEN_LENGTH_MAX = 1_024;
 
-/** Text for a header, bound to the text of the query. */
-export function encodeFeedToken(queryText: string, { startedMs, segments }: FeedToken): string {
+/** What a token is good for. */
+export interface FeedIdentity {
+  /** Rid: places of one container mean nothing in another, and would pass rows over. */
+  readonly container: string;
+  readonly queryText: string;
+}
+
+/** Text for a header, bound to the container and to the text of the query. */
+export function encodeFeedToken(identity: FeedIdentity, { startedMs, segments }: FeedToken): string {
   const writer = new ByteWriter(128);
-  writer.u8(FORMAT).u32be(hashOf(queryText)).uint(startedMs).uint(segments.length);
+  writer.u8(FORMAT).u32be(hashOf(identity)).uint(startedMs).uint(segments.length);
   for (const { range, inner } of segments) {
     writer.string(range.min).string(range.max);
     writer.bytes(inner === undefined ? NOTHING : Buffer.from(inner, 'base64url'));
@@ -36,11 +43,11 @@ export function encodeFeedToken(queryText: string, { startedMs, segments }: Feed
   return Buffer.concat([body, checksum(body)]).toString('base64url');
 }
 
-/** @throws DatabaseError `BadRequest` when the token was not made for this text, or not made here at all. */
-export function decodeFeedToken(queryText: string, token: string): FeedToken {
+/** @throws DatabaseError `BadRequest` when the token was made for something else, or not made here at all. */
+export function decodeFeedToken(identity: FeedIdentity, token: string): FeedToken {
   let decoded: FeedToken | undefined;
   try {
-    decoded = decode(queryText, token);
+    decoded = decode(identity, token);
   } catch (cause) {
     // The reader met the end too early; anything else is a fault of ours.
     if (!(cause instanceof RangeError)) throw cause;
@@ -49,7 +56,7 @@ export function decodeFeedToken(queryText: string, token: string): FeedToken {
   return decoded;
 }
 
-function decode(queryText: string, token: string): FeedToken | undefined {
+function decode(identity: FeedIdentity, token: string): FeedToken | undefined {
   if (token.length > TOKEN_LENGTH_MAX) return undefined;
   const bytes = Buffer.from(token, 'base64url');
   // Decoding is lenient; there must be one spelling only.
@@ -57,7 +64,7 @@ function decode(queryText: string, token: string): FeedToken | undefined {
   const body = bytes.subarray(0, -4);
   if (!checksum(body).equals(bytes.subarray(-4))) return undefined;
   const reader = new ByteReader(body);
-  if (reader.u8() !== FORMAT || reader.u32be() !== hashOf(queryText)) return undefined;
+  if (reader.u8() !== FORMAT || reader.u32be() !== hashOf(identity)) return undefined;
   const startedMs = reader.uint();
   const segments: FeedSegment[] = [];
   for (let left = reader.uint(); left > 0; left--) {
@@ -70,8 +77,8 @@ function decode(queryText: string, token: string): FeedToken | undefined {
 
 const NOTHING = new Uint8Array(0);
 
-function hashOf(text: string): number {
-  return murmur3x86Hash32(Buffer.from(text));
+function hashOf({ container, queryText }: FeedIdentity): number {
+  return murmur3x86Hash32(Buffer.from(queryText), murmur3x86Hash32(Buffer.from(container)));
 }
 
 function checksum(body: Uint8Array): Buffer {

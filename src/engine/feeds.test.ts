@@ -173,6 +173,24 @@ describe('a query', () => {
     }
   });
 
+  test('that is to stay in one partition key does', async () => {
+    await fill(a, 30);
+    const refused = 'Cross partition query is required but disabled';
+    for (const query of [
+      'SELECT * FROM c',
+      'SELECT * FROM c WHERE c.id > "x"',
+      'SELECT VALUE COUNT(1) FROM c',
+    ])
+      await expect(querying(a, query, { staysInOneKey: true })()).rejects.toThrow(refused);
+    for (const [query, scope] of [
+      ['SELECT * FROM c WHERE c.pk = "i7"', {}],
+      ['SELECT * FROM c', { partitionKey: ['i7'] }],
+    ] as const)
+      expect(idsOf(await querying(a, query, { ...scope, staysInOneKey: true })())).toEqual(['i7']);
+    expect(idsOf(await querying(a, 'SELECT * FROM c WHERE false', { staysInOneKey: true })())).toEqual([]);
+    await querying(a, 'SELECT * FROM c', { rangeId: '0', staysInOneKey: true })();
+  });
+
   test('within one range or one key anything goes', async () => {
     const rangeOf = await fill(a, 30);
     const rangeId = rangeOf.get('i0') ?? '';
@@ -208,6 +226,13 @@ describe('a query', () => {
       ['item load', 1],
     ]);
     expect((await querying(a, 'SELECT * FROM c')()).metrics).toBeUndefined();
+  });
+
+  test('indexes that are missing are named as policies write them', async () => {
+    const near = 'ST_DISTANCE(c.at, {type: "Point", coordinates: [0, 0]}) < 5';
+    const query = `SELECT * FROM c WHERE ${near} AND FullTextContains(c["a b"].text, "x")`;
+    const { metrics } = await querying(a, query, { wantMetrics: true })();
+    expect(metrics?.explanation).toMatchObject({ usedIndexes: [], missingIndexes: ['/"a b"/text', '/at/*'] });
   });
 
   test('bad SQL, a stronger level, a missing container', async () => {

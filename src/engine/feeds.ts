@@ -8,6 +8,7 @@ import {
   CarryOvers,
   type CompiledQuery,
   compileQuery,
+  concernsOneKey,
   type Explanation,
   executePage,
   explain,
@@ -115,11 +116,11 @@ export class Feeds {
     if (preparing !== undefined) await preparing;
     const compiled = computed === undefined ? compileQuery(query) : computed.compile(query);
     const compiledMs = runtime.monotonicMs();
+    if (request.staysInOneKey === true && records.length > 1) await this.#requireOneKey(handle, request.spec);
     if ((records.length > 1 || compiled.tree.isRanked) && !isServableAcrossPartitions(compiled))
       throw await this.#notServable(handle, request.spec);
-    const token = request.continuation
-      ? decodeFeedToken(compiled.placeText, request.continuation)
-      : undefined;
+    const identity = { container: handle.record.rid, queryText: compiled.placeText };
+    const token = request.continuation ? decodeFeedToken(identity, request.continuation) : undefined;
     const steps = stepsAfter(records, token);
     // A token of another key range, which the client took for this one.
     if (steps.length === 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
@@ -158,7 +159,7 @@ export class Feeds {
         continuation:
           left.length === 0
             ? undefined
-            : encodeFeedToken(compiled.placeText, {
+            : encodeFeedToken(identity, {
                 startedMs: environment.startedMs,
                 segments: segmentsOf(left),
               }),
@@ -169,6 +170,16 @@ export class Feeds {
     }
     assert(answer !== undefined, 'a request touches at least one range');
     return answer;
+  }
+
+  /** @throws DatabaseError `BadRequest` unless the query is about one partition key. */
+  async #requireOneKey({ record, search }: ContainerHandle, spec: QuerySpec): Promise<void> {
+    if (await concernsOneKey(spec, { ...record.definition, search }, this.#turn)) return;
+    throw new DatabaseError(
+      'BadRequest',
+      'Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition ' +
+        'to true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception.',
+    );
   }
 
   async #notServable({ record, search }: ContainerHandle, spec: QuerySpec): Promise<DatabaseError> {

@@ -45,6 +45,18 @@ export function planInTurns(
   return finishInTurns(planSteps(compileQuery(spec.query), spec, target, features), turn);
 }
 
+/** Whether the query can only have rows of one partition key, or none at all. */
+export function concernsOneKey(
+  spec: QuerySpec,
+  { partitionKey, search }: PlanTarget,
+  turn: () => Promise<void>,
+): Promise<boolean> {
+  const compiled = compileQuery(spec.query);
+  const frame = frameFor(compiled, spec.parameters, planningEnvironment(search));
+  const ranges = finishInTurns(partitionKeyRanges(compiled, frame, partitionKey), turn);
+  return ranges.then(isSinglePoint);
+}
+
 function* planSteps(
   compiled: CompiledQuery,
   spec: QuerySpec,

@@ -70,7 +70,7 @@ export function explain(
   const missing = new Set<string>();
   for (const segments of pathsOf(compiled)) {
     names.set(idText(indexedPath(segments).id), pathText(segments));
-    if (!source.indexer.coverage(segments).indexed) missing.add(pathText(segments));
+    if (!source.indexer.coverage(segments).indexed) missing.add(policyPath(pathText(segments)));
   }
   // Of these an index spares reading items; without one they are read, which is what a SELECT does anyway.
   for (const path of compiled.columns?.all ?? []) {
@@ -89,7 +89,7 @@ export function explain(
     const specs = composites.get(pathId);
     const path = names.get(pathId);
     if (specs !== undefined) usedComposites.add(specs);
-    else if (path !== undefined) used.add(path);
+    else if (path !== undefined) used.add(policyPath(path));
   }
   return {
     plan: planNode(access, source, names),
@@ -216,6 +216,11 @@ function pathText(segments: readonly PathSegment[]): string {
     return PLAIN_NAME.test(segment) ? segment : `"${segment.replaceAll(/["\\]/g, '\\$&')}"`;
   });
   return `/${[...parts, '?'].join('/')}`;
+}
+
+/** As the lists of spatial and full-text indexes in policies write it. Names of properties stand in quotes there. */
+function policyPath(path: string): string {
+  return path.replace(/\/\(cells\)\/\?$/, '/*').replace(/\/\((words|length|repeats)\)\/\?$/, '');
 }
 
 /** Bounds that are values are shown as such. */

@@ -1,7 +1,7 @@
 /** Queries: from text to a syntax tree, to a plan over the indexes, to pages of rows. */
 export { CarryOvers } from './carry-over.ts';
 export { parseFeatures } from './client-features.ts';
-export { isServableAcrossPartitions, planInTurns } from './client-plan.ts';
+export { concernsOneKey, isServableAcrossPartitions, planInTurns } from './client-plan.ts';
 export { type CompiledQuery, compileQuery, prepareQuery } from './compiled-query.ts';
 export {
   type ComputedProperties,

@@ -38,6 +38,7 @@ export function handleItemQuery(exchange: Exchange): Answer {
   const wantsIndexes = isSet(request, 'x-ms-cosmos-populateindexmetrics-v2');
   const wantsPlan = isSet(request, EXPLAIN);
   if (wantsMetrics || wantsIndexes || wantsPlan) query.wantMetrics = true;
+  if (!isSet(request, 'x-ms-documentdb-query-enablecrosspartition')) query.staysInOneKey = true;
   return service.engine.items.query(query).then((answer) => {
     const response = feedResponse(exchange, answer);
     const { metrics } = answer;

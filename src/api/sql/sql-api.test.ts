@@ -451,7 +451,10 @@ describe('feeds and queries', () => {
     const spec = { query: 'SELECT * FROM c WHERE c.a = @a', parameters: [{ name: '@a', value: [1] }] };
     const { status } = await ask('POST', DOCS, { headers: { ...marks, ...scoped }, body: spec });
     expect(status).toBe(200);
-    expect(items.scopes).toEqual([{ ...scope, spec }]);
+    expect(items.scopes).toEqual([{ ...scope, spec, staysInOneKey: true }]);
+    const everywhere = { 'x-ms-documentdb-query-enablecrosspartition': 'True' };
+    await ask('POST', DOCS, { headers: { ...marks, ...scoped, ...everywhere }, body: spec });
+    expect(items.scopes.at(-1)).toEqual({ ...scope, spec });
   });
 
   test('metrics come when asked for, in parts of two', async () => {
