@@ -1,8 +1,8 @@
 // One page of a query, read by a process of its own: nothing but the continuation leads from page to page.
-// Usage: node page-reader.mjs <JSON of endpoint, key, database, container, query, options>
-import { CosmosClient } from '@azure/cosmos';
+// Usage: node page-reader.mjs <JSON of client (a module), endpoint, key, database, container, query, options>
 
-const { endpoint, key, database, container, query, options } = JSON.parse(process.argv[2]);
+const { client: sdk, endpoint, key, database, container, query, options } = JSON.parse(process.argv[2]);
+const { CosmosClient } = await import(sdk);
 const client = new CosmosClient({
   endpoint,
   key,
@@ -10,5 +10,5 @@ const client = new CosmosClient({
 });
 const iterator = client.database(database).container(container).items.query(query, options);
 const { resources, continuationToken } = await iterator.fetchNext();
-process.stdout.write(JSON.stringify({ resources, continuationToken }));
+process.stdout.write(JSON.stringify({ resources, continuationToken, hasMore: iterator.hasMoreResults() }));
 client.dispose();

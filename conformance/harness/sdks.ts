@@ -4,8 +4,8 @@ import * as previous from 'cosmos-4-9';
 
 /** The unmodified client in both versions that we promise to serve. */
 export const SDKS = [
-  { version: '4.10.1', sdk: current },
-  { version: '4.9.3', sdk: previous as unknown as typeof current },
+  { version: '4.10.1', module: '@azure/cosmos', sdk: current },
+  { version: '4.9.3', module: 'cosmos-4-9', sdk: previous as unknown as typeof current },
 ] as const;
 
 export type Sdk = typeof current;
