@@ -177,8 +177,9 @@ export class Feeds {
     if (await concernsOneKey(spec, { ...record.definition, search }, this.#turn)) return;
     throw new DatabaseError(
       'BadRequest',
-      'Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition ' +
-        'to true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception.',
+      'Cross partition query is required but disabled. Please set ' +
+        'x-ms-documentdb-query-enablecrosspartition to true, specify x-ms-documentdb-partitionkey, ' +
+        'or revise your query to avoid this exception.',
     );
   }
 

@@ -141,8 +141,8 @@ export class Execution {
   }
 
   /**
-   * To be asked after each chunk. Never while earlier pages are gone through again: a page has to come further
-   * than the one before.
+   * To be asked after each chunk. Never while earlier pages are gone through again: a page has to come
+   * further than the one before.
    */
   get isOverdue(): boolean {
     if (this.isReplaying) return false;

@@ -218,7 +218,7 @@ function pathText(segments: readonly PathSegment[]): string {
   return `/${[...parts, '?'].join('/')}`;
 }
 
-/** As the lists of spatial and full-text indexes in policies write it. Names of properties stand in quotes there. */
+/** As policies write spatial and full-text indexes; a property of such a name would stand in quotes. */
 function policyPath(path: string): string {
   return path.replace(/\/\(cells\)\/\?$/, '/*').replace(/\/\((words|length|repeats)\)\/\?$/, '');
 }
