@@ -54,6 +54,8 @@ export interface PartitionRules {
 /** Expired items looked at in one round of collection, and taken away together. */
 const EXPIRIES_MAX = 5000;
 const EXPIRIES_IN_ENTRY = 100;
+/** Items that collection looks at before the event loop gets its turn. */
+const VISITS_IN_TURN = 256;
 
 /** Few enough that queries can go through all dirty items, enough that a batch is worth its sync. */
 const BATCH_ITEMS = 1024;
@@ -126,6 +128,7 @@ export class PartitionHost implements PartitionTable {
       vectorViews: { runtime, memory: this.#vectorMemory },
       onDirty: (...change) => this.#feeder.markDirty(...change),
       room: () => this.#feeder.room(),
+      turn: this.#means.turn,
       admitWrite: this.#options.admitWrite,
       nowMs: () => runtime.nowMs(),
       onBroken: this.#options.onFailed,
@@ -250,7 +253,7 @@ export class PartitionHost implements PartitionTable {
       }
       for (const key of partition.takeCollectible(stable)) {
         partition.collectItem(key, stable);
-        if (++visited % 256 === 0) await new Promise<void>((resolve) => this.#options.runtime.soon(resolve));
+        if (++visited % VISITS_IN_TURN === 0) await this.#means.turn();
       }
     }
   }
@@ -265,17 +268,22 @@ export class PartitionHost implements PartitionTable {
     const { defaultTtl } = expiry;
     if (defaultTtl === undefined) return;
     const snapshot = store.snapshot();
+    const isDueNow = (key: ItemKey) => isDue(partition, key, stable, isOurs);
     const keys: ItemKey[] = [];
     try {
       const request = { defaultTtl, nowMs: expiry.nowMs(), limit: EXPIRIES_MAX };
+      let visited = 0;
       for (const due of await dueNumbers(snapshot, number, request)) {
         const document = snapshot.get(documentKey(number, due));
-        if (document !== undefined) keys.push(decodeDocument(document, due).key);
+        const key = document && decodeDocument(document, due).key;
+        // While a region is away all that expires stays here, and is looked at in each round.
+        if (key !== undefined && isDueNow(key)) keys.push(key);
+        if (++visited % VISITS_IN_TURN === 0) await this.#means.turn();
       }
     } finally {
       await snapshot.close();
     }
-    await this.#endItems(partition, keys, (key) => isDue(partition, key, stable, isOurs));
+    await this.#endItems(partition, keys, isDueNow);
   }
 
   /** Takes away those of the items that are due by then, in entries of many. */

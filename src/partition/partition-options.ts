@@ -25,6 +25,8 @@ export interface PartitionOptions {
   readonly onDirty: (partition: Partition, bytes: number, isNew: boolean) => void;
   /** Resolves when the store has caught up enough for more; undefined when it has. */
   readonly room: () => Promise<void> | undefined;
+  /** Resolves when others had their turn on this thread. */
+  readonly turn: () => Promise<void>;
   /**
    * Called before each write of this region, with the number of its writes so far: throws when another one
    * would be too many for now. Undefined: nobody counts.

@@ -167,6 +167,45 @@ test('what a dropped partition had waiting for the store takes no room from the 
   expect(node.host.room()).toBeUndefined();
 });
 
+describe('much that arrives at once', () => {
+  async function entriesOf(node: Node, count: number): Promise<Uint8Array[]> {
+    await Promise.all(Array.from({ length: count }, (_, n) => node.put(`a${n}`, { n })));
+    return node.partition.read(1, 1 << 24);
+  }
+
+  test('lets others run in between, and write', async () => {
+    const [one, two] = [await Node.open(1), await Node.open(2)];
+    const entries = await entriesOf(one, 1000);
+    const received = two.partition.receive(entries);
+    const seen = new Set<number>();
+    let isOver = false;
+    const watch = (): void => {
+      seen.add(two.partition.applied.itemCount);
+      if (!isOver) setImmediate(watch);
+    };
+    watch();
+    const written = two.put('b', { own: true });
+    await received;
+    isOver = true;
+    await written;
+    expect([...seen].filter((count) => count > 1 && count < 1001).length).toBeGreaterThan(1);
+    expect(two.partition.vector.get(1)).toBe(1000);
+    expect(two.partition.vector.get(2)).toBe(1);
+    expect(two.partition.tail()).toBe(1001);
+  });
+
+  test('leaves what came before damage, and takes the rest once it comes whole', async () => {
+    const [one, two] = [await Node.open(1), await Node.open(2)];
+    const entries = await entriesOf(one, 600);
+    const damaged = entries.map((bytes, n) => (n === 500 ? bytes.subarray(0, 3) : bytes));
+    await expect(two.partition.receive(damaged)).rejects.toThrow('log entry');
+    await two.partition.receive(entries);
+    expect(two.partition.vector.get(1)).toBe(600);
+    expect(two.partition.tail()).toBe(600);
+    expect(two.partition.applied.itemCount).toBe(600);
+  });
+});
+
 describe('a clock', () => {
   test.each(['log', 'store'])(
     'a time from an hour ahead is not followed, also once the %s is read',

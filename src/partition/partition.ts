@@ -8,7 +8,7 @@
  * an item, the item stays *dirty* in memory and hides what the store says of it.
  */
 import { assert, type JsonObject } from '../base/index.ts';
-import type { VersionVector } from '../causality/index.ts';
+import { ORIGIN_MAX, type VersionVector } from '../causality/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import { ENTRY_BYTES_MAX, type Lsn, type PartitionNumber } from '../log/index.ts';
@@ -52,7 +52,10 @@ import type { Waiting } from './waiters.ts';
  * Incarnations are insertion sequence times this, plus the origin: unique in the world, rising with
  * insertion.
  */
-const ORIGINS = 1024;
+const ORIGINS = ORIGIN_MAX + 1;
+
+/** After a cut thousands of entries arrive at once: others get their turn every few milliseconds. */
+const RECEIVED_AT_ONCE = 256;
 
 export class Partition implements ReplicatedPartition, TransactionHost {
   readonly number: PartitionNumber;
@@ -293,15 +296,27 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   async receive(entries: readonly Uint8Array[]): Promise<void> {
     await this.#options.room();
     this.#demandOpen();
-    const fresh = deliverable(this.#applied.vector, entries);
-    if (fresh.length === 0) {
-      await this.settled(this.#applied.lsn);
-      return;
+    let durable: Promise<void> | undefined;
+    let basedOn: Lsn = 0;
+    for (let from = 0; from < entries.length; from += RECEIVED_AT_ONCE) {
+      if (from > 0) {
+        await this.#options.turn();
+        this.#demandOpen();
+      }
+      const some = entries.slice(from, from + RECEIVED_AT_ONCE);
+      const fresh = deliverable(this.#applied.vector, some);
+      // What is here already may still be on its way into the log.
+      if (fresh.length < some.length) basedOn = this.#applied.lsn;
+      if (fresh.length === 0) continue;
+      const expectedTail = this.#applied.lsn;
+      for (const { changes } of fresh) this.#applyEntry(changes);
+      const appended = fresh.map((entry) => entry.bytes);
+      durable = this.#append(expectedTail, appended, undefined);
+      // A failure of this one is a failure of those after it.
+      durable.catch(() => undefined);
     }
-    const expectedTail = this.#applied.lsn;
-    for (const { changes } of fresh) this.#applyEntry(changes);
-    const appended = fresh.map((entry) => entry.bytes);
-    await this.#append(expectedTail, appended, undefined);
+    await durable;
+    await this.settled(basedOn);
   }
 
   /** All changes of an entry, in the step in which the partition takes its position. */
