@@ -14,6 +14,8 @@ export interface Condition {
 
 /** How long connecting over a cut link takes to fail. */
 export const CONNECT_TIMEOUT_MS = 1_000;
+/** How long a channel that was accepted may take to say who opened it. */
+const NAME_TIMEOUT_MS = 10_000;
 /** A frame that is overtaken, or comes again, is late by up to this, besides the link's own delay. */
 const DISORDER_MS = 30;
 
@@ -243,13 +245,18 @@ export function sayName(channel: Channel, region: string): void {
   channel.send(new ByteWriter(32).string(region).finish());
 }
 
-/** Hands each channel on once its first frame has named the region that opened it. */
+/**
+ * Hands a channel on once its first frame has named the region that opened it. One that stays silent is
+ * closed: whoever opened it may be gone without a word, and nobody else looks after it.
+ */
 export function acceptNamed(
+  runtime: Pick<Runtime, 'after'>,
   channel: Channel,
   wrap: (channel: Channel, remote: string) => Channel,
   accept: (channel: Channel) => void,
 ): void {
   let named: NamedChannel | undefined;
+  const cancelTimeout = runtime.after(NAME_TIMEOUT_MS, () => channel.close());
   channel.onFrame((frame) => {
     if (named !== undefined) {
       named.deliver(frame);
@@ -262,10 +269,14 @@ export function acceptNamed(
       channel.close();
       return;
     }
+    cancelTimeout();
     named = new NamedChannel(channel);
     accept(wrap(named, remote));
   });
-  channel.onClose(() => named?.closed());
+  channel.onClose(() => {
+    cancelTimeout();
+    named?.closed();
+  });
 }
 
 /** A channel whose first frame was taken off. */

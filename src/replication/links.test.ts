@@ -47,11 +47,28 @@ async function world(options: { seed?: number; latencyMs?: (from: string, to: st
   };
   const run = (ms: number): Promise<void> => runtime.run({ untilMs: runtime.elapsedMs + ms });
   const texts = (): string[] => received.map(({ text }) => text);
-  return { runtime, links, connect, run, received, texts, closed, accepted };
+  return { runtime, links, local, connect, run, received, texts, closed, accepted };
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const digits = [...'0123456789'];
+
+test('a channel that never says who opened it is closed, one that does stays', async () => {
+  const { local, connect, run, accepted, closed, runtime } = await world();
+  let isClosed = false;
+  void local.connect('B').then((channel) => {
+    channel.onClose(() => {
+      isClosed = true;
+    });
+  });
+  await connect('A', 'B');
+  await run(9_000);
+  expect(isClosed).toBe(false);
+  await run(2_000);
+  expect(isClosed).toBe(true);
+  expect([accepted.length, closed]).toEqual([1, []]);
+  expect(runtime.elapsedMs).toBe(11_000);
+});
 
 describe('time', () => {
   test('without faults or latency frames pass at once', async () => {

@@ -110,7 +110,8 @@ export class LinkConditions {
         sayName(channel, region);
         return wrap(channel, remote);
       },
-      listen: (address, accept) => base.listen(address, (channel) => acceptNamed(channel, wrap, accept)),
+      listen: (address, accept) =>
+        base.listen(address, (channel) => acceptNamed(this.#options.runtime, channel, wrap, accept)),
     };
   }
 
