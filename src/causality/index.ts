@@ -3,4 +3,4 @@ export { HybridClock, type HybridTime, hybridTime, unixMs } from './hybrid-clock
 export { type ClockReading, PeerClocks } from './peer-clocks.ts';
 export { formatSessionToken, parseSessionTokens, type SessionToken } from './session-token.ts';
 export { type Membership, type StabilityReport, StabilityTracker } from './stability-tracker.ts';
-export { type Dot, ORIGIN_MAX, type Origin, sameDot, VersionVector } from './version-vector.ts';
+export { compareDots, type Dot, ORIGIN_MAX, type Origin, sameDot, VersionVector } from './version-vector.ts';

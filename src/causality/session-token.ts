@@ -1,5 +1,5 @@
 import { DatabaseError } from '../errors/index.ts';
-import { VersionVector } from './version-vector.ts';
+import { ORIGIN_MAX, VersionVector } from './version-vector.ts';
 
 /**
  * A client's position in one physical partition, in the vector form that the SQL protocol publishes:
@@ -47,7 +47,7 @@ function parseVector(text: string, header: string): VersionVector {
     const match = /^(\d{1,4})=(-?\d{1,15})$/.exec(local);
     if (match === null) throw malformed(header);
     const origin = Number(match[1]);
-    if (origin < 1 || origin > 1023) throw malformed(header);
+    if (origin < 1 || origin > ORIGIN_MAX) throw malformed(header);
     vector.advance(origin, Math.max(0, Number(match[2])));
   }
   return vector;

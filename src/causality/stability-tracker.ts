@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import { type Dot, type Origin, VersionVector } from './version-vector.ts';
+import { type Origin, VersionVector } from './version-vector.ts';
 
 /**
  * When may a region forget what it keeps only for the sake of writes that have not arrived yet?
@@ -13,22 +13,18 @@ import { type Dot, type Origin, VersionVector } from './version-vector.ts';
  *    *before* it applied the dot may still be under way to R, since reports travel faster than logs.
  *
  * So a report counts only from the moment when R's own vector covers it whole. Covering m's own entry would
- * be
- * enough for what m writes; covering all of it settles those writers too who are members no longer: whatever
- * the members hold of a retired origin, R then holds as well. A report is replaced only by one that R
- * covers in turn, and a newer one waits behind it; taking always the newest would never end under steady
+ * be enough for what m writes; covering all of it settles those writers too who are members no longer:
+ * whatever the members hold of a retired origin, R then holds as well. A report is replaced only by one that
+ * R covers in turn, and a newer one waits behind it; taking always the newest would never end under steady
  * load.
  *
  * Membership. Reports count in the epoch in which they were made and in no other:
  * - An origin retires: the others' earlier reports may lack writes that reached them from it later. In the
- * new
- *   epoch nobody takes operations from the retired origin itself, so new reports name all that is left of it.
- * - An origin is added, and starts from another member's state. What the others collected in earlier epochs
- * was
- *   covered by every member then, so also by the one it starts from, *if* that one already knows the new
- *   epoch. Until the newcomer covers one such report it must not write, as its context could be too small,
- * and
- *   it does not report.
+ *   new epoch nobody takes operations from the retired origin itself, so new reports name all that is left
+ *   of it.
+ * - An origin is added: what the others collected in earlier epochs was covered by every member then. So the
+ *   newcomer must not write until it covers what a member had in the new epoch, as its contexts could be too
+ *   small. Whoever admits regions to clients sees to that.
  */
 export interface StabilityReport {
   readonly origin: Origin;
@@ -56,29 +52,16 @@ interface Row {
 export class StabilityTracker {
   readonly #self: Origin;
   #membership: Membership;
-  #isAdmitted: boolean;
   readonly #rows = new Map<Origin, Row>();
 
-  /** `isAdmitted`: whether `self` is a member from the start, or was admitted in an earlier run. */
-  constructor(options: { self: Origin; membership: Membership; isAdmitted: boolean }) {
+  constructor(options: { self: Origin; membership: Membership }) {
     assert(
       options.membership.origins.includes(options.self),
       'a region keeps track of its own partition sets',
     );
     this.#self = options.self;
     this.#membership = options.membership;
-    this.#isAdmitted = options.isAdmitted;
     this.#openRows();
-  }
-
-  get epoch(): number {
-    return this.#membership.epoch;
-  }
-
-  /** Whether `self`, having durably applied `applied`, may write and report. Once true it stays true. */
-  isAdmitted(applied: VersionVector): boolean {
-    this.#promote(applied);
-    return this.#isAdmitted;
   }
 
   /** Older or equal epochs are ignored. Stability starts anew: all members must report in the new epoch. */
@@ -91,8 +74,7 @@ export class StabilityTracker {
 
   /**
    * Takes a member's report, from itself or passed on by another. Repeated and old ones are harmless; those
-   * of
-   * other epochs and of strangers do not count.
+   * of other epochs and of strangers do not count.
    */
   observe(report: StabilityReport): void {
     const row = this.#rows.get(report.origin);
@@ -104,8 +86,7 @@ export class StabilityTracker {
 
   /**
    * What is stable when `applied` is what this region has durably applied: every dot that the answer covers
-   * is.
-   * Empty while some member has not reported. Grows with `applied` within one epoch.
+   * is. Empty while some member has not reported. Grows with `applied` within one epoch.
    */
   stable(applied: VersionVector): VersionVector {
     this.#promote(applied);
@@ -126,23 +107,10 @@ export class StabilityTracker {
     return [...this.#rows.values()].every(({ effective }) => effective !== undefined);
   }
 
-  /** Whether `dot` is stable; see `stable`, which serves many dots better. */
-  isStable(dot: Dot, applied: VersionVector): boolean {
-    return this.stable(applied).covers(dot);
-  }
-
-  /**
-   * What to tell others: our own report, unless not admitted yet, and the newest known of every other
-   * member.
-   */
+  /** What to tell others: our own report, and the newest known of every other member. */
   reports(applied: VersionVector): StabilityReport[] {
-    this.#promote(applied);
-    const reports: StabilityReport[] = [];
-    for (const { newest } of this.#rows.values()) if (newest !== undefined) reports.push(newest);
-    if (this.#isAdmitted) {
-      reports.push({ origin: this.#self, epoch: this.#membership.epoch, applied: applied.clone() });
-    }
-    return reports;
+    const own = { origin: this.#self, epoch: this.#membership.epoch, applied: applied.clone() };
+    return [...[...this.#rows.values()].flatMap(({ newest }) => newest ?? []), own];
   }
 
   #openRows(): void {
@@ -158,7 +126,6 @@ export class StabilityTracker {
       while (row.waiting !== undefined && applied.coversAll(row.waiting.applied)) {
         row.effective = row.waiting;
         row.waiting = row.newest === row.effective ? undefined : row.newest;
-        this.#isAdmitted = true;
       }
     }
   }

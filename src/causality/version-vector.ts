@@ -18,6 +18,11 @@ export function sameDot(a: Dot, b: Dot): boolean {
   return a.origin === b.origin && a.n === b.n;
 }
 
+/** By origin, then by n: an order that every region has, and nothing more. */
+export function compareDots(a: Dot, b: Dot): number {
+  return a.origin - b.origin || a.n - b.n;
+}
+
 /**
  * Per origin, the highest n applied; 0 for an origin never heard of. Since n is contiguous it names a set
  * of writes.

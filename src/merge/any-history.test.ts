@@ -105,7 +105,7 @@ class Region {
     this.origin = origin;
     this.#rules = rules;
     const membership = { epoch: 1, origins };
-    this.tracker = new StabilityTracker({ self: origin, membership, isAdmitted: true });
+    this.tracker = new StabilityTracker({ self: origin, membership });
   }
 
   /** One of the changes of an entry. What was collected has been in the store in between. */

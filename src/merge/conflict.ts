@@ -10,7 +10,7 @@
  * A write that a concurrent delete ended is one of them where its container has a procedure to decide: it is
  * *buried*, and like a sibling it stays for as long as no write covers it, and is carried along by who does.
  */
-import { type Dot, sameDot } from '../causality/index.ts';
+import { compareDots, type Dot, sameDot } from '../causality/index.ts';
 import {
   applyWrite,
   hasConflictBook,
@@ -227,8 +227,4 @@ function withMarks(marks: readonly Settlement[], { dot, conflicts }: Settle): Se
 
 function sortedByDot(losers: readonly Loser[]): readonly Loser[] {
   return losers.length < 2 ? losers : [...losers].sort((a, b) => compareDots(a.dot, b.dot));
-}
-
-function compareDots(a: Dot, b: Dot): number {
-  return a.origin - b.origin || a.n - b.n;
 }

@@ -66,7 +66,6 @@ class Region {
     this.tracker = new StabilityTracker({
       self: origin,
       membership: { epoch: 1, origins },
-      isAdmitted: true,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { assert, type JsonObject, murmur3x64Hash128 } from '../base/index.ts';
-import { type Dot, sameDot, unixMs, type VersionVector } from '../causality/index.ts';
+import { compareDots, type Dot, sameDot, unixMs, type VersionVector } from '../causality/index.ts';
 import {
   etagWithin,
   formatEtag,
@@ -368,11 +368,7 @@ function withoutSuperseded(
 function withDeath(dead: readonly DeadIncarnation[], incarnation: Incarnation, dot: Dot): DeadIncarnation[] {
   const deletes = dead.find((mark) => mark.incarnation === incarnation)?.deletes ?? [];
   assert(!deletes.some((known) => sameDot(known, dot)), 'a delete is applied once');
-  const mark = { incarnation, deletes: [...deletes, dot].sort((a, b) => a.origin - b.origin || a.n - b.n) };
+  const mark = { incarnation, deletes: [...deletes, dot].sort(compareDots) };
   const others = dead.filter((other) => other.incarnation !== incarnation);
   return [...others, mark].sort((a, b) => a.incarnation - b.incarnation);
-}
-
-function compareDots(a: Dot, b: Dot): number {
-  return a.origin - b.origin || a.n - b.n;
 }

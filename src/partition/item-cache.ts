@@ -207,6 +207,7 @@ function weigh(key: ItemKey, item: HeldItem | PackedItem): number {
   let bytes = OVERHEAD_BYTES + key.length;
   for (const sibling of item.state.siblings) bytes += sibling.body.length;
   for (const loser of item.state.conflicts ?? []) bytes += loser.body.length;
+  for (const loser of item.state.buried ?? []) bytes += loser.body.length;
   for (const put of item.state.withdrawn ?? []) bytes += put.body.length;
   // What several patches make together is none of their own bodies.
   const { visible, state } = item;

@@ -291,8 +291,9 @@ class RegionNode implements Region {
   }
 
   async #dropContainer(record: ContainerRecord): Promise<void> {
-    for (const partition of record.partitions) this.#book.forget(partition.number);
     await this.#parts.drop(record);
+    // Not before: until then others report their positions in it.
+    for (const partition of record.partitions) this.#book.forget(partition.number);
   }
 
   async #attempt(work: Promise<void>): Promise<void> {

@@ -42,7 +42,7 @@ export class StabilityBook {
   #tracker(partition: PartitionNumber): StabilityTracker {
     let tracker = this.#trackers.get(partition);
     if (tracker === undefined) {
-      tracker = new StabilityTracker({ self: this.#self, membership: this.#membership, isAdmitted: true });
+      tracker = new StabilityTracker({ self: this.#self, membership: this.#membership });
       this.#trackers.set(partition, tracker);
     }
     return tracker;

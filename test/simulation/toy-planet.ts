@@ -257,7 +257,7 @@ class ToyPartition implements InspectedPartition {
     this.number = options.number;
     const origins = [...options.origins.values()];
     const membership = { epoch: 1, origins };
-    this.tracker = new StabilityTracker({ self: options.origin, membership, isAdmitted: true });
+    this.tracker = new StabilityTracker({ self: options.origin, membership });
     let log = options.disk.get(this.number);
     if (log === undefined) {
       log = [];
