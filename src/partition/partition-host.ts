@@ -141,10 +141,11 @@ export class PartitionHost implements PartitionTable {
       );
     }
     await partition.recover(async () => this.#feeder.room());
+    // In one step: whoever finds it may write to it, and who keeps account of writes must know it by then.
     this.#partitions.set(number, partition);
+    for (const listener of this.#openedListeners) listener(number);
     if (needsConversion(partition)) this.#feeder.markConverting(partition);
     await this.setDefaultTtl(partition, defaultTtl);
-    for (const listener of this.#openedListeners) listener(number);
     return partition;
   }
 

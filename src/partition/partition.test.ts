@@ -167,6 +167,22 @@ test('what a dropped partition had waiting for the store takes no room from the 
   expect(node.host.room()).toBeUndefined();
 });
 
+test('who finds a partition comes after those who were told that it opened', async () => {
+  const node = await Node.open(1);
+  const { host } = node;
+  // The order of deadlines is made while it opens.
+  node.whileWritten = () => new Promise((resolve) => setTimeout(resolve, 20));
+  const opened: number[] = [];
+  host.onOpened((number) => opened.push(number));
+  let isOver = false;
+  const opening = host.open(8, 1, indexer, { defaultTtl: 10 }).finally(() => {
+    isOver = true;
+  });
+  while (host.get(8) === undefined && !isOver) await new Promise((resolve) => setImmediate(resolve));
+  expect(opened).toEqual([8]);
+  await opening;
+});
+
 describe('much that arrives at once', () => {
   async function entriesOf(node: Node, count: number): Promise<Uint8Array[]> {
     await Promise.all(Array.from({ length: count }, (_, n) => node.put(`a${n}`, { n })));
