@@ -32,15 +32,20 @@ export class Caller {
   constructor(runtime: Runtime, channel: Channel, onClosed: () => void) {
     this.#runtime = runtime;
     this.#channel = channel;
-    channel.onFrame((frame) => {
-      const { id, answer } = deserialize(frame) as Answer;
-      this.#pending.get(id)?.settle(answer);
-    });
-    channel.onClose(() => {
+    const closed = (): void => {
       this.#isClosed = true;
       for (const { fail } of [...this.#pending.values()]) fail();
       onClosed();
+    };
+    channel.onFrame((frame) => {
+      const message = read<Answer>(frame);
+      if (message !== undefined) this.#pending.get(message.id)?.settle(message.answer);
+      else {
+        channel.close();
+        closed();
+      }
     });
+    channel.onClose(closed);
   }
 
   /** @throws NoAnswerError after `timeoutMs`, or when the channel closes. */
@@ -80,8 +85,25 @@ export function answerCalls(
   onClosed: () => void = () => undefined,
 ): void {
   channel.onFrame((frame) => {
-    const { id, question } = deserialize(frame) as Question;
+    const message = read<Question>(frame);
+    if (message === undefined) {
+      channel.close();
+      onClosed();
+      return;
+    }
+    const { id, question } = message;
     void answer(question).then((given) => channel.send(serialize({ id, answer: given } satisfies Answer)));
   });
   channel.onClose(onClosed);
+}
+
+/** Undefined for what is no message: whoever sends that gets no answer, and nothing else comes of it. */
+function read<T extends Question | Answer>(frame: Buffer): T | undefined {
+  try {
+    const message: unknown = deserialize(frame);
+    const isMessage = typeof message === 'object' && message !== null && 'id' in message;
+    return isMessage ? (message as T) : undefined;
+  } catch {
+    return undefined;
+  }
 }
