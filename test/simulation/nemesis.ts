@@ -8,6 +8,8 @@ export interface NemesisOptions extends StrikeContext {
   readonly excerpt: Excerpt;
   /** Gets the name of each strike. */
   readonly acts: string[];
+  /** Which share of the planned requests was made: from 0 to 1, or more. */
+  readonly progress: () => number;
 }
 
 /** Lets each fault of the swarm strike at its own random moments, and undoes it after a while. */
@@ -70,6 +72,12 @@ export class Nemesis {
     }
   }
 
+  /** Where requests come slowly, faults wait for them. */
+  get #isDue(): boolean {
+    const { swarm, progress } = this.#options;
+    return swarm.strikes === Number.POSITIVE_INFINITY || this.count <= swarm.strikes * progress();
+  }
+
   async #haunt(fault: Fault, meanMs: number): Promise<void> {
     const { runtime, swarm, random, excerpt, acts } = this.#options;
     for (let number = 0; ; number++) {
@@ -78,6 +86,7 @@ export class Nemesis {
       const wait = (mean: number) => runtime.sleep(-Math.log(1 - chance.next()) * mean, fault);
       await wait(meanMs);
       if (this.#isStopped) return;
+      if (!this.#isDue) continue;
       const undo = includes(excerpt, act) ? strike(fault, this.#options, chance.split('strike')) : undefined;
       if (undo !== undefined) {
         this.#strikes.set(fault, (this.#strikes.get(fault) ?? 0) + 1);

@@ -137,7 +137,9 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const onWiped = (region: string) => ledger.forget(region);
   const driver = new PlanetDriver({ ...world, planet, skewMs: swarm.skewMs, onWiped });
   const observer = new Observer({ ...world, driver, ledger });
-  const nemesis = new Nemesis({ ...world, driver, acts: story.acts, random: random.split('nemesis') });
+  const progress = () => workload.progress;
+  const chance = random.split('nemesis');
+  const nemesis = new Nemesis({ ...world, driver, acts: story.acts, random: chance, progress });
   const hadEnough = () => nemesis.count >= swarm.strikesMin;
   const people = new People({ ...world, driver, ledger });
   const workload = new Workload({ ...world, driver, people, random: random.split('workload'), hadEnough });

@@ -32,17 +32,35 @@ export interface Scale {
   /** Fewest and most. */
   readonly regions: readonly [number, number];
   readonly requests: readonly [number, number];
+  /** Share of worlds that are long: with up to three times as many requests. */
+  readonly longShare: number;
   /** Requests go on until so many faults have struck. */
   readonly strikesMin: number;
+  /** Whether no more strike than were drawn, each after its share of the requests. */
+  readonly isPaced: boolean;
   /** Shortest and longest time that the requests are spread over. */
   readonly durationMs: readonly [number, number];
 }
 
 export const SCALES = {
   /** What a release has to pass, many thousands of seeds of it. */
-  full: { regions: [5, 5], requests: [2_000, 2_400], strikesMin: 20, durationMs: [10_000, 90_000] },
+  full: {
+    regions: [5, 5],
+    requests: [2_000, 2_040],
+    longShare: 0.03,
+    strikesMin: 20,
+    isPaced: true,
+    durationMs: [10_000, 60_000],
+  },
   /** For tests that run hundreds of worlds to find one planted mistake. */
-  small: { regions: [3, 5], requests: [200, 800], strikesMin: 0, durationMs: [5_000, 120_000] },
+  small: {
+    regions: [3, 5],
+    requests: [200, 800],
+    longShare: 0,
+    strikesMin: 0,
+    isPaced: false,
+    durationMs: [5_000, 120_000],
+  },
 } as const satisfies Record<string, Scale>;
 
 export type ScaleName = keyof typeof SCALES;
@@ -80,6 +98,8 @@ export interface Swarm {
   readonly requests: number;
   /** Requests go on until so many faults have struck. */
   readonly strikesMin: number;
+  /** So many strike in the end, each after its share of the requests; infinite where only time counts. */
+  readonly strikes: number;
   readonly partitionKeys: number;
   /** Items in each logical partition: few, so that writes meet. */
   readonly items: number;
@@ -124,7 +144,10 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
   const regions = REGIONS.slice(0, random.integer(...scale.regions));
   const skewMsMax = random.pick([0, 50, 2_000, 25_000, 3_600_000]);
   const clients = random.integer(1, 4);
-  const requests = random.integer(...scale.requests);
+  const length = random.split('length');
+  const isLong = length.chance(scale.longShare);
+  const requests = Math.round(random.integer(...scale.requests) * (isLong ? length.between(1.5, 3) : 1));
+  const strikes = Math.round(random.split('strikes').logarithmic(Math.max(5, scale.strikesMin + 2), 80));
   const durationMs = random.logarithmic(...scale.durationMs);
   const faultMs = random.logarithmic(200, Math.min(20_000, durationMs / 4));
   const hasFileLogs = random.chance(0.3);
@@ -151,6 +174,7 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     clients,
     requests,
     strikesMin: scale.strikesMin,
+    strikes: scale.isPaced ? strikes : Number.POSITIVE_INFINITY,
     partitionKeys: random.integer(1, 4),
     // Where they end by themselves more of them, so that some are left alone for long enough.
     items: random.integer(1, 4) * (isTimed ? 4 : 1),
@@ -175,7 +199,7 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     },
     skewMs: regions.map(() => random.between(-skewMsMax, skewMsMax)),
     skewMsMax,
-    faults: drawFaults(random, { durationMs, faultMs, hasFileLogs, strikesMin: scale.strikesMin }),
+    faults: drawFaults(random, { durationMs, faultMs, hasFileLogs, scale, strikes }),
     withBatch: random.pick([0, 0.1, 0.4]),
     withQuery: random.pick([0, 0.02, 0.1]),
     collectEveryMs: random.logarithmic(20, 5_000),
@@ -195,15 +219,18 @@ interface FaultDraw {
   readonly durationMs: number;
   readonly faultMs: number;
   readonly hasFileLogs: boolean;
-  readonly strikesMin: number;
+  readonly scale: Scale;
+  readonly strikes: number;
 }
 
 /** A few kinds of fault, as often as it takes for their strikes to fit into the time there is. */
 function drawFaults(random: SeededRandom, draw: FaultDraw): Map<Fault, number> {
   const possible = FAULTS.filter((fault) => draw.hasFileLogs || !DISK_FAULTS.includes(fault));
-  const fewest = draw.strikesMin > 0 ? 2 : 0;
+  const { strikesMin, isPaced } = draw.scale;
+  const fewest = strikesMin > 0 ? 2 : 0;
   const chosen = random.shuffled(possible).slice(0, random.integer(fewest, Math.ceil(possible.length / 2)));
-  const strikes = random.logarithmic(Math.max(5, draw.strikesMin), 80);
+  const drawn = random.logarithmic(Math.max(5, strikesMin), 80);
+  const strikes = isPaced ? draw.strikes : drawn;
   const faults = new Map<Fault, number>();
   for (const fault of chosen) {
     // One kind strikes again only after its last strike is over.

@@ -51,6 +51,8 @@ const PATIENCE_MS = 15_000;
 const PRIORITY_MAX = 3;
 /** Requests go on for so many times what was planned at the most. */
 const PATIENCE_REQUESTS = 10;
+/** When nothing is left to be made, and more faults are to come, clients think so many times longer. */
+const UNHURRIED = 8;
 const STALE_TOKENS_MAX = 3;
 /** Requests in one transaction. */
 const BATCH_MAX = 4;
@@ -123,6 +125,11 @@ export class Workload {
     this.#isDone = true;
   }
 
+  /** Which share of the planned requests was made: from 0 to 1, and more while faults are waited for. */
+  get progress(): number {
+    return 1 - this.#requestsLeft / this.#options.swarm.requests;
+  }
+
   get #isOver(): boolean {
     const { swarm, hadEnough } = this.#options;
     if (this.#isDone) return true;
@@ -146,7 +153,8 @@ export class Workload {
     for (let number = 0; number <= last && !this.#isOver; number++) {
       const act = `${client.number}.${number}`;
       const chance = random.split(act);
-      await runtime.sleep(-Math.log(1 - chance.next()) * swarm.thinkMs, 'think');
+      const meanMs = swarm.thinkMs * (this.#requestsLeft > 0 ? 1 : UNHURRIED);
+      await runtime.sleep(-Math.log(1 - chance.next()) * meanMs, 'think');
       // At once when one opens: where power fails again and again, whoever thinks first never finds one.
       let life = this.#serving(client.region, chance);
       while (life?.region === undefined) {
