@@ -19,10 +19,18 @@ export interface ObserverOptions {
 
 /** How often the last word waits for a region that is just taking something away. */
 const FOLLOW_ROUNDS_MAX = 100;
+/** What stands as it stood at its last judgement is judged again after so many rounds. */
+const UNCHANGED_ROUNDS = 4;
 /** How long a healed region may refuse queries. */
 const QUERY_MS_MAX = 30_000;
 
 type OpenLife = RegionLife & { readonly region: RegionUnderTest };
+
+/** How far a partition's log was when it was judged, and in which round that was. */
+interface Judged {
+  readonly tail: number;
+  readonly round: number;
+}
 
 /** Follows all logs while the world goes on, and compares what regions show with what they must show. */
 export class Observer {
@@ -30,6 +38,9 @@ export class Observer {
   #judged = 0;
   #queries = 0;
   #isStopped = false;
+  #rounds = 0;
+  /** By life and partition: how far it was when it was last judged, and in which round. */
+  readonly #last = new WeakMap<RegionUnderTest, Map<PartitionNumber, Judged>>();
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -48,7 +59,7 @@ export class Observer {
   async run(everyMs: number): Promise<void> {
     while (!this.#isStopped) {
       await this.#options.runtime.sleep(everyMs, 'observe');
-      if (!this.#isStopped) await this.observe();
+      if (!this.#isStopped) await this.observe(false);
     }
   }
 
@@ -56,13 +67,17 @@ export class Observer {
     this.#isStopped = true;
   }
 
-  /** Follows every log to its present end, then judges whatever stands still at that moment. */
-  async observe(): Promise<void> {
+  /**
+   * Follows every log to its present end, then judges whatever stands still at that moment: all of it when
+   * `isThorough`, else what has changed, and now and then what has not.
+   */
+  async observe(isThorough = true): Promise<void> {
     const { driver } = this.#options;
+    this.#rounds += 1;
     await Promise.all(driver.open().map((life) => Promise.race([this.#follow(life), life.ended])));
     // From here to the end nothing can happen: all regions are seen at one moment.
     for (const life of driver.open()) {
-      for (const number of life.region.partitionNumbers()) this.#judge(life, number);
+      for (const number of life.region.partitionNumbers()) this.#judge(life, number, isThorough);
     }
   }
 
@@ -81,11 +96,17 @@ export class Observer {
     if (!(error instanceof LogDamagedError) || !this.#options.driver.isDamaged(name)) throw error;
   }
 
-  #judge(life: OpenLife, number: PartitionNumber): void {
+  #judge(life: OpenLife, number: PartitionNumber, isThorough: boolean): void {
     const partition = life.region.partition(number);
     if (partition === undefined) return;
+    const tail = partition.tail();
+    const last = this.#last.get(life.region)?.get(number);
+    if (!isThorough && last?.tail === tail && this.#rounds < last.round + UNCHANGED_ROUNDS) return;
     const everybodyHas = (dot: Dot) => this.#everybodyHas(number, dot);
-    if (this.#options.ledger.judgeState(life.name, partition, everybodyHas)) this.#judged += 1;
+    if (!this.#options.ledger.judgeState(life.name, partition, everybodyHas)) return;
+    this.#judged += 1;
+    const ofLife = this.#last.get(life.region) ?? new Map<PartitionNumber, Judged>();
+    this.#last.set(life.region, ofLife.set(number, { tail, round: this.#rounds }));
   }
 
   /** Undefined when that cannot be said because a region is down. */
