@@ -46,8 +46,11 @@ const SYNC_MS_MAX = 10;
 const SEGMENT_BYTES = 64 << 10;
 /** Small, so that old entries are read from the disk. */
 const TAIL_CACHE_BYTES = 16 << 10;
-/** Small, so that stores lag, caches miss and writers wait. */
-const MEMORY = { cacheBytesMax: 4_000, dirtyBytesMax: 20_000, batchItems: 3 };
+/** Tight: stores lag, caches miss and writers wait. Ample: items stay in memory, and stores lag more. */
+const MEMORY = {
+  tight: { cacheBytesMax: 4_000, dirtyBytesMax: 20_000, batchItems: 3 },
+  ample: { cacheBytesMax: 1_000_000, dirtyBytesMax: 200_000 },
+} as const;
 /** Small, so that answers have several pages. */
 const PAGE_ITEMS = 2;
 const LEVELS = {
@@ -127,7 +130,7 @@ export async function makeProductPlanet(
         runner: createInProcessRunner(opening, INSTANCE),
         listenAddresses: addressesOf(name),
         addressesOf,
-        memory: MEMORY,
+        memory: MEMORY[swarm.memory],
         awaitsAdmission: !isKnowing,
         onFailed,
       });

@@ -88,6 +88,8 @@ export interface Swarm {
   readonly withCount: number;
   /** Share of requests that deal with an entry of the conflicts feed; from 0 to 1. */
   readonly withSettle: number;
+  /** Whether regions have room for all their items. */
+  readonly memory: 'tight' | 'ample';
   /** Real log files on a simulated disk, which costs time; else logs in memory. */
   readonly hasFileLogs: boolean;
   /** Of the container: decides how many physical partitions it has. */
@@ -167,6 +169,7 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     withCount: isTimed ? 0 : policy.pick([0, 0, 0.1]),
     withSettle: policy.pick([0, 0.02, 0.1]),
     defaultTtl: isTimed ? policy.pick([-1, -1, policy.integer(2, 20)]) : undefined,
+    memory: policy.pick(['tight', 'ample']),
     topology: random.pick(['auto', 'mesh', 'star', 'chain', 'tree']),
     conflictPath: random.pick(['/_ts', '/priority']),
     hasFileLogs,
