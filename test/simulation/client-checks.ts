@@ -29,7 +29,8 @@ export interface ClientChecks {
  * Judges the history by what clients alone could know, apart from a few facts of the logs: what the account's
  * level promises them. The promises hold for each partition set by itself.
  */
-export function judgeLevel({ records, swarm, ledger, violations, wipes }: ClientChecks): void {
+export function judgeLevel({ records: all, swarm, ledger, violations, wipes }: ClientChecks): void {
+  const records = all.filter(({ isVoid }) => !isVoid);
   const writer = swarm.regions[0] ?? '';
   const isSingle = swarm.account !== 'multi';
   // Where the only region that writes lost its disk, writes that nobody else had are lost, tokens and all.

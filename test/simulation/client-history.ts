@@ -28,6 +28,8 @@ export interface OperationRecord {
   readonly region: string;
   /** How often the region had lost its disk by then. */
   readonly wipes: number;
+  /** Whether the region did not know yet that its disk is a copy from earlier: it cannot promise anything. */
+  readonly isVoid: boolean;
   readonly request: ClientRequest;
   readonly partition: PartitionNumber;
   readonly key: string;

@@ -99,6 +99,8 @@ export class Ledger {
     for (const [partition, log] of this.#logs.get(region) ?? [])
       this.#former.push({ partition, log, lostAtMs });
     this.#logs.delete(region);
+    // What comes next is untold until it is read.
+    for (const partition of this.partitions()) this.log(region, partition).followedAtMs = lostAtMs;
   }
 
   /**

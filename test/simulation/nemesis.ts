@@ -1,9 +1,10 @@
 import { type Excerpt, includes } from './excerpt.ts';
+import { OldDisks } from './old-disks.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { type StrikeContext, strike } from './strikes.ts';
 import type { Fault } from './swarm.ts';
 
-export interface NemesisOptions extends StrikeContext {
+export interface NemesisOptions extends Omit<StrikeContext, 'oldDisks'> {
   readonly random: SeededRandom;
   readonly excerpt: Excerpt;
   /** Gets the name of each strike. */
@@ -16,10 +17,12 @@ export interface NemesisOptions extends StrikeContext {
 export class Nemesis {
   readonly #options: NemesisOptions;
   readonly #strikes = new Map<Fault, number>();
+  readonly #context: StrikeContext;
   #isStopped = false;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
+    this.#context = { ...options, oldDisks: new OldDisks(options) };
   }
 
   /** How often each fault struck. */
@@ -87,7 +90,7 @@ export class Nemesis {
       await wait(meanMs);
       if (this.#isStopped) return;
       if (!this.#isDue) continue;
-      const undo = includes(excerpt, act) ? strike(fault, this.#options, chance.split('strike')) : undefined;
+      const undo = includes(excerpt, act) ? strike(fault, this.#context, chance.split('strike')) : undefined;
       if (undo !== undefined) {
         this.#strikes.set(fault, (this.#strikes.get(fault) ?? 0) + 1);
         acts.push(act);

@@ -72,13 +72,18 @@ export class Observer {
    * `isThorough`, else what has changed, and now and then what has not.
    */
   async observe(isThorough = true): Promise<void> {
-    const { driver } = this.#options;
     this.#rounds += 1;
-    await Promise.all(driver.open().map((life) => Promise.race([this.#follow(life), life.ended])));
+    await Promise.all(this.#sound().map((life) => Promise.race([this.#follow(life), life.ended])));
     // From here to the end nothing can happen: all regions are seen at one moment.
-    for (const life of driver.open()) {
+    for (const life of this.#sound()) {
       for (const number of life.region.partitionNumbers()) this.#judge(life, number, isThorough);
     }
+  }
+
+  /** Open regions whose disk is their own: what is written on an older one has to be given up. */
+  #sound(): OpenLife[] {
+    const { driver } = this.#options;
+    return driver.open().filter(({ name }) => !driver.isOutdated(name));
   }
 
   async #follow(life: OpenLife): Promise<void> {
@@ -112,7 +117,7 @@ export class Observer {
   /** Undefined when that cannot be said because a region is down. */
   #everybodyHas(number: PartitionNumber, dot: Dot): boolean | undefined {
     const { driver } = this.#options;
-    const open = driver.open();
+    const open = this.#sound();
     for (const { region } of open) {
       const partition = region.partition(number);
       if (partition !== undefined && !partition.vector.covers(dot)) return false;
@@ -123,9 +128,9 @@ export class Observer {
   /** What still keeps the planet from being quiet; empty when every region has applied the same. */
   differences(): string[] {
     const { driver, ledger } = this.#options;
-    const open = driver.open();
+    const open = this.#sound();
     const different: string[] = [];
-    if (open.length < driver.names.length) different.push(`only ${open.length} regions are open`);
+    if (open.length < driver.names.length) different.push(`only ${open.length} regions are open with a disk of their own`);
     for (const number of ledger.partitions()) {
       const vectors = open.map(({ name, region }) => ({ name, partition: region.partition(number) }));
       const [first] = vectors;

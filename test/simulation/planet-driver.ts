@@ -1,4 +1,5 @@
 import { LogDamagedError } from '../../src/log/index.ts';
+import { DiskOutdatedError } from '../../src/replication/index.ts';
 import type { PlanetUnderTest, RegionUnderTest } from './region-under-test.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
@@ -34,6 +35,8 @@ interface DrivenRegion {
   skewMs: number;
   /** Some of what its disk holds is not what was written: the region may refuse to go on with it. */
   isDamaged: boolean;
+  /** Its disk is a copy from earlier, and others know writes of it that it does not. */
+  isOutdated: boolean;
   /** When it opened the last time. */
   openSinceMs: number;
 }
@@ -55,6 +58,7 @@ export class PlanetDriver {
   readonly #failing = new WeakSet<SimulatedMachine>();
   readonly #waiters: (() => void)[] = [];
   #replaced = 0;
+  #foundOutdated = 0;
 
   constructor(options: PlanetDriverOptions & { readonly skewMs: readonly number[] }) {
     this.#options = options;
@@ -66,6 +70,7 @@ export class PlanetDriver {
         wiping: Promise.resolve(),
         skewMs: options.skewMs[place] ?? 0,
         isDamaged: false,
+        isOutdated: false,
         openSinceMs: 0,
       });
     }
@@ -117,7 +122,7 @@ export class PlanetDriver {
     const onFailed = (reason: unknown) => {
       if (machine.isHalted) return;
       if (this.#failing.has(machine)) this.crash(name);
-      else if (driven.isDamaged && reason instanceof LogDamagedError) void this.#replace(name);
+      else if (isExpected(driven, reason)) void this.#replace(name);
       else violations.report('the process goes on', `${name} failed: ${textOf(reason)}`);
     };
     try {
@@ -128,7 +133,7 @@ export class PlanetDriver {
       for (const wake of this.#waiters.splice(0)) wake();
     } catch (error) {
       if (this.#failing.has(machine)) this.crash(name);
-      else if (driven.isDamaged && error instanceof LogDamagedError) await this.#replace(name);
+      else if (isExpected(driven, error)) await this.#replace(name);
       else violations.report('the process goes on', `${name} did not open: ${textOf(error)}`);
     }
   }
@@ -139,8 +144,10 @@ export class PlanetDriver {
   }
 
   async #replace(name: string): Promise<void> {
-    this.#options.runtime.note(`${name} finds its disk damaged`);
-    this.#replaced += 1;
+    const { isOutdated } = this.#of(name);
+    this.#options.runtime.note(`${name} finds its disk ${isOutdated ? 'outdated' : 'damaged'}`);
+    if (isOutdated) this.#foundOutdated += 1;
+    else this.#replaced += 1;
     await this.wipe(name);
     await this.start(name);
   }
@@ -154,14 +161,24 @@ export class PlanetDriver {
     const regions = [...this.#regions.values()];
     const openByMs = this.#options.runtime.elapsedMs - READ_WITHIN_MS;
     return regions.every(
-      ({ life, isDamaged, openSinceMs }) =>
-        life?.region !== undefined && !isDamaged && openSinceMs <= openByMs,
+      ({ life, isDamaged, isOutdated, openSinceMs }) =>
+        life?.region !== undefined && !isDamaged && !isOutdated && openSinceMs <= openByMs,
     );
   }
 
-  /** How many regions refused what was on their disks. */
+  /** How many regions refused what was on their disks, because it was not what they had written. */
   get replaced(): number {
     return this.#replaced;
+  }
+
+  /** How many regions found that their disks were copies from earlier. */
+  get foundOutdated(): number {
+    return this.#foundOutdated;
+  }
+
+  /** Whether the region's disk is a copy from earlier, which it has not found out yet. */
+  isOutdated(name: string): boolean {
+    return this.#of(name).isOutdated;
   }
 
   /** Whether some of what the region once had on its disk is no longer what it was. */
@@ -211,9 +228,33 @@ export class PlanetDriver {
     const driven = this.#of(name);
     driven.wipes += 1;
     driven.isDamaged = false;
+    driven.isOutdated = false;
     this.#options.onWiped(name);
     driven.wiping = this.#options.planet.wipe(name);
     await driven.wiping;
+  }
+
+  /** Cuts the power and takes away what the region makes of its logs. */
+  loseStore(name: string): void {
+    this.crash(name);
+    this.#options.runtime.note(`${name} loses its store`);
+    this.#options.planet.loseStore?.(name);
+  }
+
+  /** Copies the disk as it is now; what it returns is for `putBack`. */
+  copyDisk(name: string): (() => void) | undefined {
+    return this.#options.planet.copyDisk?.(name);
+  }
+
+  /** Cuts the power and replaces the disk by an older copy: what the region promised since is void. */
+  putBack(name: string, copy: () => void): void {
+    this.crash(name);
+    this.#options.runtime.note(`${name} gets an older disk`);
+    const driven = this.#of(name);
+    driven.wipes += 1;
+    driven.isOutdated = true;
+    this.#options.onWiped(name);
+    copy();
   }
 
   /** How often the region lost its disk: what it promised before the last time it promised no more. */
@@ -232,6 +273,12 @@ export class PlanetDriver {
     if (driven === undefined) throw new RangeError(`there is no region ${name}`);
     return driven;
   }
+}
+
+/** Whether the region is right to refuse its disk. */
+function isExpected({ isDamaged, isOutdated }: DrivenRegion, reason: unknown): boolean {
+  if (isOutdated && reason instanceof DiskOutdatedError) return true;
+  return isDamaged && reason instanceof LogDamagedError;
 }
 
 export function textOf(error: unknown): string {

@@ -108,7 +108,7 @@ export async function makeProductPlanet(
     let medium = media.get(name);
     if (medium === undefined) {
       const chance = random.split(name);
-      medium = swarm.hasFileLogs ? new DiskMedium(chance) : new LogMedium(chance);
+      medium = swarm.hasFileLogs ? DiskMedium.empty(chance) : new LogMedium(chance);
       media.set(name, medium);
     }
     return medium;
@@ -162,6 +162,11 @@ export async function makeProductPlanet(
       mediumOf(name).powerLoss();
     },
     disk: (name) => mediumOf(name).disk,
+    loseStore: (name) => mediumOf(name).loseStore(),
+    copyDisk(name) {
+      const copy = mediumOf(name).copy();
+      return () => void media.set(name, copy);
+    },
     async wipe(name) {
       media.delete(name);
       if (planted.keepsOrigins !== true) await directory.execute({ kind: 'renewOrigin', region: name });
@@ -199,18 +204,22 @@ interface Medium {
   readonly disk: SimulatedDisk | undefined;
   mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }>;
   powerLoss(): void;
+  loseStore(): void;
+  /** A copy of what is safe now, without the store. */
+  copy(): Medium;
 }
 
 /** A log in memory, which loses, tears or keeps the last group as a whole. */
 class LogMedium implements Medium {
   readonly disk = undefined;
   readonly #random: SeededRandom;
-  readonly #store = new MemoryStoreState();
+  #store = new MemoryStoreState();
   #log: MemoryMedium | undefined;
   #mounted: MemoryLog | undefined;
 
-  constructor(random: SeededRandom) {
+  constructor(random: SeededRandom, log?: MemoryMedium) {
     this.#random = random;
+    this.#log = log;
   }
 
   async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
@@ -225,16 +234,28 @@ class LogMedium implements Medium {
   powerLoss(): void {
     this.#mounted?.powerLoss(this.#random.pick(FATES));
   }
+
+  loseStore(): void {
+    this.#store = new MemoryStoreState();
+  }
+
+  copy(): LogMedium {
+    return new LogMedium(this.#random.split('copy'), this.#log?.copy());
+  }
 }
 
 /** The file log, over a disk that keeps what was synced and any part of the rest. */
 class DiskMedium implements Medium {
   readonly disk: SimulatedDisk;
-  readonly #store = new MemoryStoreState();
+  #store = new MemoryStoreState();
 
-  constructor(random: SeededRandom) {
+  constructor(disk: SimulatedDisk) {
+    this.disk = disk;
+  }
+
+  static empty(random: SeededRandom): DiskMedium {
     const latency = { readMs: [0, 2], writeMs: [0, 2], syncMs: [0, SYNC_MS_MAX] } as const;
-    this.disk = new SimulatedDisk({ random: () => random.next(), latency });
+    return new DiskMedium(new SimulatedDisk({ random: () => random.next(), latency }));
   }
 
   async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
@@ -251,6 +272,14 @@ class DiskMedium implements Medium {
 
   powerLoss(): void {
     this.disk.powerLoss();
+  }
+
+  loseStore(): void {
+    this.#store = new MemoryStoreState();
+  }
+
+  copy(): DiskMedium {
+    return new DiskMedium(this.disk.copy());
   }
 }
 

@@ -106,6 +106,13 @@ export interface PlanetUnderTest {
   crash(region: string): void;
   /** The region's disk, when it has one that can fail. */
   disk?(region: string): SimulatedDisk | undefined;
+  /** The region, which has no power, loses what it can make anew from its logs. */
+  loseStore?(region: string): void;
+  /**
+   * Copies what is safely on the region's disk; what it returns puts the copy in the place of the disk, once,
+   * when the region has no power.
+   */
+  copyDisk?(region: string): () => void;
   /** The region, which has no power, gets an empty disk: its next life writes under another origin. */
   wipe(region: string): Promise<void>;
 }

@@ -136,6 +136,17 @@ export class SimulatedDisk {
     for (const inode of new Set(names.values())) this.#loseUnsynced(inode, keep);
   }
 
+  /** Another disk, without faults, with what a power loss would leave of this one for sure. */
+  copy(): SimulatedDisk {
+    const copy = new SimulatedDisk({ random: this.#random, latency: this.#latency });
+    for (const folder of this.#folders) copy.#folders.add(folder);
+    for (const [path, { synced }] of this.#syncedNames) {
+      copy.#names.set(path, { synced: synced.copy(), current: synced.copy(), unsynced: [] });
+    }
+    copy.#syncedNames = new Map(copy.#names);
+    return copy;
+  }
+
   /** The next matching call fails. Several faults wait for their turns. */
   failNext(fault: Fault): void {
     this.#faults.push({ ...fault, left: fault.skip ?? 0 });

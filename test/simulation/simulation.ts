@@ -197,6 +197,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('conflicts in the feed at the end', people.found);
   counts.set('conflicts dealt with', people.dealt);
   counts.set('disks found damaged', driver.replaced);
+  counts.set('disks found outdated', driver.foundOutdated);
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
   countOutcomes(workload.records, counts);
 }

@@ -1,3 +1,4 @@
+import type { OldDisks } from './old-disks.ts';
 import type { PlanetDriver } from './planet-driver.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
@@ -6,6 +7,7 @@ import type { SimulatedRuntime } from './simulated-runtime.ts';
 import type { Fault, Swarm } from './swarm.ts';
 
 export interface StrikeContext {
+  readonly oldDisks: OldDisks;
   readonly swarm: Swarm;
   readonly driver: PlanetDriver;
   readonly runtime: SimulatedRuntime;
@@ -59,6 +61,12 @@ export function strike(fault: Fault, context: StrikeContext, chance: SeededRando
       };
     case 'wipe':
       return wipe(driver, one);
+    case 'oldDisk':
+      return context.oldDisks.strike(names);
+    case 'storeLoss':
+      if (driver.life(one)?.region === undefined) return undefined;
+      driver.loseStore(one);
+      return () => void driver.start(one);
     case 'skew':
       driver.setSkew(one, chance.between(-swarm.skewMsMax, swarm.skewMsMax));
       return () => undefined;
@@ -94,6 +102,8 @@ function strikeDisk(
       if (!driver.areDisksWell()) return undefined;
       driver.crash(name);
       if (flipSealedBit(disk, chance)) driver.expectDamage(name);
+      // Who has to make everything anew from its logs comes across it at once; others perhaps never.
+      if (chance.split('store').chance(0.5)) driver.loseStore(name);
       return () => void driver.start(name);
     }
   }

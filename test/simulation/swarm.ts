@@ -23,6 +23,8 @@ export const FAULTS = [
   'fullDisk',
   'failingDisk',
   'bitFlip',
+  'storeLoss',
+  'oldDisk',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -136,6 +138,9 @@ export interface Swarm {
 
 const REGIONS = ['West US', 'North Europe', 'Southeast Asia', 'Brazil South', 'Japan East'];
 const DISK_FAULTS: readonly Fault[] = ['slowDisk', 'fullDisk', 'failingDisk', 'bitFlip'];
+/** Drawn apart, so that older worlds stay what they were. */
+const LATER_FAULTS: readonly Fault[] = ['storeLoss', 'oldDisk'];
+const LATER_FAULT_SHARE = 0.2;
 
 /**
  * Hybrid clocks accept times this far ahead; below half of it, clocks of two regions never differ by more.
@@ -228,7 +233,8 @@ interface FaultDraw {
 
 /** A few kinds of fault, as often as it takes for their strikes to fit into the time there is. */
 function drawFaults(random: SeededRandom, draw: FaultDraw): Map<Fault, number> {
-  const possible = FAULTS.filter((fault) => draw.hasFileLogs || !DISK_FAULTS.includes(fault));
+  const isThere = (fault: Fault) => draw.hasFileLogs || !DISK_FAULTS.includes(fault);
+  const possible = FAULTS.filter((fault) => isThere(fault) && !LATER_FAULTS.includes(fault));
   const { strikesMin, isPaced } = draw.scale;
   const fewest = strikesMin > 0 ? 2 : 0;
   const chosen = random.shuffled(possible).slice(0, random.integer(fewest, Math.ceil(possible.length / 2)));
@@ -239,6 +245,11 @@ function drawFaults(random: SeededRandom, draw: FaultDraw): Map<Fault, number> {
     // One kind strikes again only after its last strike is over.
     const everyMs = (draw.durationMs * chosen.length) / strikes;
     faults.set(fault, Math.max(50, everyMs - draw.faultMs) * random.between(0.5, 1.5));
+  }
+  const later = random.split('later');
+  for (const fault of LATER_FAULTS) {
+    const isChosen = later.chance(LATER_FAULT_SHARE);
+    if (isChosen) faults.set(fault, Math.max(50, draw.durationMs / 8 - draw.faultMs));
   }
   return faults;
 }

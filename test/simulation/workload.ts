@@ -335,6 +335,7 @@ export class Workload {
       number: this.records.length + 1,
       region: life.name,
       wipes: driver.wipes(life.name),
+      isVoid: driver.isOutdated(life.name),
       request,
       partition,
       key,
@@ -428,7 +429,8 @@ export class Workload {
   }
 
   /** What a client takes from an answer. */
-  #learn(client: Client, { request, rangeId, outcome }: OperationRecord): void {
+  #learn(client: Client, { request, rangeId, outcome, isVoid }: OperationRecord): void {
+    if (isVoid) return;
     if (outcome?.kind === 'refused' && outcome.code === 'ReadSessionNotAvailable') client.staleTokens += 1;
     else client.staleTokens = 0;
     if (client.staleTokens > STALE_TOKENS_MAX) {
