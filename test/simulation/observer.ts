@@ -130,7 +130,8 @@ export class Observer {
     const { driver, ledger } = this.#options;
     const open = this.#sound();
     const different: string[] = [];
-    if (open.length < driver.names.length) different.push(`only ${open.length} regions are open with a disk of their own`);
+    if (open.length < driver.names.length)
+      different.push(`only ${open.length} regions are open with a disk of their own`);
     for (const number of ledger.partitions()) {
       const vectors = open.map(({ name, region }) => ({ name, partition: region.partition(number) }));
       const [first] = vectors;

@@ -7,21 +7,15 @@ import {
 } from '../../src/account/index.ts';
 import { assert } from '../../src/base/index.ts';
 import type { BatchOperation, ItemAnswer } from '../../src/engine/index.ts';
-import {
-  createMemoryLog,
-  type Log,
-  type MemoryLog,
-  type MemoryMedium,
-  openFileLog,
-  type UnsyncedFate,
-} from '../../src/log/index.ts';
+import { createMemoryLog, type Log } from '../../src/log/index.ts';
 import { itemKey, Partition } from '../../src/partition/index.ts';
 import { effectivePartitionKey, normalizeScript } from '../../src/resource/index.ts';
 import { sleep } from '../../src/runtime/index.ts';
 import { createInProcessRunner, loadInstance, SCRIPT_LIMITS } from '../../src/script/index.ts';
 import { catchUp, openRegion, type Region } from '../../src/server/index.ts';
-import { createMemoryStore, MemoryStoreState, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
 import { containerOf, PROCEDURE } from './container-under-test.ts';
+import { Media } from './media.ts';
 import type {
   ClientAnswer,
   ClientRequest,
@@ -31,21 +25,12 @@ import type {
   PlanetUnderTest,
   RegionUnderTest,
 } from './region-under-test.ts';
-import type { SeededRandom } from './seeded-random.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
-import type { SimulatedMachine } from './simulated-runtime.ts';
 import type { PlanetContext } from './simulation.ts';
 import { type AccountKind, BOUND } from './swarm.ts';
 
 /** Loaded before any simulation, whose time stands still while something real is waited for. */
 const INSTANCE = await loadInstance(SCRIPT_LIMITS.memoryBytes);
 
-const FATES: readonly UnsyncedFate[] = ['lost', 'torn', 'kept'];
-const SYNC_MS_MAX = 10;
-/** Small, so that segments end, are trimmed and are found again. */
-const SEGMENT_BYTES = 64 << 10;
-/** Small, so that old entries are read from the disk. */
-const TAIL_CACHE_BYTES = 16 << 10;
 /** Tight: stores lag, caches miss and writers wait. Ample: items stay in memory, and stores lag more. */
 const MEMORY = {
   tight: { cacheBytesMax: 4_000, dirtyBytesMax: 20_000, batchItems: 3 },
@@ -100,23 +85,14 @@ export async function makeProductPlanet(
     }),
   });
   const container = await createContainer(directory, machine.nowMs(), swarm);
-  const media = new Map<string, Medium>();
   const opened = new Map<string, Region>();
   /** Storage lives that were there from the start, or have caught up since: only these may serve. */
   const knowing = new Set(directory.state.regions.map((region) => region.origin));
-  const mediumOf = (name: string): Medium => {
-    let medium = media.get(name);
-    if (medium === undefined) {
-      const chance = random.split(name);
-      medium = swarm.hasFileLogs ? DiskMedium.empty(chance) : new LogMedium(chance);
-      media.set(name, medium);
-    }
-    return medium;
-  };
+  const media = new Media({ random, hasFileLogs: swarm.hasFileLogs });
   return {
     regions: swarm.regions,
     async open(name, opening, onFailed) {
-      const { log, store } = await mediumOf(name).mount(opening);
+      const { log, store } = await media.of(name).mount(opening);
       const isKnowing =
         planted.admitsAtOnce === true ||
         directory.state.regions.some((one) => one.name === name && knowing.has(one.origin));
@@ -159,16 +135,13 @@ export async function makeProductPlanet(
     },
     crash(name) {
       opened.delete(name);
-      mediumOf(name).powerLoss();
+      media.of(name).powerLoss();
     },
-    disk: (name) => mediumOf(name).disk,
-    loseStore: (name) => mediumOf(name).loseStore(),
-    copyDisk(name) {
-      const copy = mediumOf(name).copy();
-      return () => void media.set(name, copy);
-    },
+    disk: (name) => media.of(name).disk,
+    loseStore: (name) => media.of(name).loseStore(),
+    copyDisk: (name) => media.copy(name),
     async wipe(name) {
-      media.delete(name);
+      media.lose(name);
       if (planted.keepsOrigins !== true) await directory.execute({ kind: 'renewOrigin', region: name });
     },
   };
@@ -196,91 +169,6 @@ async function createContainer(
     await directory.execute({ kind: 'createScript', containerRid: record.rid, definition, timeMs });
   }
   return record;
-}
-
-/** What a region's machine keeps when the power goes. */
-interface Medium {
-  /** What faults can strike at; undefined when there is none. */
-  readonly disk: SimulatedDisk | undefined;
-  mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }>;
-  powerLoss(): void;
-  loseStore(): void;
-  /** A copy of what is safe now, without the store. */
-  copy(): Medium;
-}
-
-/** A log in memory, which loses, tears or keeps the last group as a whole. */
-class LogMedium implements Medium {
-  readonly disk = undefined;
-  readonly #random: SeededRandom;
-  #store = new MemoryStoreState();
-  #log: MemoryMedium | undefined;
-  #mounted: MemoryLog | undefined;
-
-  constructor(random: SeededRandom, log?: MemoryMedium) {
-    this.#random = random;
-    this.#log = log;
-  }
-
-  async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
-    const syncMs = this.#random.between(0, SYNC_MS_MAX);
-    const medium = this.#log === undefined ? {} : { medium: this.#log };
-    const log = createMemoryLog({ runtime: machine, syncMs, ...medium });
-    this.#mounted = log;
-    this.#log = log.medium;
-    return { log, store: createMemoryStore({ state: this.#store, runtime: machine }) };
-  }
-
-  powerLoss(): void {
-    this.#mounted?.powerLoss(this.#random.pick(FATES));
-  }
-
-  loseStore(): void {
-    this.#store = new MemoryStoreState();
-  }
-
-  copy(): LogMedium {
-    return new LogMedium(this.#random.split('copy'), this.#log?.copy());
-  }
-}
-
-/** The file log, over a disk that keeps what was synced and any part of the rest. */
-class DiskMedium implements Medium {
-  readonly disk: SimulatedDisk;
-  #store = new MemoryStoreState();
-
-  constructor(disk: SimulatedDisk) {
-    this.disk = disk;
-  }
-
-  static empty(random: SeededRandom): DiskMedium {
-    const latency = { readMs: [0, 2], writeMs: [0, 2], syncMs: [0, SYNC_MS_MAX] } as const;
-    return new DiskMedium(new SimulatedDisk({ random: () => random.next(), latency }));
-  }
-
-  async mount(machine: SimulatedMachine): Promise<{ log: Log; store: Store }> {
-    const disk = this.disk.mount(machine);
-    const log = await openFileLog({
-      disk,
-      directory: 'log',
-      runtime: machine,
-      segmentBytes: SEGMENT_BYTES,
-      tailCacheBytes: TAIL_CACHE_BYTES,
-    });
-    return { log, store: createMemoryStore({ state: this.#store, runtime: machine }) };
-  }
-
-  powerLoss(): void {
-    this.disk.powerLoss();
-  }
-
-  loseStore(): void {
-    this.#store = new MemoryStoreState();
-  }
-
-  copy(): DiskMedium {
-    return new DiskMedium(this.disk.copy());
-  }
 }
 
 class ProductRegion implements RegionUnderTest {
