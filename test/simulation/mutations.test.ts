@@ -30,6 +30,7 @@ afterEach(() => {
   vi.doUnmock('../../src/partition/expiry.ts');
   vi.doUnmock('../../src/partition/delivery.ts');
   vi.doUnmock('../../src/partition/casualties.ts');
+  vi.doUnmock('../../src/replication/told-writes.ts');
 });
 
 /** Runs seeds until one fails; its first violation. */
@@ -286,6 +287,23 @@ describe('in delivery and membership', () => {
 
   test('a region with an empty disk goes on under its old origin', async () => {
     await expectFound({ keepsOrigins: true });
+  });
+
+  test('a region does not find out that its disk is a copy from earlier', async () => {
+    vi.doMock('../../src/replication/told-writes.ts', async (original) => {
+      const { ToldWrites, ...others } = await original<{ ToldWrites: new (self: number) => object }>();
+      return {
+        ...others,
+        ToldWrites: class extends ToldWrites {
+          problem(): undefined {}
+        },
+      };
+    });
+    const aged = (swarm: Swarm): Swarm => ({
+      ...swarm,
+      faults: new Map([...swarm.faults, ['oldDisk', 3_000]]),
+    });
+    await expectFound({}, aged);
   });
 
   test('increments are overwritten', async () => {

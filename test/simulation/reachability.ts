@@ -14,8 +14,9 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
     ...Object.fromEntries(FAULTS.map((fault) => [`fault ${fault}`, 300])),
     'fault fullDisk': 100,
     'fault bitFlip': 10,
-    // Most flipped bits are in what nobody reads again.
-    'disks found damaged': 1,
+    // Many flipped bits are in what nobody reads again.
+    'disks found damaged': 5,
+    'disks found outdated': 20,
     'conflicts feed': 80,
     'conflicts procedure': 60,
     'conflicts in the feed at the end': 5_000,
