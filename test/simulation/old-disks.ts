@@ -14,9 +14,9 @@ interface Copy {
 const COUNT_AFTER_MS = 2_000;
 
 /**
- * Copies of the regions' disks. One is put back when all others know writes of the region's own that the copy
- * does not have, in every partition: then the region has to find out, whoever it meets first. (Where only some
- * know of them there is a hole: see decision 005.)
+ * Copies of the regions' disks. One is put back when all others know writes of the region's own that the
+ * copy does not have, in every partition: then the region has to find out, whoever it meets first. (Where
+ * only some know of them there is a hole: see decision 005.)
  */
 export class OldDisks {
   readonly #driver: PlanetDriver;
@@ -28,7 +28,7 @@ export class OldDisks {
     this.#runtime = runtime;
   }
 
-  /** Puts a copy back, or else makes one for later; returns how to go on. Undefined when it can do neither. */
+  /** Puts a copy back, or makes one for later; returns how to go on. Undefined when it can do neither. */
   strike(names: readonly string[]): (() => void) | undefined {
     const driver = this.#driver;
     if (!driver.areDisksWell()) return undefined;
