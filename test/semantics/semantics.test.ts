@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/base/index.ts';
 import { DatabaseError } from '../../src/errors/index.ts';
-import { FUNCTION_FAMILIES } from '../../src/query/index.ts';
+import { compileQuery, FUNCTION_FAMILIES } from '../../src/query/index.ts';
 import { EnginePlanet, type EngineRegion } from '../kit/engine-planet.ts';
 
 /**
@@ -173,6 +173,37 @@ describe.each(dataSets)('$name', ({ name, data }) => {
   });
 });
 
+/** Calls of functions in a syntax tree, whatever else is in it. */
+function* callsIn(node: unknown): Generator<{ readonly name: string; readonly operands: readonly Json[] }> {
+  if (typeof node !== 'object' || node === null) return;
+  if ('kind' in node && node.kind === 'call' && 'name' in node && 'operands' in node)
+    yield { name: String(node.name), operands: node.operands as Json[] };
+  for (const part of Object.values(node)) yield* callsIn(part);
+}
+
+/** The type of an operand by its letter; undefined for one that has to be worked out. */
+function typeOf(operand: Json | undefined, item: JsonObject): string | undefined {
+  const node = operand as JsonObject;
+  if (node.kind === 'constant') return letterOf(node.value);
+  if (node.kind === 'array') return 'a';
+  if (node.kind === 'object') return 'o';
+  const isProperty = node.kind === 'member' && (node.object as JsonObject).kind === 'name';
+  return isProperty ? letterOf(item[String(node.name)]) : undefined;
+}
+
+function letterOf(value: Json | undefined): string {
+  if (value === undefined) return 'u';
+  if (value === null) return 'n';
+  if (Array.isArray(value)) return 'a';
+  return { boolean: 'b', number: 'd', string: 's' }[typeof value as string] ?? 'o';
+}
+
+/** Names of the operands in a signature such as `LOG(number[, base])`. */
+function operandsOf(signature: string): string[] {
+  const inside = signature.slice(signature.indexOf('(') + 1, -1);
+  return (inside.match(/\w+/g) ?? []) as string[];
+}
+
 describe('the data', () => {
   const all = dataSets.flatMap(({ data }) => [...valueCases(data), ...(data.queries ?? [])]);
 
@@ -196,6 +227,28 @@ describe('the data', () => {
     const names = FUNCTION_FAMILIES.flatMap((family) => family.functions.map((each) => each.name));
     const missing = names.filter(
       (name) => !cases.some(([text, , value]) => value !== undefined && isCalled(text, name)),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('every operand of every function was tried with each type', () => {
+    const tried = new Set<string>();
+    for (const { data } of dataSets) {
+      const item = valueItem(data);
+      for (const [expression] of valueCases(data)) {
+        for (const { name, operands } of callsIn(compileQuery(`SELECT VALUE ${expression} FROM c`).tree)) {
+          operands.forEach((operand, place) => {
+            tried.add(`${name.toUpperCase()} ${place} ${typeOf(operand, item)}`);
+          });
+        }
+      }
+    }
+    const missing = FUNCTION_FAMILIES.flatMap(({ functions }) => functions).flatMap(({ name, signature }) =>
+      operandsOf(signature).flatMap((operand, place) =>
+        Object.keys(TYPES).flatMap((type) =>
+          tried.has(`${name} ${place} ${type}`) ? [] : [`${name}, ${operand}: ${type}`],
+        ),
+      ),
     );
     expect(missing).toEqual([]);
   });

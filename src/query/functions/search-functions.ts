@@ -162,8 +162,11 @@ const vectorDistance: EnvironmentFunction['bind'] = ({ paths }) => {
   const embeddingOf = perEnvironment(
     (environment) => embeddingAt(environment, paths[0]) ?? embeddingAt(environment, paths[1]),
   );
+  const hasBruteForce = paths.length > 2;
+  const hasOptions = paths.length > 3;
   return (environment, first, second, bruteForce, given) => {
-    if (bruteForce !== undefined && typeof bruteForce !== 'boolean') return undefined;
+    if (hasBruteForce && typeof bruteForce !== 'boolean') return undefined;
+    if (hasOptions && given === undefined) return undefined;
     const a = readVector(first);
     const b = readVector(second);
     if (a === undefined || b === undefined) return undefined;
