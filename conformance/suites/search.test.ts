@@ -91,18 +91,22 @@ function wordsOf(value: string): string[] {
   return value.split(' ');
 }
 
-/** Okapi BM25 over all rows, with the constants 1.2 and 0.75. */
-function bm25(property: 'text' | 'title', terms: readonly string[]): Map<string, number> {
-  const total = ROWS.reduce((sum, row) => sum + wordsOf(row[property]).length, 0);
-  const average = total / ROWS.length;
+/** Okapi BM25 with the figures of all these rows, with the constants 1.2 and 0.75. */
+function bm25(
+  property: 'text' | 'title',
+  terms: readonly string[],
+  all: readonly Row[] = ROWS,
+): Map<string, number> {
+  const total = all.reduce((sum, row) => sum + wordsOf(row[property]).length, 0);
+  const average = total / all.length;
   const scores = new Map<string, number>();
-  for (const row of ROWS) {
+  for (const row of all) {
     const words = wordsOf(row[property]);
     let score = 0;
     for (const term of terms) {
       const frequency = words.filter((word) => word === term).length;
-      const hits = ROWS.filter((other) => wordsOf(other[property]).includes(term)).length;
-      const weight = Math.log(1 + (ROWS.length - hits + 0.5) / (hits + 0.5));
+      const hits = all.filter((other) => wordsOf(other[property]).includes(term)).length;
+      const weight = Math.log(1 + (all.length - hits + 0.5) / (hits + 0.5));
       score += (weight * frequency * 2.2) / (frequency + 1.2 * (0.25 + (0.75 * words.length) / average));
     }
     scores.set(row.id, score);
@@ -217,6 +221,26 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
       ).slice(0, 4);
       const query = { query: `SELECT TOP 4 * FROM c ORDER BY ${asked('cosine')}`, parameters };
       expect(await ids(container(), query, { partitionKey: 'key-7' })).toEqual(rows.map(({ id }) => id));
+    });
+
+    test('within one partition key, by texts', async () => {
+      const mine = ROWS.filter(({ pk }) => pk === 'key-7');
+      const scores = bm25('text', ['mountain', 'bicycle'], mine);
+      const query = 'SELECT * FROM c ORDER BY RANK FullTextScore(c.text, "mountain", "bicycle")';
+      for (const maxItemCount of [1, 100]) {
+        const found = await ids(container(), query, { partitionKey: 'key-7', maxItemCount });
+        expect([...found].sort()).toEqual(mine.map(({ id }) => id).sort());
+        const falling = [...scores.values()].sort((x, y) => y - x);
+        found.forEach((id, i) => {
+          expect(scores.get(id)).toBeCloseTo(falling[i] ?? 0, 9);
+        });
+      }
+      const both =
+        'SELECT TOP 1 VALUE c.id FROM c ORDER BY ' +
+        `RANK RRF(FullTextScore(c.text, "mountain"), ${asked('cosine')}, [0, 1])`;
+      const options = { partitionKey: 'key-7' };
+      const { resources } = await container().items.query({ query: both, parameters }, options).fetchAll();
+      expect(resources).toEqual([nearest('cosine', mine)[0]?.id]);
     });
 
     test.each<[condition: string, holds: (words: string[]) => boolean]>([

@@ -191,6 +191,18 @@ describe('a query', () => {
     await querying(a, 'SELECT * FROM c', { rangeId: '0', staysInOneKey: true })();
   });
 
+  test('that ranks is answered within one key, and left to the client elsewhere', async () => {
+    await fill(a, 10);
+    const query = 'SELECT c.id FROM c ORDER BY RANK FullTextScore(c.id, "i7")';
+    expect(idsOf(await querying(a, query, { partitionKey: ['i7'] })())).toEqual(['i7']);
+    for (const scope of [{}, { rangeId: '0' }])
+      expect(await refusal(querying(a, query, scope)())).toEqual([
+        'CrossPartitionQueryNotServable',
+        400,
+        1004,
+      ]);
+  });
+
   test('within one range or one key anything goes', async () => {
     const rangeOf = await fill(a, 30);
     const rangeId = rangeOf.get('i0') ?? '';

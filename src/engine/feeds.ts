@@ -117,8 +117,9 @@ export class Feeds {
     const compiled = computed === undefined ? compileQuery(query) : computed.compile(query);
     const compiledMs = runtime.monotonicMs();
     if (request.staysInOneKey === true && records.length > 1) await this.#requireOneKey(handle, request.spec);
-    if ((records.length > 1 || compiled.tree.isRanked) && !isServableAcrossPartitions(compiled))
-      throw await this.#notServable(handle, request.spec);
+    // Ranks rest on all rows: those of a range mean nothing, while nobody but us knows those of a key.
+    const isPart = records.length > 1 || (compiled.tree.isRanked && request.partitionKey === undefined);
+    if (isPart && !isServableAcrossPartitions(compiled)) throw await this.#notServable(handle, request.spec);
     const identity = { container: handle.record.rid, queryText: compiled.placeText };
     const token = request.continuation ? decodeFeedToken(identity, request.continuation) : undefined;
     const steps = stepsAfter(records, token);

@@ -538,7 +538,7 @@ describe('projections, windows and aggregates', () => {
   });
 
   test.each([
-    ['SELECT * FROM c ORDER BY RANK RRF(c.a)', 'ORDER BY RANK in one request is not supported'],
+    ['SELECT * FROM c ORDER BY RANK RRF(c.a)', 'RRF takes two or more scores'],
     ['SELECT *', 'FROM clause is left out'],
     ['SELECT c.a, c.b AS a FROM c', "the name 'a'"],
     ['SELECT * FROM c WHERE COUNT(1) > 1', 'SC2101'],

@@ -5,6 +5,7 @@ import { type CompiledQuery, frameFor, windowOf } from './compiled-query.ts';
 import { withComposites } from './composite-access.ts';
 import { type Continuation, decodeContinuation } from './continuation.ts';
 import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
+import { executeFused } from './fused-execution.ts';
 import { executeGathering } from './gather-execution.ts';
 import { executeOrdered } from './ordered-execution.ts';
 import { TEXT_AT_ONCE } from './parser.ts';
@@ -14,7 +15,6 @@ import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
 import { finishInTurns } from './steps.ts';
 import type { Selection } from './syntax.ts';
-import { unsupported } from './syntax-error.ts';
 import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 
 /** Numbers counted or left out at once. */
@@ -43,7 +43,7 @@ export async function executePage(compiled: CompiledQuery, options: ExecuteOptio
     options.continuation === undefined
       ? { after: -1, ...window }
       : decodeContinuation(compiled.placeText, options.continuation);
-  if (compiled.tree.isRanked) throw unsupported('ORDER BY RANK in one request');
+  if (compiled.tree.isRanked) return executeFused(compiled, options, start, executePage);
   const execution = new Execution(compiled, frame, start, options);
   if (!compiled.readsItems) {
     await execution.prepareNothing();

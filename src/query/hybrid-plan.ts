@@ -46,11 +46,30 @@ interface Component {
   readonly statistics: string | undefined;
 }
 
+/** What a client asks each range for one score. */
+export type ComponentQuery = JsonObject & {
+  readonly orderBy: ('Ascending' | 'Descending')[];
+  readonly rewrittenQuery: string;
+};
+
+/** The published form. */
+export type HybridPlan = {
+  readonly globalStatisticsQuery: string;
+  readonly componentQueryInfos: ComponentQuery[];
+  readonly componentWithoutPayloadQueryInfos: Json[];
+  readonly projectionQueryInfo: null;
+  readonly componentWeights: number[];
+  readonly skip: number;
+  /** Null without a limit. */
+  readonly take: number | null;
+  readonly requiresGlobalStatistics: boolean;
+};
+
 /**
  * The part of a client's plan for `ORDER BY RANK`.
  * @throws DatabaseError `BadRequest` when what is ranked by is no score, or cannot be executed.
  */
-export function hybridPlan(planned: Planned): JsonObject {
+export function hybridPlan(planned: Planned): HybridPlan {
   const { compiled, frame } = planned;
   const window = windowOf(compiled, frame);
   refuseUnsupported(compiled);
@@ -65,7 +84,7 @@ export function hybridPlan(planned: Planned): JsonObject {
   const wanted = window.skip + window.take;
   const count = Math.min(ROWS_MAX, Math.max(ROWS_MIN, 2 * wanted));
   const queries = components.map((component) => componentQuery(compiled, components, component, count));
-  for (const query of queries) checkText(String(query.rewrittenQuery));
+  for (const { rewrittenQuery } of queries) checkText(rewrittenQuery);
   return {
     globalStatisticsQuery:
       `SELECT COUNT(1) AS documentCount, [${statistics.join(', ')}] AS fullTextStatistics` +
@@ -196,7 +215,7 @@ function componentQuery(
   components: readonly Component[],
   { text, isDescending, statistics }: Component,
   count: number,
-): JsonObject {
+): ComponentQuery {
   const alias = rowAlias(compiled);
   const { payload, definedness } = payloadText(compiled, alias);
   const { where } = compiled.tree;
@@ -231,4 +250,20 @@ function checkText(text: string): void {
     .replaceAll(/\{documentdb-formattablehybridsearchquery-hitcountsarray-\d+\}/g, '[]')
     .replaceAll(/\{documentdb-formattablehybridsearchquery-[a-z]+(-\d+)?\}/g, '0');
   compileTree(complete, parseQuery(complete));
+}
+
+/** The text of a score's query as a client completes it by the row of the query for statistics. */
+export function withStatistics(text: string, statistics: Json | undefined): string {
+  const { documentCount, fullTextStatistics } = (statistics ?? {}) as {
+    documentCount?: number;
+    fullTextStatistics?: readonly { totalWordCount: number; hitCounts: readonly number[] }[];
+  };
+  let complete = text.replaceAll(FILTER_PLACEHOLDER, 'true');
+  complete = complete.replaceAll(`{${PLACEHOLDER}-totaldocumentcount}`, String(documentCount ?? 0));
+  fullTextStatistics?.forEach(({ totalWordCount, hitCounts }, place) => {
+    complete = complete
+      .replaceAll(`{${PLACEHOLDER}-totalwordcount-${place}}`, String(totalWordCount))
+      .replaceAll(`{${PLACEHOLDER}-hitcountsarray-${place}}`, JSON.stringify(hitCounts));
+  });
+  return complete;
 }
