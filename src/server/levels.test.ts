@@ -25,6 +25,15 @@ describe('Strong', () => {
     for (const name of planet.names) expect(await planet.until(planet.read(name, 'x'))).toBe(1);
   });
 
+  test('a region that starts is not asked before it keeps count of what is committed', async () => {
+    await open({ consistency: STRONG });
+    planet.crash('A');
+    const listens: string[] = [];
+    await planet.start('A', { onListen: (address) => listens.push(address) });
+    const { replication, forwarding } = planet.region('A').addresses;
+    expect(listens).toEqual([replication, forwarding]);
+  });
+
   test('nobody is shown a write that some region lacks, nor told that it is there', async () => {
     await open({ consistency: STRONG });
     planet.cut('A', 'C');

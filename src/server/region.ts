@@ -211,12 +211,13 @@ class RegionNode implements Region {
       this.#removals.push(directory.onChange((...args) => this.#accountChanged(...args)));
       await this.#dropForgotten();
       for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
+      this.#replication = await this.#startReplication();
+      // Last: whoever asks is answered by what the account's level promises, which replication keeps count of.
       this.#forwardListener = await serveForwarding(
         network,
         listenAddresses.forwarding,
         this.#parts.localItems,
       );
-      this.#replication = await this.#startReplication();
     } catch (error) {
       await this.abandon();
       throw error;

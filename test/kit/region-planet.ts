@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly skewMs?: number;
   /** See RegionOptions; the region is admitted by who started it. */
   readonly awaitsAdmission?: boolean;
+  /** Told of each address at which the region listens, before it does. */
+  readonly onListen?: (address: string) => void;
 }
 
 export const PATH = { database: 'd', container: 'c' };
@@ -123,7 +125,10 @@ export class RegionPlanet {
   }
 
   /** The same, for whoever lets time pass already. */
-  async launch(name: string, { skewMs = 0, awaitsAdmission = false }: StartOptions = {}): Promise<void> {
+  async launch(
+    name: string,
+    { skewMs = 0, awaitsAdmission = false, onListen = () => undefined }: StartOptions = {},
+  ): Promise<void> {
     const before = this.#nodes.get(name);
     const life = ++this.#lives;
     const machine = this.runtime.forRegion(name, { life, skewMs });
@@ -131,9 +136,16 @@ export class RegionPlanet {
     const log = createMemoryLog({ runtime: machine, syncMs: 1, ...medium });
     const store = before?.store ?? new MemoryStoreState();
     const { operationTimeoutMs } = this.#options;
+    const network = this.network.forRegion(machine);
     const opening = openRegion({
       runtime: machine,
-      network: this.network.forRegion(machine),
+      network: {
+        connect: (address) => network.connect(address),
+        listen: (address, accept) => {
+          onListen(address);
+          return network.listen(address, accept);
+        },
+      },
       log,
       store: createMemoryStore({ state: store, runtime: machine }),
       directory: this.directory,
