@@ -29,7 +29,7 @@ export interface Counter {
 }
 
 /** A number of the base, increments included. */
-export interface CountEdit extends Counter {
+interface CountEdit extends Counter {
   readonly kind: 'count';
   readonly base: Dot;
 }
@@ -74,7 +74,7 @@ export function withPatch(
 }
 
 /** By base and place, then by write: pending edits stand in this order everywhere. */
-export function compareEdits(a: PendingEdit, b: PendingEdit): number {
+function compareEdits(a: PendingEdit, b: PendingEdit): number {
   const byPlace = a.base.origin - b.base.origin || a.base.n - b.base.n || comparePlaces(a, b);
   if (byPlace !== 0 || a.kind === 'count' || b.kind === 'count') return byPlace;
   return a.dot.origin - b.dot.origin || a.dot.n - b.dot.n || a.index - b.index;

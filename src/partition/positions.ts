@@ -46,7 +46,9 @@ export class Positions {
 
   /** Checkpoints after `lsn`, for the feeder to store. */
   after(lsn: Lsn): readonly Checkpoint[] {
-    return this.#checkpoints.filter((checkpoint) => checkpoint.lsn > lsn);
+    // From the end, since there is one for every thousand entries that the log ever held.
+    const last = this.#checkpoints.findLastIndex((checkpoint) => checkpoint.lsn <= lsn);
+    return this.#checkpoints.slice(last + 1);
   }
 
   /** Reads back what earlier processes stored. */

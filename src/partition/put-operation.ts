@@ -29,7 +29,7 @@ interface PutFields extends PutMarks {
   readonly ttl?: number | undefined;
 }
 
-export function putOperation(
+function putOperation(
   head: EntryStamp,
   fields: PutFields,
   { incarnation, body }: Pick<Put, 'incarnation' | 'body'>,
@@ -44,7 +44,7 @@ export function putOperation(
 }
 
 /** Ends what is there. */
-export function deleteOperation(head: EntryStamp, covered: HeldItem): ItemOperation {
+function deleteOperation(head: EntryStamp, covered: HeldItem): ItemOperation {
   const incarnations = liveIncarnations(covered.state);
   const losers = keptLosers(covered);
   const deletion = { kind: 'delete' as const, ...head, incarnations };
@@ -59,10 +59,7 @@ function keptLosers(covered: HeldItem | undefined): readonly Loser[] | undefined
 }
 
 /** The merge module's account of a patch; undefined where only whole writes can compete. */
-export function patchOf(
-  before: HeldItem | undefined,
-  edits: readonly PathEdit[] | undefined,
-): Patch | undefined {
+function patchOf(before: HeldItem | undefined, edits: readonly PathEdit[] | undefined): Patch | undefined {
   if (edits === undefined || before === undefined) return undefined;
   const base = patchBase(before.state);
   return base && { base, edits };
