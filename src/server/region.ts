@@ -212,7 +212,7 @@ class RegionNode implements Region {
       await this.#dropForgotten();
       for (const record of Object.values(directory.state.containers)) await this.#parts.open(record);
       this.#replication = await this.#startReplication();
-      // Last: whoever asks is answered by what the account's level promises, which replication keeps count of.
+      // Last: who asks is answered by what the account's level promises, which replication keeps count of.
       this.#forwardListener = await serveForwarding(
         network,
         listenAddresses.forwarding,
