@@ -71,6 +71,18 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     expect((await all(query, [{ name: '@p', value: '^(elm|oak)$' }])).sort()).toEqual(['Elm', 'OAK', 'elm']);
   });
 
+  test('user-defined functions, in every range', async () => {
+    const body = 'function (text) { return text.toUpperCase(); }';
+    await container.scripts.userDefinedFunctions.create({ id: 'loud', body });
+    const loud = ['ALDER', 'ASH', 'BEECH', 'ELM', 'ELM', 'OAK'];
+    expect((await all('SELECT VALUE udf.loud(c.name) FROM c')).sort()).toEqual(loud);
+    expect(await all("SELECT VALUE c.name FROM c WHERE udf.loud(c.name) = 'ASH'")).toEqual(['ash']);
+    expect(await all('SELECT VALUE udf.loud(c.name) FROM c ORDER BY c.cp_lower')).toEqual(loud);
+    const groups = await all('SELECT udf.loud(c.name) AS k, COUNT(1) AS n FROM c GROUP BY udf.loud(c.name)');
+    expect(groups).toHaveLength(5);
+    expect(groups).toContainEqual({ k: 'ELM', n: 2 });
+  });
+
   test('the clock, which is the same for all rows of a page', async () => {
     const found = await all('SELECT VALUE GetCurrentTimestamp() FROM c');
     expect(found).toHaveLength(6);
