@@ -98,7 +98,7 @@ describe('segments', () => {
     const disk = newDisk();
     const log = await openOn(disk, { segmentBytes: 64 << 20 });
     await log.append(1, 0, [Buffer.from('a')]);
-    expect(log.retention()).toEqual({ segments: 1, sizeBytes: 4 << 20, holders: [] });
+    expect(log.retention()).toEqual({ segments: 1, sizeBytes: 4 << 20 });
     expect(disk.paths()).toEqual([segmentPath(DIRECTORY, 1)]);
     await log.close();
   });
@@ -328,13 +328,12 @@ describe('trimming', () => {
     await fill(log, 1, 5);
     await fill(log, 2, 60);
     const segments = (): number => disk.paths().filter((path) => path.endsWith('.segment')).length;
-    const before = log.retention();
-    expect(before.holders).toEqual([1, 2]);
+    expect(log.retention().segments).toBeGreaterThan(2);
     await log.trim(2, 60);
     // Partition 1 stands in the first segment, 2 alone in all others but the newest.
-    expect(log.retention()).toMatchObject({ segments: 2, holders: [1] });
+    expect(log.retention()).toMatchObject({ segments: 2 });
     await log.trim(1, 5);
-    expect(log.retention()).toMatchObject({ segments: 1, holders: [] });
+    expect(log.retention()).toMatchObject({ segments: 1 });
     expect([log.head(1), log.tail(1), log.head(2), log.tail(2)]).toEqual([6, 5, 61, 60]);
     await log.close();
     expect(segments()).toBe(1);

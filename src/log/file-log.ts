@@ -40,11 +40,6 @@ export interface FileLog extends Log {
 export interface LogRetention {
   readonly segments: number;
   readonly sizeBytes: number;
-  /**
-   * Partitions whose entries keep the oldest segment from being deleted. An idle one does so for ever;
-   * whoever wants the space takes a snapshot of these and trims them.
-   */
-  readonly holders: readonly PartitionNumber[];
 }
 
 const SEGMENT_BYTES = 64 << 20;
@@ -181,7 +176,6 @@ class SegmentLog implements FileLog {
     return {
       segments: sealed.length + 1,
       sizeBytes: sealed.reduce((sum, segment) => sum + segment.sizeBytes, active.capacity),
-      holders: sealed[0]?.holders(this.#table) ?? [],
     };
   }
 

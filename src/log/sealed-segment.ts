@@ -129,15 +129,6 @@ export class SealedSegment {
     return this.#oldestWanted === this.#rowCount;
   }
 
-  /** Partitions that still want entries of this segment. */
-  holders(table: PartitionTable): PartitionNumber[] {
-    const found: PartitionNumber[] = [];
-    for (let row = this.#oldestWanted; row < this.#rowCount; row++) {
-      if (!this.#isRowForgotten(row, table)) found.push(this.#partition(row));
-    }
-    return found;
-  }
-
   #isRowForgotten(row: number, table: PartitionTable): boolean {
     return table.isForgotten(this.#partition(row), this.lastLsn(row));
   }

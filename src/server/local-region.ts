@@ -11,7 +11,7 @@ import { type FileLog, type LogDamagedError, openFileLog } from '../log/index.ts
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
 import { destroyLevelStore, openLevelStore, type Store, StoreFailedError } from '../store/index.ts';
-import { keepScrubbing } from './log-scrub.ts';
+import { LogScrub } from './log-scrub.ts';
 import { openRegion, type Region, type RegionAddresses } from './region.ts';
 import { damageReport, type RegionDamagedError, regionDamage } from './region-damage.ts';
 import { wipeRegion } from './region-files.ts';
@@ -47,7 +47,7 @@ interface Open {
   readonly log: FileLog;
   readonly store: Store;
   readonly api: SqlApi;
-  readonly stopScrubbing: () => void;
+  readonly scrub: LogScrub;
   /** Requests that wait for their answer: how to answer each of them when the region is killed. */
   readonly waiting: Set<() => void>;
 }
@@ -178,12 +178,9 @@ export class LocalRegion {
         throw failure;
       }
       const api = this.#createApi(region, fail, isOver);
-      const stopScrubbing = keepScrubbing({
-        runtime: this.#options.runtime,
-        log,
-        onDamage: (damage) => this.#warnOfRot(damage),
-      });
-      open = { region, log, store, api, stopScrubbing, waiting: new Set() };
+      const { runtime } = this.#options;
+      const scrub = new LogScrub({ runtime, log, onDamage: (damage) => this.#warnOfRot(damage) });
+      open = { region, log, store, api, scrub, waiting: new Set() };
       return open;
     } catch (error) {
       await store.close();
@@ -312,9 +309,13 @@ export class LocalRegion {
 
   metrics(): RegionMetrics | undefined {
     if (this.#paused !== undefined || this.#open === undefined) return undefined;
+    const { region, log, scrub } = this.#open;
     const { rss, heapUsed } = process.memoryUsage();
-    const own = { id: process.pid, residentBytes: rss, heapBytes: heapUsed };
-    return { ...this.#open.region.metrics(), process: own };
+    return {
+      ...region.metrics(),
+      log: { sizeBytes: log.retention().sizeBytes, damagedSegments: scrub.damagedSegments },
+      process: { id: process.pid, residentBytes: rss, heapBytes: heapUsed },
+    };
   }
 
   pause(): void {
@@ -344,9 +345,9 @@ export class LocalRegion {
     });
   }
 
-  async #abandon({ region, log, store, waiting, stopScrubbing }: Open): Promise<void> {
+  async #abandon({ region, log, store, waiting, scrub }: Open): Promise<void> {
     this.#open = undefined;
-    stopScrubbing();
+    scrub.stop();
     // What was paused is gone, and whoever waited for it with it.
     this.#paused?.end();
     this.#paused = undefined;
@@ -364,7 +365,7 @@ export class LocalRegion {
       if (open === undefined) return;
       this.#life += 1;
       this.#open = undefined;
-      open.stopScrubbing();
+      open.scrub.stop();
       await open.region.close();
       await open.log.close();
       await open.store.close();

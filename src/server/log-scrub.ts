@@ -11,19 +11,34 @@ export interface LogScrubOptions {
   readonly onDamage: (damage: LogDamagedError) => void;
 }
 
-/** Reads the log through again and again, until what it returns is called or the log is closed. */
-export function keepScrubbing({ runtime, log, onDamage }: LogScrubOptions): () => void {
-  let isStopped = false;
-  let cancel: Cancel = () => undefined;
-  const round = async (): Promise<void> => {
+/** Reads the log through again and again, until it is stopped or the log is closed. */
+export class LogScrub {
+  readonly #options: LogScrubOptions;
+  #damagedSegments = 0;
+  #isStopped = false;
+  #cancel: Cancel = () => undefined;
+
+  constructor(options: LogScrubOptions) {
+    this.#options = options;
+    void this.#round();
+  }
+
+  /** In how many segments the last round found damage. */
+  get damagedSegments(): number {
+    return this.#damagedSegments;
+  }
+
+  async #round(): Promise<void> {
+    const { runtime, log, onDamage } = this.#options;
     const damages = await log.scrub();
-    if (isStopped) return;
+    if (this.#isStopped) return;
+    this.#damagedSegments = damages.length;
     for (const damage of damages) onDamage(damage);
-    cancel = runtime.after(EVERY_MS, () => void round());
-  };
-  void round();
-  return () => {
-    isStopped = true;
-    cancel();
-  };
+    this.#cancel = runtime.after(EVERY_MS, () => void this.#round());
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
 }

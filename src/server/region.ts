@@ -77,8 +77,8 @@ const BOUND_RETRY_MS = 250;
 
 /** What a region says of itself; whether it answers clients is for those to say who let them in. */
 export type NodeStatus = Omit<RegionStatus, 'isServing'>;
-/** What a region counts; its process is known to those who own it. */
-export type NodeMetrics = Omit<RegionMetrics, 'process'>;
+/** What a region counts; its process and its files are known to those who own them. */
+export type NodeMetrics = Omit<RegionMetrics, 'process' | 'log'>;
 
 export interface Region {
   readonly name: string;

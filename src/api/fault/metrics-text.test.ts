@@ -30,6 +30,7 @@ const A: RegionMetrics = {
   clockRefusals: 9,
   cachedBytes: 1,
   dirtyBytes: 2,
+  log: { sizeBytes: 5, damagedSegments: 1 },
   process: { id: 1, residentBytes: 3, heapBytes: 4 },
 };
 
@@ -44,6 +45,8 @@ describe('the page', () => {
     'orrery_replication_lag_operations{region="A \\"1\\"",peer="B"} 2',
     'orrery_quorum_regions{region="A \\"1\\""} 2',
     'orrery_clock_refusals_total{region="A \\"1\\""} 9',
+    'orrery_log_bytes{region="A \\"1\\""} 5',
+    'orrery_log_damaged_segments{region="A \\"1\\""} 1',
     'orrery_process_resident_bytes{process="1"} 3',
   ])('says %s', (line) => {
     expect(lines).toContain(line);

@@ -23,6 +23,7 @@ export function metricsText(regions: readonly string[], found: readonly RegionMe
   addReplication(page, found);
   addVisibility(page, found);
   addLevels(page, found);
+  addLogs(page, found);
   addMemory(page, found);
   return page.text();
 }
@@ -107,6 +108,13 @@ function addLevels(page: Page, found: readonly RegionMetrics[]): void {
   page.each(found, ({ region, clockCorrectionMs }) => page.sample({ region }, clockCorrectionMs));
   page.family('orrery_clock_refusals_total', 'counter', 'Times of other regions too far ahead to follow.');
   page.each(found, ({ region, clockRefusals }) => page.sample({ region }, clockRefusals));
+}
+
+function addLogs(page: Page, found: readonly RegionMetrics[]): void {
+  page.family('orrery_log_bytes', 'gauge', 'What the log takes on disk; it is not trimmed.');
+  page.each(found, ({ region, log }) => page.sample({ region }, log.sizeBytes));
+  page.family('orrery_log_damaged_segments', 'gauge', 'Segments in which the last scrub found damage.');
+  page.each(found, ({ region, log }) => page.sample({ region }, log.damagedSegments));
 }
 
 function addMemory(page: Page, found: readonly RegionMetrics[]): void {

@@ -93,6 +93,8 @@ export interface RegionMetrics {
   /** Bytes of items in memory: kept for reading, and waiting for the store. */
   readonly cachedBytes: number;
   readonly dirtyBytes: number;
+  /** What its log takes on disk, and in how many segments the last scrub found damage. */
+  readonly log: { readonly sizeBytes: number; readonly damagedSegments: number };
   /** The process that the region lives in, perhaps with others. */
   readonly process: { readonly id: number; readonly residentBytes: number; readonly heapBytes: number };
 }
