@@ -1,3 +1,4 @@
+import { DatabaseError } from '../errors/index.ts';
 import type { Cancel, Runtime } from '../runtime/index.ts';
 
 /** Something under way that has to end in time. */
@@ -94,4 +95,12 @@ export class Deadlines {
     this.#first = undefined;
     this.#last = undefined;
   }
+}
+
+/** What an operation is answered whose time is over. */
+export function tooLate(ms: number): DatabaseError {
+  return new DatabaseError(
+    'RequestTimeout',
+    `The operation did not end within ${ms} ms; whether a write took effect is unknown.`,
+  );
 }

@@ -23,12 +23,13 @@ import {
   sumExplanations,
 } from '../query/index.ts';
 import { type EpkRange, partitionKeyRange } from '../resource/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { type Runtime, Turns } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
 import { AnswerError } from './answer-error.ts';
 import { LOOKUP_CHARGE } from './charge.ts';
 import { type ContainerHandle, partitionById, partitionsOverlapping } from './container-handle.ts';
 import type { Containers } from './containers.ts';
+import { tooLate } from './deadlines.ts';
 import type { FeedAnswer, FeedScope, QueryMetrics, QueryRequest } from './engine.ts';
 import {
   decodeFeedToken,
@@ -67,7 +68,17 @@ const RANGES_MAX = 64;
  * time.
  */
 const PAGE_TIME_SHARE = 0.6;
+/** The same for looking up what an index finds, of a page that could do without. */
+const GATHERING_TIME_SHARE = 0.3;
 const LIST: QuerySpec = { query: 'SELECT * FROM c', parameters: [] };
+
+/** What bounds one request's work. */
+interface Pace {
+  /** Lets others have their turn; rejects when nobody waits for the answer any more. */
+  readonly turn: () => Promise<void>;
+  readonly isOverdue: () => boolean;
+  readonly isLate: () => boolean;
+}
 
 /** A page in the making. */
 interface Page {
@@ -86,12 +97,11 @@ interface Page {
 export class Feeds {
   readonly #options: FeedsOptions;
   readonly #carryOvers = new CarryOvers();
-  /** Other requests have their turn. */
-  readonly #turn: () => Promise<void>;
+  readonly #turns: Turns;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
-    this.#turn = () => new Promise((resolve) => options.runtime.soon(resolve));
+    this.#turns = new Turns(options.runtime);
   }
 
   list(scope: FeedScope): Promise<FeedAnswer> {
@@ -111,15 +121,16 @@ export class Feeds {
     const { confine, records } = scopeOf(handle, request);
     const { query } = request.spec;
     const { computed } = handle;
+    const pace = this.#paceFrom(startMs);
     const preparing =
-      computed === undefined ? prepareQuery(query, this.#turn) : computed.prepare(query, this.#turn);
+      computed === undefined ? prepareQuery(query, pace.turn) : computed.prepare(query, pace.turn);
     if (preparing !== undefined) await preparing;
     const compiled = computed === undefined ? compileQuery(query) : computed.compile(query);
     const compiledMs = runtime.monotonicMs();
-    if (request.staysInOneKey === true && records.length > 1) await this.#requireOneKey(handle, request.spec);
+    if (request.staysInOneKey === true && records.length > 1) await this.#requireOneKey(handle, request.spec, pace);
     // Ranks rest on all rows: those of a range mean nothing, while nobody but us knows those of a key.
     const isPart = records.length > 1 || (compiled.tree.isRanked && request.partitionKey === undefined);
-    if (isPart && !isServableAcrossPartitions(compiled)) throw await this.#notServable(handle, request.spec);
+    if (isPart && !isServableAcrossPartitions(compiled)) throw await this.#notServable(handle, request.spec, pace);
     const identity = { container: handle.record.rid, queryText: compiled.placeText };
     const token = request.continuation ? decodeFeedToken(identity, request.continuation) : undefined;
     const steps = stepsAfter(records, token);
@@ -127,8 +138,6 @@ export class Feeds {
     if (steps.length === 0) throw new DatabaseError('BadRequest', 'Invalid Continuation Token');
     const page = emptyPage();
     const environment = beginEnvironment(runtime, { ...handle, ...startOf(token) });
-    const pageMsMax = this.#options.operationTimeoutMs * PAGE_TIME_SHARE;
-    const isOverdue = () => runtime.monotonicMs() - startMs > pageMsMax;
     const wanted = wantedCount(request.itemCountMax);
     const stepsMax = Math.min(steps.length, RANGES_MAX);
     let answer: FeedAnswer | undefined;
@@ -145,7 +154,7 @@ export class Feeds {
       }
       containers.requireOpen(record, partition);
       const view = { withUnindexed: call.kind === 'list' };
-      const range = { handle, step, partition, view, compiled, request, environment, confine, isOverdue };
+      const range = { handle, step, partition, view, compiled, request, environment, confine, pace };
       const { continuation: next } = await this.#readRange(range, wanted, page);
       const left = steps.slice(place + 1);
       if (next !== undefined) left.unshift({ ...step, inner: next });
@@ -167,15 +176,19 @@ export class Feeds {
         metrics: request.wantMetrics === true ? measure(page, times) : undefined,
       };
       const isFull = page.rows.length >= wanted || page.bytes >= PAGE_BYTES_MAX;
-      if (next !== undefined || isFull || isOverdue()) break;
+      if (next !== undefined || isFull || pace.isOverdue()) break;
     }
     assert(answer !== undefined, 'a request touches at least one range');
     return answer;
   }
 
   /** @throws DatabaseError `BadRequest` unless the query is about one partition key. */
-  async #requireOneKey({ record, search }: ContainerHandle, spec: QuerySpec): Promise<void> {
-    if (await concernsOneKey(spec, { ...record.definition, search }, this.#turn)) return;
+  async #requireOneKey(
+    { record, search }: ContainerHandle,
+    spec: QuerySpec,
+    { turn }: Pace,
+  ): Promise<void> {
+    if (await concernsOneKey(spec, { ...record.definition, search }, turn)) return;
     throw new DatabaseError(
       'BadRequest',
       'Cross partition query is required but disabled. Please set ' +
@@ -184,8 +197,23 @@ export class Feeds {
     );
   }
 
-  async #notServable({ record, search }: ContainerHandle, spec: QuerySpec): Promise<DatabaseError> {
-    const plan = await planInTurns(spec, { ...record.definition, search }, undefined, this.#turn);
+  #paceFrom(startMs: number): Pace {
+    const { runtime, operationTimeoutMs } = this.#options;
+    const turn = this.#turns.begin();
+    const used = () => (runtime.monotonicMs() - startMs) / operationTimeoutMs;
+    return {
+      turn: () => (used() > 1 ? Promise.reject(tooLate(operationTimeoutMs)) : turn()),
+      isOverdue: () => used() > PAGE_TIME_SHARE,
+      isLate: () => used() > GATHERING_TIME_SHARE,
+    };
+  }
+
+  async #notServable(
+    { record, search }: ContainerHandle,
+    spec: QuerySpec,
+    { turn }: Pace,
+  ): Promise<DatabaseError> {
+    const plan = await planInTurns(spec, { ...record.definition, search }, undefined, turn);
     return new DatabaseError(
       'CrossPartitionQueryNotServable',
       'The provided cross partition query can not be directly served by the gateway: ' +
@@ -225,13 +253,13 @@ export class Feeds {
       readonly request: QueryRequest;
       readonly environment: QueryEnvironment;
       readonly confine: EpkRange | undefined;
-      readonly isOverdue: () => boolean;
+      readonly pace: Pace;
     },
     wanted: number,
     page: Page,
   ): Promise<QueryPage> {
     const { directory, openSource } = this.#options;
-    const { handle, step, partition, view, compiled, request, environment, confine, isOverdue } = range;
+    const { handle, step, partition, view, compiled, request, environment, confine, pace } = range;
     const { record, inner } = step;
     const epkRange = narrower(step, confine);
     const opened = await openSource(partition, view);
@@ -249,8 +277,9 @@ export class Feeds {
         // next one is empty, and reads the range again from there when another process goes on.
         looksAhead: request.rangeId !== undefined,
         // A long scan lets other requests have their turns.
-        pause: this.#turn,
-        isOverdue,
+        pause: pace.turn,
+        isOverdue: pace.isOverdue,
+        isLate: pace.isLate,
         carryOvers: this.#carryOvers,
         ...(compiled.callsFunctions ? { callFunctions: functionCaller(this.#options, handle.record) } : {}),
         ...(epkRange === undefined ? {} : { epkRange }),

@@ -27,7 +27,7 @@ import {
   type ReadItem,
   readItem,
 } from '../resource/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { type Runtime, Turns } from '../runtime/index.ts';
 import type { HostAnswer, HostRequest } from '../script/index.ts';
 import { LOOKUP_CHARGE, readCharge } from './charge.ts';
 import type { ContainerHandle } from './container-handle.ts';
@@ -225,7 +225,7 @@ export class ScriptTransaction {
         environment: beginEnvironment(runtime, { geospatialType: handle.geospatialType }),
         itemCountMax: pageSizeOf(pageSize),
         bytesMax: PAGE_BYTES_MAX,
-        pause: () => new Promise((resolve) => runtime.soon(resolve)),
+        pause: new Turns(runtime).begin(),
         epkRange,
         ...(typeof continuation === 'string' && continuation !== '' ? { continuation } : {}),
       });

@@ -1,7 +1,6 @@
-import { DatabaseError } from '../errors/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Conflicts } from './conflict-feed.ts';
-import type { Deadlines } from './deadlines.ts';
+import { type Deadlines, tooLate } from './deadlines.ts';
 import type {
   AnswerHead,
   BatchAnswer,
@@ -132,11 +131,4 @@ export function timedConflicts(timed: TimedItems, inner: Conflicts): Conflicts {
     read: (path, id) => run('readConflict', () => inner.read(path, id)),
     delete: (path, id) => run('deleteConflict', () => inner.delete(path, id)),
   };
-}
-
-function tooLate(ms: number): DatabaseError {
-  return new DatabaseError(
-    'RequestTimeout',
-    `The operation did not end within ${ms} ms; whether a write took effect is unknown.`,
-  );
 }

@@ -5,7 +5,7 @@ import type { Indexer } from '../index/index.ts';
 import { type Log, LogDamagedError, type PartitionNumber } from '../log/index.ts';
 import type { QuerySource } from '../query/index.ts';
 import type { UniqueKeys } from '../resource/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { type Runtime, Turns } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
 import { isLostForGood } from './casualties.ts';
 import { dueNumbers } from './expiry.ts';
@@ -83,7 +83,7 @@ export class PartitionHost implements PartitionTable {
     this.#cache = new ItemCache(options.cacheBytesMax);
     this.#means = {
       blocks: new WeightedCache(options.cacheBytesMax / BLOCK_CACHE_SHARE),
-      turn: () => new Promise((resolve) => options.runtime.soon(resolve)),
+      turn: new Turns(options.runtime).begin(),
     };
     this.#vectorMemory = new VectorMemory(options.vectorBytesMax ?? VECTOR_BYTES_MAX);
     this.#compactor = new IndexCompactor({

@@ -7,8 +7,8 @@ import type { StoreCursor } from '../store/index.ts';
 import type { IndexReader, PostingScan } from './index-reader.ts';
 import { keyOfTerm } from './index-runs.ts';
 
-/** Read at one go, while others wait: a few milliseconds. */
-const POSTINGS_PER_TURN = 16_384;
+/** Read before others are asked whether they have waited: a fraction of a millisecond. */
+const POSTINGS_PER_TURN = 1_024;
 
 /** A source of sorted values, in the shape of the query module's cursors. */
 export interface Cursor<T> {

@@ -1,3 +1,5 @@
+import { assert, prefixEnd } from '../base/index.ts';
+
 /**
  * A condition bound to the indexes of a container and to parameter values: which numbers can satisfy it.
  * `isExact`: every number found does, so the items need not be looked at.
@@ -27,8 +29,10 @@ export interface ScanAccess {
 export interface PointsAccess {
   readonly kind: 'points';
   readonly pathId: Buffer;
-  /** Encoded, each once. */
-  readonly values: readonly Buffer[];
+  /** Encoded, each once, by their text: one character for each byte. */
+  readonly values: ReadonlyMap<string, Buffer>;
+  /** From the first of them to the last. */
+  readonly range: { readonly from: Buffer; readonly to: Buffer };
   readonly isExact: boolean;
 }
 
@@ -47,10 +51,30 @@ export interface FilterAccess {
 export const POINTS_MIN = 16;
 
 /** Which of its values an item has does not matter. */
-export function pointsAccess(pathId: Buffer, values: readonly Buffer[], isExact: boolean): PointsAccess {
-  // As text, one character for each byte, they are compared at a fraction of the cost.
-  const different = new Map(values.map((value) => [value.toString('latin1'), value]));
-  return { kind: 'points', pathId, values: [...different.values()], isExact };
+export class PointValues {
+  readonly #values = new Map<string, Buffer>();
+  // As text they are compared at a fraction of the cost.
+  #first: string | undefined;
+  #last = '';
+
+  get isEmpty(): boolean {
+    return this.#values.size === 0;
+  }
+
+  add(value: Buffer): void {
+    const text = value.toString('latin1');
+    if (this.#first === undefined || text < this.#first) this.#first = text;
+    if (text > this.#last) this.#last = text;
+    this.#values.set(text, value);
+  }
+
+  /** There are some. */
+  at(pathId: Buffer, isExact: boolean): PointsAccess {
+    const [from, last] = [this.#values.get(this.#first ?? ''), this.#values.get(this.#last)];
+    assert(from !== undefined && last !== undefined, 'points have values');
+    const range = { from, to: Buffer.from(prefixEnd(last) ?? last) };
+    return { kind: 'points', pathId, values: this.#values, range, isExact };
+  }
 }
 
 export const EVERYTHING: Access = { kind: 'everything', isExact: true };
@@ -89,14 +113,10 @@ function gatheredPoints(terms: readonly Access[], isExact: boolean): Access {
     const [first] = points;
     if (first === undefined || points.length <= POINTS_MIN) rest.push(...points);
     else {
-      const values = points.map(({ range }) => range.from);
-      rest.push(
-        pointsAccess(
-          first.pathId,
-          values,
-          points.every((point) => point.isExact),
-        ),
-      );
+      const values = new PointValues();
+      for (const { range } of points) values.add(range.from);
+      const isExact = points.every((point) => point.isExact);
+      rest.push(values.at(first.pathId, isExact));
     }
   }
   const [only] = rest;

@@ -25,8 +25,8 @@ export type Evaluator = (frame: Frame) => Value;
 
 export const ITEM_SLOT = 0;
 
-/** Expressions compiled between two turns of others, parts counted: a millisecond or two. */
-const EXPRESSIONS_PER_STEP = 1_500;
+/** Expressions compiled before others are asked whether they have waited: a fraction of a millisecond. */
+const EXPRESSIONS_PER_STEP = 128;
 
 /** An aggregate call of a query: rows feed `operand` to accumulators made by `aggregate`. */
 export interface AggregateCall {

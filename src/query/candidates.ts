@@ -4,7 +4,7 @@ import {
   GATHER_MAX,
   type Gathered,
   gatherCandidates,
-  VALUES_PER_LOAD,
+  valuesPerLoad,
 } from './gathering.ts';
 import {
   GatheredNumbers,
@@ -151,7 +151,7 @@ class SampledCandidates implements Candidates, NumberStream {
 
   async #decide(): Promise<void> {
     const isWorthwhile = this.#kept * SAMPLE_KEPT_SHARE < this.#observed;
-    const valuesMax = this.#observed * VALUES_BUDGET * VALUES_PER_LOAD;
+    const valuesMax = this.#observed * VALUES_BUDGET * valuesPerLoad(this.#scope.meter);
     const scope = { ...this.#scope, after: this.#last, valuesMax };
     const gathered = isWorthwhile ? await gatherCandidates(scope, GATHER_MAX) : undefined;
     this.#isDecided = gathered !== undefined || !isWorthwhile || !looksAtValues(this.#scope.access);

@@ -14,7 +14,7 @@ export interface ColumnScan {
 }
 
 /** Numbers listed at once. */
-const LIST_CHUNK = 4_096;
+const LIST_CHUNK = 1_024;
 /** Numbers of items that are kept while their properties are looked up. */
 const NUMBERS_MAX = 2_500_000;
 /**
@@ -22,7 +22,7 @@ const NUMBERS_MAX = 2_500_000;
  */
 const POSTINGS_PER_ITEM = 4;
 /** Items given at once. */
-const ROWS = 256;
+const ROWS = 64;
 
 /**
  * The items above `after` that indexes cannot rule out, told by their properties alone; undefined when the

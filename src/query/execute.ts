@@ -18,7 +18,7 @@ import type { Selection } from './syntax.ts';
 import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 
 /** Numbers counted or left out at once. */
-const COUNT_CHUNK = 4_096;
+const COUNT_CHUNK = 1_024;
 /** From so many rows to leave out on it pays to list numbers without the texts of their items. */
 const SKIPPED_BARE_MIN = 256;
 /**
@@ -89,7 +89,7 @@ async function executePlain(execution: Execution, access: Access, start: Continu
   // What earlier pages gave must be known again before anything else is new.
   const after = hasToReplay ? -1 : start.after;
   const isBare = page.skip > SKIPPED_BARE_MIN;
-  const scope = { source, access, epkRange, after, meter, isBare };
+  const scope = { source, access, epkRange, after, meter, isBare, isOptional: true };
   const kept = start.after >= 0 && mayGather(scope) ? execution.takeCandidates() : undefined;
   const candidates = await chooseCandidates(scope, kept);
   const position = { after, replayTo: start.after };
@@ -180,6 +180,8 @@ async function fillFromColumns(
       if (execution.isReplaying) execution.isReplaying = number <= position.replayTo;
       if (execution.holds(item, columns) && execution.offerRow() === 'refused') return execution.page.isFull;
       position.after = number;
+      execution.noteRows();
+      if (execution.isPauseDue) await execution.pause();
     }
     if (execution.isOverdue) return true;
   }
@@ -208,6 +210,7 @@ async function consumeChunk(
     if (outcome === 'refused') return false;
     if (outcome === 'kept') kept++;
     position.after = numbers[i] as ItemNumber;
+    if (execution.isPauseDue) await execution.pause();
   }
   candidates.observe?.(items.length, kept);
   return true;

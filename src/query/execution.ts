@@ -29,7 +29,12 @@ export interface ExecuteOptions extends PageLimits {
   readonly continuation?: string;
   /** Asked between chunks of work: true ends the page early, with a continuation. Not for aggregates. */
   readonly isOverdue?: () => boolean;
-  /** Called now and then during long work; lets other work of the process run. */
+  /** Asked while an index is read for something that the page could do without: true gives that up. */
+  readonly isLate?: () => boolean;
+  /**
+   * Called after each small piece of long work; lets other work of the process run if that has waited for
+   * long enough. Rejects when nobody waits for the page any more.
+   */
   readonly pause?: () => Promise<void>;
   /** Runs user-defined functions; without it they are refused. */
   readonly callFunctions?: FunctionCaller;
@@ -64,16 +69,20 @@ const CHUNK_FILTERED_FIRST = 32;
 /** A page that has all its rows looks through so many chunks for one more; then it takes it that there is. */
 const CHUNKS_AHEAD_MAX = 4;
 /** About so many bytes are loaded at once. */
-const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
-/** Work between two pauses, in items of a common size: a few milliseconds. */
-const ITEMS_PER_PAUSE = 512;
+const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
+/** Work after which a pause is asked for, in items of a common size: a fraction of a millisecond. */
+const ITEMS_PER_PAUSE = 32;
+/** Items looked at together, when each costs as much as one of a common size. */
+const ITEMS_PER_CHUNK = 512;
 const BYTES_LIKE_AN_ITEM = 4_096;
 const EXPRESSIONS_LIKE_AN_ITEM = 400;
+/** What loading an item costs, before it is looked at, in items. */
+const LOADED_WEIGHT = 0.25;
 /** What an item costs that expressions look at without its having been read and parsed, in items. */
 const UNREAD_WEIGHT = 0.25;
 /** The same in rows made of an item's arrays, and in elements looked at for them. */
-const ROWS_PER_PAUSE = 2_000;
-const STEPS_PER_PAUSE = 20_000;
+const ROWS_PER_PAUSE = 128;
+const STEPS_PER_PAUSE = 1_024;
 
 export type Outcome = 'kept' | 'dropped' | 'refused' | 'busy';
 
@@ -85,7 +94,7 @@ export class Execution {
   readonly epkRange: EpkRange | undefined;
   readonly page: PageRows;
   readonly memory: QueryMemory;
-  readonly meter = new PostingMeter(() => this.pause());
+  readonly meter: PostingMeter;
   /** Items that turned out to be rows. */
   hits = 0;
   /** Rows come of items that earlier pages have dealt with: they count as seen and are not given. */
@@ -133,6 +142,12 @@ export class Execution {
     const carried = this.#carriesOver ? this.#takeCarryOver() : undefined;
     this.#carried = carried;
     this.memory = carried?.memory ?? new QueryMemory();
+    this.meter = new PostingMeter({
+      turn: () => this.pause(),
+      ...(options.isLate === undefined ? {} : { isLate: options.isLate }),
+      memory: this.memory,
+      weight: this.#itemWeight,
+    });
     this.gathered = carried?.gathered;
     this.sorted = carried?.sorted;
     const isDistinct = block.isDistinct && !isGathering;
@@ -178,7 +193,7 @@ export class Execution {
 
   /** Items that may be looked at between two pauses, when each has to be. */
   get chunkMax(): number {
-    return Math.min(CHUNK_FILTERED_MAX, Math.ceil(ITEMS_PER_PAUSE / this.#itemWeight));
+    return Math.min(CHUNK_FILTERED_MAX, Math.ceil(ITEMS_PER_CHUNK / this.#itemWeight));
   }
 
   async load(numbers: readonly number[]): Promise<(SourceItem | undefined)[]> {
@@ -187,7 +202,7 @@ export class Execution {
     let bytes = 0;
     for (const item of items) bytes += item?.text.length ?? 0;
     this.#retrievedBytes += bytes;
-    await this.worked(numbers.length * this.#itemWeight + bytes / BYTES_LIKE_AN_ITEM);
+    await this.worked(numbers.length * LOADED_WEIGHT);
     if (this.compiled.callsFunctions) await this.#prepare(items);
     return items;
   }
@@ -243,9 +258,9 @@ export class Execution {
   /** Notes that so many items were dealt with, and lets others run when it is time. */
   async worked(count: number): Promise<void> {
     this.#sincePause += count;
-    if (this.#sincePause < ITEMS_PER_PAUSE || this.#options.pause === undefined) return;
+    if (this.#sincePause < ITEMS_PER_PAUSE) return;
     this.#sincePause = 0;
-    await this.#options.pause();
+    await this.#options.pause?.();
   }
 
   /** Notes that expressions looked at so many items that were not read, which is most of the work. */
@@ -253,9 +268,24 @@ export class Execution {
     return this.worked(count * (this.#itemWeight - 1 + UNREAD_WEIGHT));
   }
 
-  /** As many steps were taken as others may have to wait for. */
+  /** As much was done as others may have to wait for. */
   pause(): Promise<void> {
     return this.worked(ITEMS_PER_PAUSE);
+  }
+
+  /** Whether items and rows that were looked at are reason for a `pause`. */
+  get isPauseDue(): boolean {
+    return this.#sincePause >= ITEMS_PER_PAUSE;
+  }
+
+  /** Notes rows that were made, beside the items they were made of. */
+  noteRows(count = 1): void {
+    this.#sincePause += (count * this.#itemWeight * ITEMS_PER_PAUSE) / ROWS_PER_PAUSE;
+  }
+
+  /** Elements to look at before a pause is asked for. */
+  get stepsMax(): number {
+    return Math.ceil(STEPS_PER_PAUSE / this.#itemWeight);
   }
 
   /**
@@ -265,6 +295,7 @@ export class Execution {
   admit(item: SourceItem, known: { isExact: boolean; isConfined: boolean; isParsed: boolean }): boolean {
     if (!known.isConfined && !this.isInRange(item)) return false;
     const { predicate } = this.compiled;
+    this.#sincePause += this.#itemWeight + item.text.length / BYTES_LIKE_AN_ITEM;
     const needsFilter = !known.isExact && predicate !== undefined;
     if (needsFilter || known.isParsed) this.frame.slots[ITEM_SLOT] = parseItem(item);
     this.frame.steps = 0;
@@ -323,8 +354,9 @@ export class Execution {
     assert(item !== undefined && cursor !== undefined, 'only an item with several rows is gone on with');
     const { resumeIn, frame } = this;
     const seen = resumeIn?.number === item.number ? resumeIn.rows : 0;
-    for (let turn = 0; turn < ROWS_PER_PAUSE; turn++) {
-      const found = cursor.next(frame, STEPS_PER_PAUSE);
+    const rowsMax = Math.ceil(ROWS_PER_PAUSE / this.#itemWeight);
+    for (let turn = 0; turn < rowsMax; turn++) {
+      const found = cursor.next(frame, this.stepsMax);
       if (found === 'busy') return 'busy';
       if (found === 'end') {
         this.#partial = undefined;

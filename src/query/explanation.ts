@@ -163,8 +163,8 @@ function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string
     }
     case 'points': {
       const path = names.get(idText(access.pathId)) ?? access.pathId.toString('hex');
-      const { length } = access.values;
-      const shown = access.values
+      const { size: length } = access.values;
+      const shown = [...access.values.values()]
         .slice(0, TERMS_MAX)
         .map((value) => rangeText({ from: value, to: value }, true));
       const values = `${shown.join(', ')}${length > TERMS_MAX ? ` and ${length - TERMS_MAX} more` : ''}`;

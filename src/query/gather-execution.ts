@@ -21,15 +21,11 @@ import { countStep, RowCursor } from './row-levels.ts';
 import type { ItemNumber } from './source.ts';
 
 /** Numbers or postings counted at once. */
-const COUNT_CHUNK = 4_096;
+const COUNT_CHUNK = 1_024;
 /** What counting without reading is charged as, in postings: it opens the blocks at the edges. */
 const COUNTED_BLOCKS_COST = 200;
 /** Counting may gather far more than reading would: nothing is loaded, and a number takes eight bytes. */
 const COUNT_GATHER_MAX = 1_000_000;
-/** Rows that are made between two pauses. */
-const ROWS_PER_PAUSE = 1_000;
-/** Steps between two pauses while an item's rows are gone through. */
-const STEPS_PER_PAUSE = 5_000;
 
 /** One query of a chain in which each reads the rows of the one before: takes rows, passes rows on. */
 class Collector {
@@ -93,11 +89,11 @@ class Collector {
   async finish(): Promise<void> {
     if (this.#next === undefined) return;
     const { frame } = this.#execution;
-    let rows = 0;
     for (const group of this.#groups?.all() ?? []) {
       this.#groups?.show(group, frame);
       this.#pass();
-      if (++rows % ROWS_PER_PAUSE === 0) await this.#execution.pause();
+      this.#execution.noteRows();
+      if (this.#execution.isPauseDue) await this.#execution.pause();
     }
     await this.#next.collector.finish();
   }
@@ -165,6 +161,8 @@ async function readColumns(execution: Execution, access: Access, first: Collecto
       if (!execution.holds(item, found)) continue;
       execution.hits++;
       if (!rows.begin(number)) await rows.goOn();
+      execution.noteRows();
+      if (execution.isPauseDue) await execution.pause();
     }
   }
   return true;
@@ -184,6 +182,7 @@ async function addChunk(
     if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
     kept++;
     if (!rows.begin(item.number)) await rows.goOn();
+    if (execution.isPauseDue) await execution.pause();
   }
   execution.hits += kept;
   candidates.observe?.(items.length, kept);
@@ -195,7 +194,6 @@ class ItemRows {
   readonly #first: Collector;
   readonly #cursor: RowCursor | undefined;
   #number: ItemNumber = 0;
-  #sincePause = 0;
 
   constructor(execution: Execution, first: Collector) {
     const { levels } = execution.compiled.reader;
@@ -216,10 +214,8 @@ class ItemRows {
   }
 
   async goOn(): Promise<void> {
-    do {
-      await this.#execution.pause();
-      this.#sincePause = 0;
-    } while (this.#cursor !== undefined && !this.#step(this.#cursor));
+    do await this.#execution.pause();
+    while (this.#cursor !== undefined && !this.#step(this.#cursor));
   }
 
   async addAll(number: ItemNumber): Promise<void> {
@@ -227,14 +223,14 @@ class ItemRows {
   }
 
   #step(cursor: RowCursor): boolean {
-    const { frame } = this.#execution;
-    while (this.#sincePause < ROWS_PER_PAUSE) {
-      const found = cursor.next(frame, STEPS_PER_PAUSE);
+    const { frame, stepsMax } = this.#execution;
+    while (!this.#execution.isPauseDue) {
+      const found = cursor.next(frame, stepsMax);
       if (found === 'end') return true;
       if (found === 'busy') return false;
       frame.steps = 0;
       this.#first.add(this.#number);
-      this.#sincePause++;
+      this.#execution.noteRows();
     }
     return false;
   }
@@ -254,7 +250,6 @@ async function giveRows(
   const distinct = isDistinct && grouping !== undefined ? new DistinctRows(execution.memory) : undefined;
   const position = { after: start.after };
   let partial: PartialItem = { number: -1, rows: 0 };
-  let made = 0;
   let isEnd = true;
   for (const row of rows.groups?.all() ?? rows.texts) {
     const group = typeof row === 'string' ? undefined : row;
@@ -278,7 +273,8 @@ async function giveRows(
       }
     }
     partial = { number: origin, rows: partial.rows + 1 };
-    if (++made % ROWS_PER_PAUSE === 0) await execution.pause();
+    execution.noteRows();
+    if (execution.isPauseDue) await execution.pause();
   }
   // Unlike elsewhere it is known whether rows are left. An empty last page of groups is not just a round
   // trip: official clients that merge groups of ranges believe for ever after one that there is more.

@@ -1,10 +1,10 @@
 /** From an access to all the numbers that it finds, sorted, as long as they are not too many. */
-import { assert, prefixEnd } from '../base/index.ts';
+import { prefixEnd } from '../base/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import type { Access, FilterAccess, PointsAccess, ScanAccess } from './access.ts';
 import { intersectSorted, sortDistinct } from './number-stream.ts';
 import { type PostingMeter, postingsOfScans } from './posting-meter.ts';
-import type { Estimate, IndexScope, ItemNumber, QuerySource } from './source.ts';
+import type { Estimate, ItemNumber, QuerySource } from './source.ts';
 
 /** What candidates are chosen for. */
 export interface CandidateScope {
@@ -17,6 +17,8 @@ export interface CandidateScope {
   readonly meter: PostingMeter;
   /** Many numbers will be passed over before any item is read. */
   readonly isBare?: boolean;
+  /** Without an answer in time, items are read in order. */
+  readonly isOptional?: boolean;
   /** All items that satisfy the condition will be read, not just the first ones. */
   readonly isWhole?: boolean;
   /** Postings worth reading to be spared the loading of one item. */
@@ -33,7 +35,15 @@ export const GATHER_MAX = 20_000;
 const POSTINGS_PER_LOAD = 2;
 /** Entries read side by side, of which a condition looks at the values, cost as much as one item. */
 export const VALUES_PER_LOAD = 16;
-const GATHER_CHUNK = 4_096;
+const GATHER_CHUNK = 1_024;
+/** Terms of a chain of AND that are thought of; the others are left to the items. */
+const RESTRICTIONS_MAX = 64;
+const NUMBER_BYTES = 8;
+
+/** How many values cost as much as one item, when the condition takes its time for either. */
+export function valuesPerLoad({ weight }: Pick<PostingMeter, 'weight'>): number {
+  return weight / (1 / VALUES_PER_LOAD + weight - 1);
+}
 
 type Restriction = (
   | { readonly kind: 'access'; readonly access: Access }
@@ -47,20 +57,27 @@ export interface Gathered {
 }
 
 /**
- * The candidates as a sorted list; undefined when no term has at most `limit` postings. The smallest are read
- * first, as far as indexes know; the others are then worth reading only as far as that costs less than
- * loading the smallest's items.
+ * The candidates as a sorted list; undefined when no term has at most `limit` postings, or time is short. The
+ * smallest are read first, as far as indexes know; the others are then worth reading only as far as that costs
+ * less than loading the smallest's items. Rejects with DatabaseError `BadRequest` when they do not fit into the
+ * memory of the query.
  */
 export async function gatherCandidates(scope: CandidateScope, limit: number): Promise<Gathered | undefined> {
-  const { access, epkRange, source } = scope;
-  await scope.meter.began();
-  const restrictions: Restriction[] = (access.kind === 'and' ? access.terms : [access])
-    .filter((term) => term.kind !== 'everything')
-    .map((term) => ({ kind: 'access', access: term, size: estimateAccess(source, term) }));
-  if (epkRange !== undefined) {
-    restrictions.push({ kind: 'epk', epkRange, size: source.estimate({ epkRange }) });
+  const { memory } = scope.meter;
+  const before = memory?.used ?? 0;
+  let kept = 0;
+  try {
+    const gathered = await gatherRestrictions(scope, limit);
+    kept = (gathered?.numbers.length ?? 0) * NUMBER_BYTES;
+    return gathered;
+  } finally {
+    // What was gathered on the way is garbage now.
+    memory?.release(Math.max(0, memory.used - before - kept));
   }
-  restrictions.sort((a, b) => a.size.atMost - b.size.atMost);
+}
+
+async function gatherRestrictions(scope: CandidateScope, limit: number): Promise<Gathered | undefined> {
+  const restrictions = await restrictionsOf(scope);
   const results = new Map<Restriction, Gathered>();
   const worth = scope.postingsPerLoad ?? POSTINGS_PER_LOAD;
   let least = Number.POSITIVE_INFINITY;
@@ -76,10 +93,33 @@ export async function gatherCandidates(scope: CandidateScope, limit: number): Pr
     results.set(restriction, found);
     least = Math.min(least, found.numbers.length);
   }
-  return results.size === 0 ? undefined : combine(scope, restrictions, results);
+  return results.size === 0 ? undefined : await combine(scope, restrictions, results);
 }
 
-/** Larger unions are not estimated term by term. */
+/** The smallest first. */
+async function restrictionsOf({ access, epkRange, source, meter }: CandidateScope): Promise<Restriction[]> {
+  await meter.began();
+  let terms = (access.kind === 'and' ? access.terms : [access]).filter((term) => term.kind !== 'everything');
+  if (terms.length > RESTRICTIONS_MAX) {
+    terms = terms.sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind)).slice(0, RESTRICTIONS_MAX);
+  }
+  const restrictions: Restriction[] = [];
+  for (const term of terms) {
+    restrictions.push({ kind: 'access', access: term, size: estimateAccess(source, term) });
+    await meter.worked(ESTIMATE_POSTINGS);
+  }
+  if (epkRange !== undefined) {
+    restrictions.push({ kind: 'epk', epkRange, size: source.estimate({ epkRange }) });
+  }
+  return restrictions.sort((a, b) => a.size.atMost - b.size.atMost);
+}
+
+/** What is likely to find few items first. */
+const KINDS: readonly Access['kind'][] = ['nothing', 'scan', 'points', 'and', 'or', 'filter'];
+/** What an estimate costs, in postings. */
+const ESTIMATE_POSTINGS = 64;
+
+/** Larger unions are not estimated term by term, and of larger intersections only some. */
 const ESTIMATED_TERMS_MAX = 64;
 
 /** Between which bounds the items of an access lie, or its postings. */
@@ -95,9 +135,9 @@ export function estimateAccess(source: QuerySource, access: Access): Estimate {
       return { atLeast: 0, atMost: source.estimate(access).atMost };
     case 'points':
       // To ask for each of them would take longer than to read a few.
-      return { atLeast: 0, atMost: source.estimate(hullOf(access)).atMost };
+      return { atLeast: 0, atMost: source.estimate(access).atMost };
     case 'and': {
-      const sizes = access.terms.map((term) => estimateAccess(source, term));
+      const sizes = access.terms.slice(0, ESTIMATED_TERMS_MAX).map((term) => estimateAccess(source, term));
       return { atLeast: 0, atMost: Math.min(...sizes.map((size) => size.atMost)) };
     }
     case 'or': {
@@ -112,30 +152,34 @@ export function estimateAccess(source: QuerySource, access: Access): Estimate {
   }
 }
 
-function combine(
-  { access }: CandidateScope,
+async function combine(
+  { access, epkRange, meter }: CandidateScope,
   restrictions: readonly Restriction[],
   results: ReadonlyMap<Restriction, Gathered>,
-): Gathered {
+): Promise<Gathered> {
   let numbers: Float64Array | undefined;
   for (const result of results.values()) {
-    numbers = numbers === undefined ? result.numbers : intersectSorted(numbers, result.numbers);
+    numbers =
+      numbers === undefined ? result.numbers : await intersectSorted(numbers, result.numbers, meter.turn);
   }
-  const hasAll = (kind: Restriction['kind']) =>
-    restrictions.every((each) => each.kind !== kind || results.has(each));
+  const isConfined = restrictions.every((each) => each.kind !== 'epk' || results.has(each));
+  // Terms that were not thought of are none of the restrictions.
+  const conditions = access.kind === 'and' ? access.terms.length : access.kind === 'everything' ? 0 : 1;
+  const hasAll = results.size >= conditions + (epkRange !== undefined && isConfined ? 1 : 0);
   return {
     numbers: numbers ?? new Float64Array(0),
-    isExact: access.isExact && hasAll('access') && [...results.values()].every((result) => result.isExact),
-    isConfined: hasAll('epk'),
+    isExact: access.isExact && hasAll && [...results.values()].every((result) => result.isExact),
+    isConfined,
   };
 }
 
 /** Numbers of a range of partition keys; undefined when there are more than `limit`. */
 async function gatherKeys(
-  { source, after, meter }: CandidateScope,
+  scope: CandidateScope,
   epkRange: EpkRange,
   limit: number,
 ): Promise<Gathered | undefined> {
+  const { source, after, meter } = scope;
   const cursor = source.scanNumbers({ epkRange, ...(after < 0 ? {} : { after }) });
   try {
     const numbers: ItemNumber[] = [];
@@ -143,7 +187,8 @@ async function gatherKeys(
       const want = Math.min(GATHER_CHUNK, limit + 1 - numbers.length);
       const found = await cursor.next(want);
       for (const number of found) numbers.push(number);
-      if (numbers.length > limit) return undefined;
+      meter.memory?.take(found.length * NUMBER_BYTES);
+      if (numbers.length > limit || isTooLate(scope)) return undefined;
       await meter.read(found.length);
       if (found.length < want) break;
     }
@@ -190,6 +235,7 @@ async function gatherAccess(
         const found = await gatherAccess(scope, term, limit - numbers.length);
         if (found === undefined) return undefined;
         for (const number of found.numbers) numbers.push(number);
+        await scope.meter.worked(found.numbers.length);
         isExact &&= found.isExact;
       }
       return { numbers: await sortDistinct(numbers, scope.meter.turn), isExact, isConfined: true };
@@ -197,7 +243,11 @@ async function gatherAccess(
   }
 }
 
-/** Appends to `numbers`; false when there are more than `limit` postings. */
+function isTooLate({ isOptional, meter }: CandidateScope): boolean {
+  return isOptional === true && meter.isLate;
+}
+
+/** Appends to `numbers`; false when there are more than `limit` postings, or time is short. */
 async function gatherScan(
   scope: CandidateScope,
   { pathId, range, isPoint }: ScanAccess,
@@ -214,25 +264,14 @@ async function gatherScan(
       const found = await cursor.next(want);
       read += found.length;
       await meter.read(found.length);
-      if (read > limit) return false;
+      if (read > limit || isTooLate(scope)) return false;
       for (const number of found) if (number > after) numbers.push(number);
+      meter.memory?.take(found.length * NUMBER_BYTES);
       if (found.length < want) return true;
     }
   } finally {
     await cursor.close();
   }
-}
-
-/** From the first of the values to the last. */
-function hullOf({ pathId, values }: PointsAccess): IndexScope {
-  let [first] = values;
-  assert(first !== undefined, 'points have values');
-  let last = first;
-  for (const value of values) {
-    if (value.compare(first) < 0) first = value;
-    if (value.compare(last) > 0) last = value;
-  }
-  return { pathId, range: { from: first, to: prefixEnd(last) ?? last } };
 }
 
 /**
@@ -246,10 +285,9 @@ async function gatherPoints(
   limit: number,
 ): Promise<boolean> {
   const { source, after, meter } = scope;
-  const hull = hullOf(access);
-  if (source.estimate(hull).atMost > postingsOfScans(access.values.length)) {
+  if (source.estimate(access).atMost > postingsOfScans(access.values.size)) {
     const { pathId, isExact } = access;
-    for (const from of access.values) {
+    for (const from of access.values.values()) {
       const range = { from, to: Buffer.from(prefixEnd(from) ?? from) };
       const point: ScanAccess = { kind: 'scan', pathId, range, isPoint: true, isBelowArray: false, isExact };
       const before = numbers.length;
@@ -257,8 +295,7 @@ async function gatherPoints(
     }
     return true;
   }
-  const wanted = new Set(access.values.map((value) => value.toString('latin1')));
-  const cursor = source.scanValues(hull);
+  const cursor = source.scanValues(access);
   try {
     for (
       let parts = await cursor.next(GATHER_CHUNK);
@@ -268,11 +305,12 @@ async function gatherPoints(
       let read = 0;
       for (const { value, numbers: found } of parts) {
         read += found.length;
-        if (!wanted.has(value.toString('latin1'))) continue;
+        if (!access.values.has(value.toString('latin1'))) continue;
         for (const number of found) if (number > after) numbers.push(number);
+        meter.memory?.take(found.length * NUMBER_BYTES);
       }
       await meter.read(read);
-      if (numbers.length > limit) return false;
+      if (numbers.length > limit || isTooLate(scope)) return false;
     }
     return true;
   } finally {
@@ -287,7 +325,7 @@ async function gatherFiltered(
   limit: number,
 ): Promise<Gathered | undefined> {
   const { source, after, meter } = scope;
-  if (source.estimate(access).atMost > (scope.valuesMax ?? limit * VALUES_PER_LOAD)) return undefined;
+  if (source.estimate(access).atMost > (scope.valuesMax ?? limit * valuesPerLoad(meter))) return undefined;
   await meter.began();
   const numbers: ItemNumber[] = [];
   let { isExact } = access;
@@ -302,12 +340,15 @@ async function gatherFiltered(
       for (const { value, numbers: found } of parts) {
         read += found.length;
         const holds = access.holds(value);
+        const waiting = meter.looked(1);
+        if (waiting !== undefined) await waiting;
         if (holds === false) continue;
         if (holds === undefined) isExact = false;
         for (const number of found) if (number > after) numbers.push(number);
+        meter.memory?.take(found.length * NUMBER_BYTES);
       }
       await meter.read(read);
-      if (numbers.length > limit) return undefined;
+      if (numbers.length > limit || isTooLate(scope)) return undefined;
     }
   } finally {
     await cursor.close();

@@ -29,7 +29,7 @@ export interface AggregateScope {
 
 /** What opening the blocks at the edges of a range is charged as, in postings. */
 const EDGE_COST = 200;
-const CHUNK = 4_096;
+const CHUNK = 1_024;
 
 /**
  * An aggregate over a property from its index alone: COUNT of those that have it, MIN and MAX; undefined when

@@ -16,7 +16,7 @@ import type { Value } from './values.ts';
 const POSTINGS_PER_ITEM = 16;
 /** Places of columns that are in memory at once, four to eight bytes each, and a number for each item. */
 const PLACES_MAX = 5_000_000;
-const CHUNK = 4_096;
+const CHUNK = 1_024;
 /** Fewer items are read just as soon. */
 const ITEMS_MIN = 128;
 /** Items beyond this share that have to be read after all leave nothing to be gained. */

@@ -2,6 +2,9 @@ import { sortNumbersInTurns } from '../base/index.ts';
 import type { ScanAccess } from './access.ts';
 import type { ItemNumber, NumberCursor, QuerySource } from './source.ts';
 
+/** Sorted numbers gone through before others are asked whether they have waited. */
+const NUMBERS_PER_TURN = 32_768;
+
 /** Item numbers in rising order, each once. Always close it. */
 export type NumberStream = NumberCursor;
 
@@ -94,22 +97,30 @@ export async function sortDistinct(
 ): Promise<Float64Array> {
   const sorted = await sortNumbersInTurns(new Float64Array(numbers), turn);
   let length = 0;
-  for (const number of sorted) {
+  for (let place = 0; place < sorted.length; place++) {
+    const number = sorted[place] as number;
     if (length === 0 || sorted[length - 1] !== number) sorted[length++] = number;
+    if (place % NUMBERS_PER_TURN === NUMBERS_PER_TURN - 1) await turn();
   }
   return sorted.subarray(0, length);
 }
 
 /** The numbers that both sorted lists have. */
-export function intersectSorted(a: Float64Array, b: Float64Array): Float64Array {
+export async function intersectSorted(
+  a: Float64Array,
+  b: Float64Array,
+  turn: () => Promise<void>,
+): Promise<Float64Array> {
   const common = new Float64Array(Math.min(a.length, b.length));
   let length = 0;
+  let steps = 0;
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
     const x = a[i] as number;
     const y = b[j] as number;
     if (x === y) common[length++] = x;
     if (x <= y) i++;
     if (y <= x) j++;
+    if (++steps % NUMBERS_PER_TURN === 0) await turn();
   }
   return common.subarray(0, length);
 }

@@ -91,7 +91,8 @@ interface Position {
 /** Numbers that satisfy what the ordering index does not tell. */
 function gatherRest(execution: Execution, plan: OrderPlan, limit: number) {
   const { source, epkRange, meter } = execution;
-  return gatherCandidates({ source, access: plan.rest, epkRange, after: -1, meter }, limit);
+  const scope = { source, access: plan.rest, epkRange, after: -1, meter, isOptional: true };
+  return gatherCandidates(scope, limit);
 }
 
 /** Numbers of all items that may belong to the result: without an index of the order all must be read. */
@@ -153,6 +154,7 @@ async function readItems(
         keptBytes += item.text.length;
         keyed.push({ number: item.number, key: value, ...(keptBytes <= KEPT_BYTES_MAX ? { item } : {}) });
       }
+      if (execution.isPauseDue) await execution.pause();
     }
   }
   return keyed;
@@ -222,6 +224,7 @@ async function consumeChunk(
     }
     if (outcome === 'refused') return { isWhole: false, loaded: missing.length, kept };
     if (outcome === 'kept') kept++;
+    if (execution.isPauseDue) await execution.pause();
     position.after = entry.number;
     position.order = { value: entry.value, rank: entry.rank };
   }

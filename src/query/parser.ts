@@ -30,7 +30,7 @@ export function parseQuery(text: string, tokens?: readonly Token[]): Query {
 
 /** Texts up to this length are read at one go, in UTF-16 units: some milliseconds. */
 export const TEXT_AT_ONCE = 16_384;
-const TOKENS_PER_TURN = 8_192;
+const TOKENS_PER_TURN = 512;
 
 /**
  * As `parseQuery`; of a long text, others have their turn in between and once more at the end. Undefined for

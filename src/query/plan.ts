@@ -28,10 +28,11 @@ import {
 import {
   type Access,
   EVERYTHING,
+  type FilterAccess,
   intersection,
   NOTHING,
   POINTS_MIN,
-  pointsAccess,
+  PointValues,
   type ScanAccess,
   UNKNOWN,
   union,
@@ -78,8 +79,8 @@ export function bindCondition(condition: Condition, indexes: IndexCoverage, fram
   return finish(bindSteps(condition, { indexes, frame, steps: new StepCounter(CONDITIONS_PER_STEP) }));
 }
 
-/** Conditions bound between two turns of others: about a millisecond. */
-const CONDITIONS_PER_STEP = 500;
+/** Conditions bound before others are asked whether they have waited: a fraction of a millisecond. */
+const CONDITIONS_PER_STEP = 64;
 
 /** What conditions are bound to. */
 interface Binding {
@@ -105,6 +106,9 @@ function* bindSteps(condition: Condition, binding: Binding): Steps<Access> {
       if (condition.narrowed === undefined) return UNKNOWN;
       return intersection([yield* bindSteps(condition.narrowed, binding), UNKNOWN]);
     }
+    case 'in':
+      if (condition.values.length > POINTS_MIN) return yield* manyPointSteps(condition, binding);
+      return bindOne(condition, binding);
     default:
       return bindOne(condition, binding);
   }
@@ -112,7 +116,7 @@ function* bindSteps(condition: Condition, binding: Binding): Steps<Access> {
 
 function bindOne(
   condition: Exclude<Condition, { kind: 'and' | 'or' | 'opaque' }>,
-  { indexes, frame, steps }: Binding,
+  { indexes, frame }: Binding,
 ): Access {
   switch (condition.kind) {
     case 'fixed':
@@ -122,8 +126,6 @@ function bindOne(
         isPoint: condition.operator === '=',
       });
     case 'in': {
-      steps.add(condition.values.length);
-      if (condition.values.length > POINTS_MIN) return manyPoints(condition, indexes, frame);
       const ranges = condition.values.map((value) => comparisonRange('=', value(frame)));
       return union(ranges.map((range) => scan(condition.path, range, indexes, { isPoint: true })));
     }
@@ -152,12 +154,11 @@ function bindOne(
   }
 }
 
-function manyPoints(
+function* manyPointSteps(
   { path, values }: Extract<Condition, { kind: 'in' }>,
-  indexes: IndexCoverage,
-  frame: Frame,
-): Access {
-  const wanted: Buffer[] = [];
+  { indexes, frame, steps }: Binding,
+): Steps<Access> {
+  const wanted = new PointValues();
   let isWhole = true;
   for (const value of values) {
     const sought = value(frame);
@@ -165,10 +166,12 @@ function manyPoints(
     if (sought === undefined || Number.isNaN(sought)) continue;
     const encoded = encodeIndexValue(sought);
     isWhole &&= isExact(encoded);
-    wanted.push(encoded);
+    wanted.add(encoded);
+    steps.add();
+    if (steps.isDue()) yield;
   }
-  if (wanted.length === 0) return NOTHING;
-  return indexes.coverage(path.segments).indexed ? pointsAccess(path.id, wanted, isWhole) : UNKNOWN;
+  if (wanted.isEmpty) return NOTHING;
+  return indexes.coverage(path.segments).indexed ? wanted.at(path.id, isWhole) : UNKNOWN;
 }
 
 /** Values are looked at one by one, each once for all items that have it. */
@@ -295,8 +298,16 @@ function scan(
 /** Ranges of one property that must all hold, as one; elements of an array may satisfy them one by one. */
 function narrowed(terms: readonly Access[]): Access[] {
   const byPath = new Map<string, ScanAccess>();
+  const filters = new Map<string, FilterAccess[]>();
   const rest: Access[] = [];
   for (const term of terms) {
+    if (term.kind === 'filter') {
+      const key = term.pathId.toString('latin1');
+      const known = filters.get(key);
+      if (known === undefined) filters.set(key, [term]);
+      else known.push(term);
+      continue;
+    }
     if (term.kind !== 'scan' || term.isBelowArray) {
       rest.push(term);
       continue;
@@ -312,7 +323,27 @@ function narrowed(terms: readonly Access[]): Access[] {
     // No bound falls inside a point: what a point has in common with another range is the point.
     byPath.set(key, { ...known, range, isPoint: known.isPoint || term.isPoint, isExact: range.exact });
   }
-  return [...rest, ...byPath.values()];
+  return [...rest, ...byPath.values(), ...[...filters.values()].map(filterOfAll)];
+}
+
+/** Filters of one property that must all hold, as one: its values are gone through once. */
+function filterOfAll(filters: readonly FilterAccess[]): Access {
+  const [first, second] = filters;
+  assert(first !== undefined, 'a path is noted with its filter');
+  if (second === undefined) return first;
+  let range: IndexRange = { ...first.range, exact: true };
+  for (const filter of filters) range = intersectRanges(range, { ...filter.range, exact: true });
+  if (isEmptyRange(range)) return NOTHING;
+  const holds = (value: Buffer): boolean | undefined => {
+    let isTold = true;
+    for (const filter of filters) {
+      const own = filter.holds(value);
+      if (own === false) return false;
+      isTold &&= own === true;
+    }
+    return isTold ? true : undefined;
+  };
+  return { ...first, range: { from: range.from, to: range.to }, holds, isExact: true };
 }
 
 function indexRange({ range, isExact }: ScanAccess): IndexRange {

@@ -1,7 +1,7 @@
-import type { Json } from '../base/index.ts';
+import { assert, type Json } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 
-/** What one execution may keep besides the page it makes: distinct rows, groups, lists, rows to be sorted. */
+/** What one execution may keep besides its page: distinct rows, groups, lists, what indexes find, sorted rows. */
 const MEMORY_MAX = 64 * 1024 * 1024;
 
 /** Bytes that an entry of a map or a small object takes besides what it holds; measured on V8, rounded up. */
@@ -19,13 +19,19 @@ export class QueryMemory {
     return MEMORY_MAX - this.#left;
   }
 
+  /** Gives back what was taken and is kept no more. */
+  release(bytes: number): void {
+    this.#left += bytes;
+    assert(this.#left <= MEMORY_MAX, 'only what was taken is given back');
+  }
+
   /** @throws DatabaseError `BadRequest` when there is not so much left. */
   take(bytes: number): void {
     this.#left -= bytes;
     if (this.#left >= 0) return;
     const megabytes = MEMORY_MAX / 1024 / 1024;
     const message =
-      `The query keeps more than ${megabytes} MB of rows, groups or lists while it runs. ` +
+      `The query keeps more than ${megabytes} MB of rows, groups, lists or numbers of items while it runs. ` +
       'Narrow it by a filter or a partition key.';
     throw new DatabaseError('BadRequest', message);
   }

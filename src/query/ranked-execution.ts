@@ -86,6 +86,7 @@ async function offerAll(execution: Execution, numbers: Float64Array, from: numbe
     for (const item of await execution.load(chunk)) {
       // The item may have changed since it was ranked, on an earlier page.
       if (execution.offer(item, UNKNOWN) === 'refused') return place;
+      if (execution.isPauseDue) await execution.pause();
       place++;
     }
   }
@@ -245,6 +246,7 @@ class ScoredItems {
         if (typeof score !== 'number' || (positive !== undefined && score <= 0)) continue;
         positive?.add(item.number);
         this.#keep({ number: item.number, score });
+        if (execution.isPauseDue) await execution.pause();
       }
       // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
       if (this.#best.length >= 2 * this.countMax) await this.#shrink();

@@ -3,6 +3,7 @@
  * ended. A composite index gives them in their order; without one, and where few items match, a pass reads
  * all that can be rows and keeps the first ones, so memory is bounded whatever matches.
  */
+import { sortInTurns } from '../base/index.ts';
 import { placesOf } from '../index/index.ts';
 import type { Access } from './access.ts';
 import { chooseCandidates } from './candidates.ts';
@@ -62,7 +63,8 @@ export async function executeSorted(
 /** Whether more items may match than are worth reading all. */
 async function isOrderWorthwhile({ source, epkRange, meter }: Execution, access: Access): Promise<boolean> {
   if (access.kind === 'everything' && epkRange === undefined) return true;
-  return (await gatherCandidates({ source, access, epkRange, after: -1, meter }, SORT_MAX)) === undefined;
+  const scope = { source, access, epkRange, after: -1, meter, isOptional: true };
+  return (await gatherCandidates(scope, SORT_MAX)) === undefined;
 }
 
 /** For the next page: places are small, the texts of items are not. */
@@ -102,12 +104,12 @@ async function readPass(
   const scope = { source, access, epkRange, after: -1, meter, isWhole: true };
   const candidates = await chooseCandidates(scope);
   const compare = comparator(execution);
-  const kept: SortedItem[] = [];
+  let kept: SortedItem[] = [];
   let bytes = 0;
   let isShrunk = false;
   // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
-  const shrink = () => {
-    kept.sort(compare);
+  const shrink = async () => {
+    kept = await sortInTurns(kept, compare, meter.turn);
     kept.length = Math.min(kept.length, keptMax);
     bytes = kept.reduce((sum, { item }) => sum + (item?.text.length ?? 0), 0);
   };
@@ -120,13 +122,14 @@ async function readPass(
         const { isExact, isConfined } = candidates;
         if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
         hits++;
+        if (execution.isPauseDue) await execution.pause();
         const keys = order.map((key) => key.evaluate(frame));
         const { number } = item;
         if (last !== undefined && isConsumed(execution, { number, keys }, last)) continue;
         bytes += item.text.length;
         kept.push({ number, keys, item: bytes <= KEPT_BYTES_MAX ? item : undefined });
         if (kept.length < 2 * keptMax) continue;
-        shrink();
+        await shrink();
         isShrunk = true;
       }
       candidates.observe?.(numbers.length, hits);
@@ -136,7 +139,7 @@ async function readPass(
     await candidates.numbers.close();
   }
   const isAll = kept.length <= keptMax && !isShrunk;
-  shrink();
+  await shrink();
   return { items: kept, isAll };
 }
 
@@ -157,6 +160,7 @@ async function offerAll(
       outcome = execution.goOn();
     }
     if (outcome === 'refused') return i;
+    if (execution.isPauseDue) await execution.pause();
   }
   return sorted.length;
 }

@@ -29,7 +29,7 @@ import { rankOf } from './number-stream.ts';
 import type { TextSearch } from './ranking.ts';
 import type { ValueRange } from './source.ts';
 
-const CHUNK = 4_096;
+const CHUNK = 1_024;
 
 /**
  * A score for each of the numbers; undefined when the index cannot tell them, or reading costs less.

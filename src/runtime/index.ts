@@ -32,4 +32,5 @@ export {
   type ThreadListeners,
   threadStarter,
 } from './thread.ts';
+export { Turns } from './turns.ts';
 export { compileWasm, createWasmMemory, type WasmMemory, type WasmModule } from './wasm.ts';

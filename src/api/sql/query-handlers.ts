@@ -1,7 +1,7 @@
 import type { FeedAnswer, QueryMetrics, QueryRequest } from '../../engine/index.ts';
 import { parseFeatures, planInTurns, prepareQuery } from '../../query/index.ts';
 import { searchPolicies } from '../../resource/index.ts';
-import type { HttpResponse } from '../../runtime/index.ts';
+import { type HttpResponse, Turns } from '../../runtime/index.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { querySpecOf } from './query-request.ts';
 import { containerPath, feedScope, headerOf, isSet, type Mutable } from './request-headers.ts';
@@ -17,7 +17,7 @@ export async function handleQueryPlan(exchange: Exchange): Promise<HttpResponse>
   const features = headerOf(request, 'x-ms-cosmos-supported-query-features');
   const spec = querySpecOf(request);
   const { runtime } = service;
-  const turn = () => new Promise<void>((resolve) => runtime.soon(resolve));
+  const turn = new Turns(runtime).begin();
   await prepareQuery(spec.query, turn);
   const plan = await planInTurns(
     spec,
