@@ -15,6 +15,7 @@ import { measureMillion } from './parts/million.mjs';
 import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
 import { measureQueries, measureVectorQueries, QUERY_HEAD, queryRows } from './parts/queries.mjs';
 import { measureStart } from './parts/start-time.mjs';
+import { measureTurns } from './parts/turns.mjs';
 import { measureVectors } from './parts/vectors.mjs';
 import { measureVisibility } from './parts/visibility.mjs';
 
@@ -43,6 +44,7 @@ const PARTS = {
   vectorQueries: (settings) => measureVectorQueries({ ...settings, vectors: settings.queryItems }),
   queriesMillion: (settings) => measureQueries('orrery', 1_000_000, settings),
   vectors: (settings) => measureVectors(settings),
+  turns: (settings) => measureTurns(settings),
   million: (settings) => measureMillion(settings),
 };
 
@@ -124,6 +126,7 @@ function print(results) {
   printLoads(results);
   printQueries(results);
   printRest(results);
+  printTurns(results);
   printTargets(results);
 }
 
@@ -255,6 +258,15 @@ function printRest(results) {
     add('a million items: first answer after a stop / kill -9', times, 's');
   }
   if (rows.length > 0) printTable('Other figures', ['', ''], rows);
+}
+
+function printTurns({ turns }) {
+  if (turns === undefined) return;
+  const rows = Object.entries(turns).map(([name, { medianMs, mostMs }]) => [
+    name,
+    `${number(medianMs ?? mostMs, 1)} / ${number(mostMs, 1)} ms`,
+  ]);
+  printTable('Longest turn of the event loop during a query, median / most', ['', ''], rows);
 }
 
 await main();

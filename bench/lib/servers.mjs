@@ -12,6 +12,7 @@ const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.met
 /** The server runs with the flags of Node.js that `npm start` gives it. */
 const NODE_FLAGS = PACKAGE.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 const MAIN = fileURLToPath(new URL('../../dist/cli/launch.cjs', import.meta.url));
+const PROBE = fileURLToPath(new URL('./turn-probe.mjs', import.meta.url));
 const TARGETS = fileURLToPath(new URL('../targets/', import.meta.url));
 const START_MS_MAX = 120_000;
 const ALL_REGIONS = ['West US', 'North Europe', 'Southeast Asia'];
@@ -33,6 +34,14 @@ export class Server {
 
   get managementPort() {
     return this.port + 9;
+  }
+
+  /** Answers of the probe that it was started with; see `turn-probe.mjs`. */
+  ask(message) {
+    return new Promise((resolve) => {
+      this.child.once('message', resolve);
+      this.child.send(message);
+    });
   }
 
   memory() {
@@ -68,13 +77,14 @@ export function startPeer() {
   return launch((port) => [join(TARGETS, 'peer.mjs'), String(port)]);
 }
 
-/** Durable, in a fresh folder unless `data` names an old one. */
-export async function startOrrery({ regions = 1, data, flags = [] } = {}) {
+/** Durable, in a fresh folder unless `data` names an old one. `isProbed`: turns of its event loop are told. */
+export async function startOrrery({ regions = 1, data, flags = [], isProbed = false } = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'orrery-bench-')));
   const names = ALL_REGIONS.slice(0, regions).join(',');
   return launch(
     (port) => [
       ...NODE_FLAGS,
+      ...(isProbed ? ['--import', PROBE] : []),
       MAIN,
       'start',
       '--port',
@@ -87,13 +97,16 @@ export async function startOrrery({ regions = 1, data, flags = [] } = {}) {
       ...flags,
     ],
     folder,
+    isProbed,
   );
 }
 
-async function launch(argvOf, data) {
+async function launch(argvOf, data, isProbed = false) {
   const port = await freePorts();
   const startedAt = performance.now();
-  const child = spawn(process.execPath, argvOf(port), { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, argvOf(port), {
+    stdio: ['ignore', 'ignore', 'inherit', ...(isProbed ? ['ipc'] : [])],
+  });
   const exited = new Promise((_, reject) => {
     child.once('exit', (code) => reject(new Error(`${argvOf(port).join(' ')} ended with ${code}`)));
   });
