@@ -127,10 +127,12 @@ export class Feeds {
     if (preparing !== undefined) await preparing;
     const compiled = computed === undefined ? compileQuery(query) : computed.compile(query);
     const compiledMs = runtime.monotonicMs();
-    if (request.staysInOneKey === true && records.length > 1) await this.#requireOneKey(handle, request.spec, pace);
+    if (request.staysInOneKey === true && records.length > 1)
+      await this.#requireOneKey(handle, request.spec, pace);
     // Ranks rest on all rows: those of a range mean nothing, while nobody but us knows those of a key.
     const isPart = records.length > 1 || (compiled.tree.isRanked && request.partitionKey === undefined);
-    if (isPart && !isServableAcrossPartitions(compiled)) throw await this.#notServable(handle, request.spec, pace);
+    if (isPart && !isServableAcrossPartitions(compiled))
+      throw await this.#notServable(handle, request.spec, pace);
     const identity = { container: handle.record.rid, queryText: compiled.placeText };
     const token = request.continuation ? decodeFeedToken(identity, request.continuation) : undefined;
     const steps = stepsAfter(records, token);
@@ -183,11 +185,7 @@ export class Feeds {
   }
 
   /** @throws DatabaseError `BadRequest` unless the query is about one partition key. */
-  async #requireOneKey(
-    { record, search }: ContainerHandle,
-    spec: QuerySpec,
-    { turn }: Pace,
-  ): Promise<void> {
+  async #requireOneKey({ record, search }: ContainerHandle, spec: QuerySpec, { turn }: Pace): Promise<void> {
     if (await concernsOneKey(spec, { ...record.definition, search }, turn)) return;
     throw new DatabaseError(
       'BadRequest',
