@@ -1,6 +1,6 @@
 /** Sorting of lists that are too long to be sorted while others wait. */
 
-/** Elements that are sorted, or merged, before others are asked whether they have waited: under a millisecond. */
+/** Elements that are sorted, or merged, before others are asked whether they have waited. */
 const SLICE = 512;
 /** The same of bare numbers, which compare at a fraction of the cost. */
 const NUMBERS_SLICE = 8_192;

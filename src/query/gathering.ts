@@ -58,9 +58,9 @@ export interface Gathered {
 
 /**
  * The candidates as a sorted list; undefined when no term has at most `limit` postings, or time is short. The
- * smallest are read first, as far as indexes know; the others are then worth reading only as far as that costs
- * less than loading the smallest's items. Rejects with DatabaseError `BadRequest` when they do not fit into the
- * memory of the query.
+ * smallest are read first, as far as indexes know; the others are then worth reading only as far as that
+ * costs less than loading the smallest's items. Rejects with DatabaseError `BadRequest` when they do not fit
+ * into the memory of the query.
  */
 export async function gatherCandidates(scope: CandidateScope, limit: number): Promise<Gathered | undefined> {
   const { memory } = scope.meter;

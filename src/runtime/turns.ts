@@ -9,8 +9,8 @@ const AT_ONCE = Promise.resolve();
 
 /**
  * Lets the other work of a process run while something long is under way. Whoever works for long asks after
- * each small piece, a fraction of a millisecond: mostly it may go on at once. Of several that ask, one goes on
- * between two turns of everybody else: many long ones do not make others wait longer than one does.
+ * each small piece, a fraction of a millisecond: mostly it may go on at once. Of several that ask, one goes
+ * on between two turns of everybody else: many long ones do not make others wait longer than one does.
  */
 export class Turns {
   readonly #runtime: Pick<Runtime, 'soon' | 'monotonicMs'>;
