@@ -1,7 +1,7 @@
 import { assert, type Json } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 
-/** What one execution may keep besides its page: distinct rows, groups, lists, numbers of items, sorted rows. */
+/** What one execution may keep besides its page: distinct rows, groups, lists, numbers, sorted rows. */
 const MEMORY_MAX = 64 * 1024 * 1024;
 
 /** Bytes that an entry of a map or a small object takes besides what it holds; measured on V8, rounded up. */
