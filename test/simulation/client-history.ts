@@ -17,6 +17,8 @@ export type Outcome =
       readonly etag: string | undefined;
       readonly value: string | undefined;
       readonly token: string;
+      /** Of a read that found a list: its elements. */
+      readonly list?: readonly string[];
     }
   | { readonly kind: 'refused'; readonly code: ErrorCode }
   /** The region crashed, or took too long: the write may or may not have happened. */

@@ -271,6 +271,26 @@ describe('in delivery and membership', () => {
     await expectFound({ wrapRegion }, single);
   });
 
+  test('what a transaction reads is not of the moment at which it writes', async () => {
+    const wrapRegion = (region: RegionUnderTest): RegionUnderTest =>
+      wrapped(region, {
+        batch: async (requests) => {
+          const isRead = ({ kind }: (typeof requests)[number]) => kind === 'read';
+          const [reads, writes] = [requests.filter(isRead), requests.filter((one) => !isRead(one))];
+          const batch = async (some: typeof requests) => (await region.batch?.(some)) ?? [];
+          const found = await batch(reads);
+          return [...found, ...(writes.length > 0 ? await batch(writes) : [])];
+        },
+      });
+    const listed = (swarm: Swarm): Swarm => ({
+      ...swarm,
+      ...{ account: 'single', conflicts: 'lastWriter', uniqueValues: 0, defaultTtl: undefined },
+      ...{ withLists: 0.5, withBatch: 0 },
+    });
+    const violation = await firstViolation({ wrapRegion }, SEEDS_MAX, listed);
+    expect(violation?.invariant).toBe('transactions on lists are serializable');
+  });
+
   test('an entry that comes twice is received twice', async () => {
     type Deliverable = (applied: unknown, entries: readonly Uint8Array[]) => readonly unknown[];
     vi.doMock('../../src/partition/delivery.ts', async (original) => {

@@ -15,6 +15,7 @@ import { createInProcessRunner, loadInstance, SCRIPT_LIMITS } from '../../src/sc
 import { catchUp, openRegion, type Region } from '../../src/server/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import { containerOf, PROCEDURE } from './container-under-test.ts';
+import { isList } from './lists.ts';
 import { Media } from './media.ts';
 import type {
   ClientAnswer,
@@ -219,7 +220,9 @@ class ProductRegion implements RegionUnderTest {
   async batch(requests: readonly ClientRequest[]): Promise<ClientAnswer[]> {
     const operations = requests.map((request): BatchOperation => {
       const { kind, item } = request;
-      return kind === 'read' ? { kind, id: item.id } : { kind: 'upsert', body: bodyOf(request) };
+      if (kind === 'read') return { kind, id: item.id };
+      if (kind === 'patch') return { kind, id: item.id, body: patchBody(request) };
+      return { kind: 'upsert', body: bodyOf(request) };
     });
     const [first] = requests;
     const { sessionToken } = first ?? {};
@@ -305,8 +308,9 @@ class ProductRegion implements RegionUnderTest {
 }
 
 /** Marks the item as this write's, counts it, and leaves a trace that a patch of another value keeps. */
-function patchBody({ value, priority, unique }: ClientRequest): Buffer {
+function patchBody({ item, value, priority, unique }: ClientRequest): Buffer {
   const operations = [
+    ...(isList(item) ? [{ op: 'add', path: '/list/-', value }] : []),
     { op: 'set', path: '/value', value },
     { op: 'incr', path: '/count', value: 1 },
     { op: 'set', path: `/trace${Number(value?.slice(1)) % 5}`, value },
@@ -317,5 +321,8 @@ function patchBody({ value, priority, unique }: ClientRequest): Buffer {
 }
 
 function bodyOf({ item, value, priority, ttl, unique }: ClientRequest): Buffer {
-  return Buffer.from(JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority, ttl, ...unique }));
+  const list = isList(item) ? { list: [] } : {};
+  return Buffer.from(
+    JSON.stringify({ id: item.id, pk: item.partitionKey, value, priority, ttl, ...unique, ...list }),
+  );
 }

@@ -25,6 +25,7 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
     'items taken away after their time': 300,
     'counters judged': 300,
     'compare-and-set histories judged': 50,
+    'transactions on lists judged': 5_000,
     'queries judged': 40_000,
     'states judged': 400_000,
     'account multi': 400,

@@ -6,6 +6,7 @@ import { judgeCounters } from './counters.ts';
 import type { Excerpt } from './excerpt.ts';
 import { Ledger } from './ledger.ts';
 import { Lifetimes } from './lifetimes.ts';
+import { judgeLists } from './lists.ts';
 import { Nemesis } from './nemesis.ts';
 import { Observer } from './observer.ts';
 import { People } from './people.ts';
@@ -145,7 +146,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   const workload = new Workload({ ...world, driver, people, random: random.split('workload'), hadEnough });
 
   await Promise.all(driver.names.map((name) => driver.start(name)));
-  await workload.makeCounters();
+  await workload.makeShared();
   nemesis.start();
   const observing = observer.run(OBSERVE_EVERY_MS);
   await Promise.all([workload.run(), workload.collect()]);
@@ -254,6 +255,8 @@ function judgeOneOrder(
   const [writer = ''] = swarm.regions;
   if (swarm.account === 'multi' || swarm.defaultTtl !== undefined || driver.wipes(writer) > 0) return;
   const isOrdered = ({ region }: OperationRecord) => swarm.account === 'strong' || region === writer;
+  const isHere = ({ region, isVoid }: OperationRecord) => region === writer && !isVoid;
+  counts.set('transactions on lists judged', judgeLists(records.filter(isHere), violations));
   const { judged, givenUp } = judgeConditional(records.filter(isOrdered), violations);
   counts.set('compare-and-set histories judged', judged);
   counts.set('compare-and-set histories given up', givenUp);

@@ -88,6 +88,8 @@ export interface Swarm {
   readonly defaultTtl: number | undefined;
   /** Share of requests that count up, or read, the counter of a logical partition; 0 for no counters. */
   readonly withCount: number;
+  /** Share of requests that are transactions on lists; 0 for no lists. */
+  readonly withLists: number;
   /** Share of requests that deal with an entry of the conflicts feed; from 0 to 1. */
   readonly withSettle: number;
   /** Whether regions have room for all their items. */
@@ -175,6 +177,8 @@ export function drawSwarm(random: SeededRandom, scale: Scale): Swarm {
     withSettle: policy.pick([0, 0.02, 0.1]),
     defaultTtl: isTimed ? policy.pick([-1, -1, policy.integer(2, 20)]) : undefined,
     memory: policy.pick(['tight', 'ample']),
+    // Of several regions' writes to an array one wins: only one region's have an order.
+    withLists: account === 'multi' || isTimed ? 0 : policy.pick([0, 0.1, 0.3]),
     topology: random.pick(['auto', 'mesh', 'star', 'chain', 'tree']),
     conflictPath: random.pick(['/_ts', '/priority']),
     hasFileLogs,

@@ -60,6 +60,7 @@ export const TOY_WORLD = {
   uniqueValues: 0,
   defaultTtl: undefined,
   withCount: 0,
+  withLists: 0,
 } as const;
 
 export type Mistake = (typeof MISTAKES)[number];

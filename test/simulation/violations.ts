@@ -16,6 +16,7 @@ export type Invariant =
   | 'I18 only what everybody has is collected'
   | 'I19 acknowledged is durable'
   | 'I20 siblings and marks go away'
+  | 'transactions on lists are serializable'
   | 'session guarantees'
   | 'causal consistency'
   | 'hybrid time follows causality'

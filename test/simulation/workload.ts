@@ -4,6 +4,7 @@ import { isRefusal, type OperationRecord, type Outcome } from './client-history.
 import { counterOf } from './counters.ts';
 import { type Excerpt, includes, lastRequest } from './excerpt.ts';
 import { valueIn } from './item-value.ts';
+import { drawListTransaction, elementsIn, listsOf } from './lists.ts';
 import type { People } from './people.ts';
 import { type PlanetDriver, type RegionLife, textOf } from './planet-driver.ts';
 import type { QueryRecord } from './query-history.ts';
@@ -78,13 +79,15 @@ export class Workload {
     this.#requestsLeft = options.swarm.requests;
   }
 
-  /** Before anything goes wrong: one counter in each logical partition, known to every region. */
-  async makeCounters(): Promise<void> {
+  /** Before anything goes wrong: the counter and the lists of each logical partition, known to every region. */
+  async makeShared(): Promise<void> {
     const { driver, swarm, runtime } = this.#options;
     const life = this.#writing();
-    if (!this.#hasCounters || life?.region === undefined) return;
-    for (let number = 1; number <= swarm.partitionKeys; number++) {
-      const item = counterOf(`p${number}`);
+    if (life?.region === undefined) return;
+    const keys = Array.from({ length: swarm.partitionKeys }, (_, place) => `p${place + 1}`);
+    const counters = this.#hasCounters ? keys.map(counterOf) : [];
+    const lists = swarm.withLists > 0 ? keys.flatMap(listsOf) : [];
+    for (const item of [...counters, ...lists]) {
       const value = `v${++this.#values}`;
       const plain = {
         priority: undefined,
@@ -216,6 +219,10 @@ export class Workload {
   #drawAll(client: Client, region: RegionUnderTest, random: SeededRandom): ClientRequest[] {
     const { swarm } = this.#options;
     const first = this.#draw(client, region, random);
+    if (swarm.withLists > 0 && random.chance(swarm.withLists)) {
+      const common = { ...first, batch: ++this.#batches };
+      return drawListTransaction({ common, random, nextValue: () => `v${++this.#values}` });
+    }
     if (this.#hasCounters && random.chance(swarm.withCount)) {
       const { value = `v${++this.#values}`, item } = first;
       const isRead = random.chance(0.3);
@@ -457,7 +464,8 @@ const NOT_READ: Outcome = { kind: 'unknown', reason: 'the batch was refused' };
 
 function outcomeOf({ etag, body, sessionToken }: ClientAnswer): Outcome {
   const value = body === undefined ? undefined : valueIn(body);
-  return { kind: 'ok', etag, value, token: sessionToken };
+  const answer = { kind: 'ok', etag, value, token: sessionToken } as const;
+  return body?.includes('"list":') === true ? { ...answer, list: elementsIn(body) } : answer;
 }
 
 function nameOf({ partitionKey, id }: ItemName): string {
