@@ -1,10 +1,13 @@
+import type { VersionVector } from '../../src/causality/index.ts';
 import type { ItemOperation } from '../../src/merge/index.ts';
+import { epkOf } from '../../src/partition/index.ts';
 import { isMade } from './container-under-test.ts';
 import { itemValue } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
 import { nameOf, visibleOf } from './model-item.ts';
 import type { LoggedEntry } from './region-log.ts';
 import type { Swarm } from './swarm.ts';
+import { givingWay } from './unique-model.ts';
 import type { Violations } from './violations.ts';
 
 export interface ConflictJudgement {
@@ -15,18 +18,26 @@ export interface ConflictJudgement {
 
 /** Of so many writes it is worked out anew what their origin saw lose. */
 const RECOMPUTED_MAX = 150;
+/** The same where it takes all items of a logical partition to tell. */
+const RECOMPUTED_UNIQUE_MAX = 40;
 
-/** Judges how conflicts were found and decided, at the end, when every region has everything. */
-export function judgeConflicts(judgement: ConflictJudgement): void {
+/**
+ * Judges how conflicts were found and decided, at the end, when every region has everything. Returns of how
+ * many writes of items that had given way to others it was worked out what they carry.
+ */
+export function judgeConflicts(judgement: ConflictJudgement): number {
   const { swarm, ledger } = judgement;
-  if (swarm.conflicts === 'lastWriter') return;
+  if (swarm.conflicts === 'lastWriter') return 0;
+  let givenWay = 0;
   for (const partition of ledger.partitions()) {
     // What only a lost disk held has no effect any more.
     const { entries } = ledger.log(swarm.regions[0] ?? '', partition);
     if (swarm.conflicts === 'procedure') judgeDecisions(entries, judgement);
-    // What gives way to other items for its unique values is carried too, whether it lost here or not.
     if (swarm.uniqueValues === 0) judgeLosers(entries, judgement);
+    // When somebody's clock ends an item, and who then gives way to whom, only the origin knew.
+    else if (swarm.defaultTtl === undefined) givenWay += judgeLosersOfRivals(entries, judgement);
   }
+  return givenWay;
 }
 
 /** I12: what the procedure writes is there once, together with the end of the conflict that it is about. */
@@ -61,31 +72,77 @@ function judgeDecisions(entries: readonly LoggedEntry[], { violations }: Conflic
   }
 }
 
-/** I13: a write carries along what its origin saw lose, no more and no less. */
-function judgeLosers(entries: readonly LoggedEntry[], { violations }: ConflictJudgement): void {
+function operationsByKey(entries: readonly LoggedEntry[]): Map<string, ItemOperation[]> {
   const ofKey = new Map<string, ItemOperation[]>();
-  let writes = 0;
   for (const { changes } of entries) {
     for (const { key, operation } of changes) {
       const operations = ofKey.get(key);
       if (operations === undefined) ofKey.set(key, [operation]);
       else operations.push(operation);
-      writes += 1;
     }
   }
+  return ofKey;
+}
+
+/**
+ * I13 with unique keys: what gives way to other items has lost, whoever else it is in conflict with. Of
+ * transactions, in which one write can make way for the next, nothing can be told.
+ */
+function judgeLosersOfRivals(entries: readonly LoggedEntry[], { violations }: ConflictJudgement): number {
+  const ofKey = operationsByKey(entries);
+  const alone = entries.flatMap(({ changes }) => {
+    const written = changes.filter(({ operation }) => operation.kind !== 'expire');
+    const [first] = written;
+    const isWrite = first?.operation.kind === 'put' || first?.operation.kind === 'delete';
+    return first !== undefined && written.length === 1 && isWrite ? [first] : [];
+  });
+  const step = Math.max(1, Math.floor(alone.length / RECOMPUTED_UNIQUE_MAX));
+  let givenWay = 0;
+  for (let place = 0; place < alone.length; place += step) {
+    const { key, operation } = alone[place] as (typeof alone)[number];
+    if (operation.kind !== 'put' && operation.kind !== 'delete') continue;
+    const seenOf = (operations: readonly ItemOperation[]) => seenIn(operations, operation.context);
+    const rivals = [...ofKey].flatMap(([other, operations]) => {
+      const put = epkOf(other) === epkOf(key) ? visibleOf(seenOf(operations)).visible : undefined;
+      return put === undefined ? [] : [{ key: other, put }];
+    });
+    const isSuppressed = givingWay(rivals).has(key);
+    if (isSuppressed) givenWay += 1;
+    const expected = visibleOf(seenOf(ofKey.get(key) ?? []), isSuppressed).losers;
+    judgeCarried(operation, { key, expected }, violations);
+  }
+  return givenWay;
+}
+
+function seenIn(operations: readonly ItemOperation[], context: VersionVector): ItemOperation[] {
+  return operations.filter(({ dot }) => context.covers(dot));
+}
+
+/** I13: a write carries along what its origin saw lose, no more and no less. */
+function judgeLosers(entries: readonly LoggedEntry[], { violations }: ConflictJudgement): void {
+  const ofKey = operationsByKey(entries);
+  let writes = 0;
+  for (const operations of ofKey.values()) writes += operations.length;
   const step = Math.max(1, Math.floor(writes / RECOMPUTED_MAX));
   let place = 0;
   for (const [key, operations] of ofKey) {
     for (const one of operations) {
       if (place++ % step !== 0 || one.kind === 'settle' || one.kind === 'refer') continue;
-      const seen = operations.filter(({ dot }) => one.context.covers(dot));
-      const expected = visibleOf(seen).losers;
-      const carried = (one.losers ?? []).map(({ dot }) => nameOf(dot)).sort();
-      if (String(carried) === String(expected)) continue;
-      violations.report(
-        'I13 conflicts are what lost and was not dealt with',
-        `${nameOf(one.dot)} of ${key} carries [${carried}], its origin saw [${expected}] lose`,
-      );
+      const expected = visibleOf(seenIn(operations, one.context)).losers;
+      judgeCarried(one, { key, expected }, violations);
     }
   }
+}
+
+function judgeCarried(
+  one: Exclude<ItemOperation, { kind: 'settle' | 'refer' }>,
+  { key, expected }: { readonly key: string; readonly expected: readonly string[] },
+  violations: Violations,
+): void {
+  const carried = (one.losers ?? []).map(({ dot }) => nameOf(dot)).sort();
+  if (String(carried) === String(expected)) return;
+  violations.report(
+    'I13 conflicts are what lost and was not dealt with',
+    `${nameOf(one.dot)} of ${key} carries [${carried}], its origin saw [${expected}] lose`,
+  );
 }

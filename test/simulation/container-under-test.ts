@@ -23,7 +23,8 @@ function conflictPolicyOf(conflicts: Swarm['conflicts'], conflictResolutionPath:
 
 /**
  * Puts a new version in the place of the item, named after the loser, and one time in three writes another
- * item as well. So the data show how often each conflict was decided. Some losers it cannot decide.
+ * item as well. So the data show how often each conflict was decided. Some losers it cannot decide, and some
+ * of its writes are refused since somebody else has the loser's unique values.
  */
 export const PROCEDURE = {
   id: 'resolver',
@@ -36,12 +37,16 @@ export const PROCEDURE = {
       collection.upsertDocument(link, { id: 'journal', pk: incoming.pk, value: 'j' + incoming.value });
     if (isTombstone) {
       if (number % 2 === 0 && conflicting.length === 0)
-        collection.createDocument(link, { id: incoming.id, pk: incoming.pk, value: 'm' + incoming.value });
+        collection.createDocument(link, {
+          id: incoming.id, pk: incoming.pk, value: 'm' + incoming.value,
+          slot: incoming.slot, seat: incoming.seat
+        });
       return;
     }
     var item = existing || conflicting[0];
     collection.replaceDocument(item._self, {
-      id: item.id, pk: item.pk, value: 'm' + incoming.value, priority: incoming.priority
+      id: item.id, pk: item.pk, value: 'm' + incoming.value, priority: incoming.priority,
+      slot: incoming.slot, seat: incoming.seat
     });
   }`,
 };

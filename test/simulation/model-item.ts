@@ -108,11 +108,14 @@ export class ModelItem {
 
 const NONE: readonly string[] = [];
 
-/** From nothing but a set of operations: what is visible, and which present writes lose and are kept. */
-export function visibleOf(operations: readonly ItemOperation[]): {
-  readonly visible: ModelPut | undefined;
-  readonly losers: readonly string[];
-} {
+/**
+ * From nothing but a set of operations: what is visible, and which present writes lose and are kept. Where
+ * `isSuppressed`, others have its unique values, and all have lost.
+ */
+export function visibleOf(
+  operations: readonly ItemOperation[],
+  isSuppressed = false,
+): { readonly visible: ModelPut | undefined; readonly losers: readonly string[] } {
   const settled = new Set<string>();
   const dead = new Set<Incarnation>();
   const writes: ItemOperation[] = [];
@@ -128,7 +131,8 @@ export function visibleOf(operations: readonly ItemOperation[]): {
   const maximal = uncovered.filter((put) => !dead.has(put.incarnation));
   const visible = modelPut(referenceOf(maximal, writes));
   const ended = uncovered.filter((put) => put.contestsDeletes === true && dead.has(put.incarnation));
-  const losers = [...losersAmong(maximal, visible), ...ended.map(({ dot }) => nameOf(dot))];
+  const lost = losersAmong(maximal, isSuppressed ? undefined : visible);
+  const losers = [...lost, ...ended.map(({ dot }) => nameOf(dot))];
   return { visible, losers: losers.sort() };
 }
 

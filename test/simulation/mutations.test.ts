@@ -425,12 +425,21 @@ describe('in conflicts for people and procedures', () => {
     (swarm: Swarm): Swarm => ({ ...swarm, account: 'multi', uniqueValues: 0, conflicts, withSettle: 0.05 });
 
   test.each(['feed', 'procedure'] as const)('%s: nothing planted, nothing found', async (conflicts) => {
-    expect(await firstViolation({}, 10, decided(conflicts))).toBeUndefined();
+    const unique = (swarm: Swarm): Swarm => ({ ...decided(conflicts)(swarm), uniqueValues: 4 });
+    for (const adjust of [decided(conflicts), unique]) {
+      expect(await firstViolation({}, 10, adjust)).toBeUndefined();
+    }
   });
 
   test('a write forgets what its origin saw lose', async () => {
     plantInMerge(() => ({ losersOf: () => [] }));
     await expectFound({}, decided('feed'));
+  });
+
+  test('what gives way for its unique values has not lost', async () => {
+    plantInMerge(({ losersOf }) => ({ losersOf: (state) => losersOf(state) }));
+    const rivals = (swarm: Swarm): Swarm => ({ ...decided('feed')(swarm), uniqueValues: 3 });
+    await expectFound({}, (swarm) => ({ ...rivals(swarm), defaultTtl: undefined }));
   });
 
   test('a restart forgets conflicts, and that they were for people', async () => {

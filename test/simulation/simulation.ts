@@ -168,7 +168,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
       forwardedAfterMs: FORWARDED_AFTER_MS,
       needsLeases,
     });
-    judgeConflicts({ ledger, swarm, violations });
+    counts.set('conflicts of items that gave way', judgeConflicts({ ledger, swarm, violations }));
     counts.set('counters judged', judgeCounters({ records: workload.records, driver, violations }));
     judgeOneOrder(world, driver, workload.records);
     judgeTokens(workload.records, violations);
@@ -191,6 +191,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('operations', workload.records.length + workload.queries.length);
   counts.set('strikes', nemesis.count);
   counts.set(`conflicts ${swarm.conflicts}`, 1);
+  if (swarm.uniqueValues > 0) counts.set(`unique keys, conflicts ${swarm.conflicts}`, 1);
   if (swarm.defaultTtl !== undefined) counts.set('worlds with a time to live', 1);
   if (swarm.defaultTtl !== undefined && swarm.uniqueValues === 0) {
     counts.set('items taken away after their time', countExpiries(ledger));

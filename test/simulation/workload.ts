@@ -79,14 +79,14 @@ export class Workload {
     this.#requestsLeft = options.swarm.requests;
   }
 
-  /** Before anything goes wrong: the counter and the lists of each logical partition, known to every region. */
+  /** Before anything goes wrong: counters and lists of the logical partitions, known to every region. */
   async makeShared(): Promise<void> {
     const { driver, swarm, runtime } = this.#options;
     const life = this.#writing();
     if (life?.region === undefined) return;
     const keys = Array.from({ length: swarm.partitionKeys }, (_, place) => `p${place + 1}`);
     const counters = this.#hasCounters ? keys.map(counterOf) : [];
-    const lists = swarm.withLists > 0 ? keys.flatMap(listsOf) : [];
+    const lists = this.#hasLists ? keys.flatMap(listsOf) : [];
     for (const item of [...counters, ...lists]) {
       const value = `v${++this.#values}`;
       const plain = {
@@ -109,6 +109,11 @@ export class Workload {
   get #hasCounters(): boolean {
     const { withCount, uniqueValues } = this.#options.swarm;
     return withCount > 0 && uniqueValues === 0;
+  }
+
+  get #hasLists(): boolean {
+    const { withLists, uniqueValues, account, defaultTtl } = this.#options.swarm;
+    return withLists > 0 && uniqueValues === 0 && account !== 'multi' && defaultTtl === undefined;
   }
 
   /** Resolves when all requests were made and answered or given up. */
@@ -219,7 +224,7 @@ export class Workload {
   #drawAll(client: Client, region: RegionUnderTest, random: SeededRandom): ClientRequest[] {
     const { swarm } = this.#options;
     const first = this.#draw(client, region, random);
-    if (swarm.withLists > 0 && random.chance(swarm.withLists)) {
+    if (this.#hasLists && random.chance(swarm.withLists)) {
       const common = { ...first, batch: ++this.#batches };
       return drawListTransaction({ common, random, nextValue: () => `v${++this.#values}` });
     }
