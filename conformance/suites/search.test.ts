@@ -300,6 +300,21 @@ describe.each(SDKS)('@azure/cosmos $version', ({ sdk }) => {
     });
   });
 
+  test.each([
+    ['SELECT TOP 2 c.id FROM c ORDER BY VectorDistance(c.cosine, @q)', '/cosine', {}],
+    ['SELECT c.id FROM c WHERE FullTextContains(c.text, "lake")', '/text', {}],
+    [
+      'SELECT TOP 2 c.id FROM c ORDER BY RANK FullTextScore(c.title, "lake")',
+      '/title',
+      { partitionKey: 'key-7' },
+    ],
+  ])('index metrics name the index: %s', async (query, path, scope) => {
+    const spec = { query, parameters: [{ name: '@q', value: QUERY }] };
+    const options = { ...scope, populateIndexMetrics: true };
+    const { indexMetrics } = await indexed.items.query(spec, options).fetchNext();
+    expect(indexMetrics).toContain(path);
+  });
+
   test('writes are seen at once by an index that is in use', async () => {
     const query = {
       query: 'SELECT TOP 1 c.id FROM c ORDER BY VectorDistance(c.euclidean, @q)',

@@ -14,14 +14,17 @@ import {
   TEXT_WORDS,
 } from '../index/index.ts';
 import type { Access } from './access.ts';
+import { itemAliases } from './block.ts';
 import { type CompiledQuery, frameFor } from './compiled-query.ts';
 import { withComposites } from './composite-access.ts';
 import { type Condition, indexedPath } from './condition.ts';
+import { type DocumentPath, pathOf } from './document-path.ts';
 import type { ExecuteOptions } from './execution.ts';
 import { estimateAccess } from './gathering.ts';
 import type { ReadStep } from './metered-source.ts';
 import { orderPaths, planAccess } from './plan.ts';
 import type { Estimate, QuerySource } from './source.ts';
+import type { MemberNode } from './syntax.ts';
 
 /** How the planner sees a condition, or a part of it. */
 export interface PlanNode {
@@ -39,6 +42,9 @@ export interface PlanNode {
   /** How many terms are not listed. */
   readonly further?: number;
 }
+
+/** What indexes may keep of a property: its values, or the words of its text. */
+const INSIDE: readonly (readonly PathSegment[])[] = [[], [TEXT_WORDS], [TEXT_LENGTH], [TEXT_REPEATS]];
 
 /** Terms of a union or intersection that are listed. */
 const TERMS_MAX = 8;
@@ -72,6 +78,12 @@ export function explain(
     names.set(idText(indexedPath(segments).id), pathText(segments));
     if (!source.indexer.coverage(segments).indexed) missing.add(policyPath(pathText(segments)));
   }
+  for (const path of propertiesIn(compiled.tree, itemAliases(compiled.tree))) {
+    for (const inside of INSIDE) {
+      const segments = [...path, ...inside];
+      names.set(idText(indexedPath(segments).id), pathText(segments));
+    }
+  }
   // Of these an index spares reading items; without one they are read, which is what a SELECT does anyway.
   for (const path of compiled.columns?.all ?? []) {
     names.set(idText(indexedPath(path).id), pathText(path));
@@ -84,11 +96,13 @@ export function explain(
   });
   const used = new Set<string>();
   const usedComposites = new Set<readonly string[]>();
-  for (const { kind, pathId } of steps) {
-    if (pathId === undefined || (kind !== 'index scan' && kind !== 'index count')) continue;
+  for (const { kind, pathId, entries } of steps) {
+    const isSearch = kind === 'vector search' && entries > 0;
+    if (pathId === undefined || (kind !== 'index scan' && kind !== 'index count' && !isSearch)) continue;
     const specs = composites.get(pathId);
     const path = names.get(pathId);
-    if (specs !== undefined) usedComposites.add(specs);
+    if (isSearch && path !== undefined) used.add(path.slice(0, -'/?'.length));
+    else if (specs !== undefined) usedComposites.add(specs);
     else if (path !== undefined) used.add(policyPath(path));
   }
   return {
@@ -177,6 +191,18 @@ function planNode(access: Access, source: QuerySource, names: ReadonlyMap<string
       return { operator, ...common, terms, ...(further === 0 ? {} : { further }) };
     }
   }
+}
+
+/** All properties of the item that a part of a query speaks of. */
+function* propertiesIn(part: unknown, aliases: ReadonlySet<string>): Generator<DocumentPath> {
+  if (typeof part !== 'object' || part === null) return;
+  const path = isMember(part) ? pathOf(part, aliases) : undefined;
+  if (path !== undefined) yield path;
+  for (const inner of Object.values(part)) yield* propertiesIn(inner, aliases);
+}
+
+function isMember(part: object): part is MemberNode {
+  return 'kind' in part && part.kind === 'member';
 }
 
 /** Paths that the condition and the order speak of. */

@@ -1,3 +1,4 @@
+import { indexedPath } from './condition.ts';
 import type {
   IndexScope,
   ItemNumber,
@@ -118,7 +119,7 @@ export class MeteredSource implements QuerySource {
   }
 
   async #nearest(request: NearestRequest): ReturnType<NonNullable<QuerySource['nearest']>> {
-    const step = this.#step('vector search');
+    const step = this.#step('vector search', indexedPath(request.path).id);
     const found = await this.#timed(step, async () => this.#source.nearest?.(request));
     step.entries += found?.numbers.length ?? 0;
     return found;
