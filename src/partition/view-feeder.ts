@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { assert, WeightedCache } from '../base/index.ts';
 import { encodeFences, type Indexer, type PackedTerms, PostingGatherer } from '../index/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { type Runtime, Turns } from '../runtime/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
 import { type DirtyItem, termsOf, termsOfDirty } from './dirty-item.ts';
 import type { IndexCompactor } from './index-compactor.ts';
@@ -60,6 +60,7 @@ interface Feed {
 
 export class ViewFeeder {
   readonly #options: ViewFeederOptions;
+  readonly #turns: Turns;
   readonly #recentTerms = new WeightedCache<string, PackedTerms>(RECENT_TERMS);
   #waiting = new Map<Partition, Backlog>();
   /** Partitions whose index is being converted: each batch takes them a step on. */
@@ -74,6 +75,7 @@ export class ViewFeeder {
 
   constructor(options: ViewFeederOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.runtime);
   }
 
   /** Bytes that only the log and memory hold. */
@@ -256,12 +258,12 @@ export class ViewFeeder {
       const indexing = { indexerOf, recent: this.#recentTerms, keepsExpiry, postings };
       writeViews(number, { before: change.stored, after: change.item, terms }, indexing, batch);
       if (postings.size >= RUN_POSTINGS) {
-        added.push(writeRun(partition, postings, batch));
+        added.push(await this.#writeRun(partition, postings, batch));
         postings = new PostingGatherer();
       }
       if ((place + 1) % SLICE_ITEMS === 0) await this.#turn();
     }
-    if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
+    if (!postings.isEmpty) added.push(await this.#writeRun(partition, postings, batch));
     if (added.length > 0 || index.hasFinished || !isDeepStrictEqual(rules, index.committed.rules)) {
       batch.set(manifestKey(number), encodeManifest(index.propose(added, rules)));
     }
@@ -284,8 +286,20 @@ export class ViewFeeder {
     this.#recentTerms.clear();
     const postings = new PostingGatherer();
     const rules = await convertSome(partition, indexer, this.#options.store, postings, () => this.#turn());
-    if (!postings.isEmpty) added.push(writeRun(partition, postings, batch));
+    if (!postings.isEmpty) added.push(await this.#writeRun(partition, postings, batch));
     return rules;
+  }
+
+  async #writeRun(
+    { number, index }: Partition,
+    postings: PostingGatherer,
+    batch: StoreBatch,
+  ): Promise<IndexRun> {
+    const id = index.takeId();
+    const emit = (place: number, block: Buffer) => batch.set(blockKey(number, id, place), block);
+    const { fences, bytes } = await postings.build(emit, this.#turns.begin());
+    if (fences.terms.length > 1) batch.set(fencesKey(number, id), encodeFences(fences));
+    return newRun(id, fences, bytes);
   }
 
   #turn(): Promise<void> {
@@ -319,11 +333,4 @@ function takeFeed(partition: Partition): Feed {
   assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
   const claims = partition.unique?.takeChanges();
   return { partition, position, changes, claims, indexer: partition.indexer };
-}
-
-function writeRun({ number, index }: Partition, postings: PostingGatherer, batch: StoreBatch): IndexRun {
-  const id = index.takeId();
-  const { fences, bytes } = postings.build((place, block) => batch.set(blockKey(number, id, place), block));
-  if (fences.terms.length > 1) batch.set(fencesKey(number, id), encodeFences(fences));
-  return newRun(id, fences, bytes);
 }

@@ -76,20 +76,33 @@ function scopeIn(outer: Scope | undefined): Scope {
 }
 
 /** Compiles subqueries in expressions; passed in, since queries and expressions contain each other. */
-export type SubqueryCompiler = (node: SubqueryNode, binder: Binder) => Evaluator;
+export type SubqueryCompiler = (node: SubqueryNode, binder: Binder) => Steps<Evaluator>;
 
 /** Gives aliases, parameters and aggregates their slots while the expressions of one query are compiled. */
 export class Binder {
   /** Of expressions compiled; for those who compile many. */
   readonly steps = new StepCounter(EXPRESSIONS_PER_STEP);
-  readonly #compileSubquery: SubqueryCompiler | undefined;
+  readonly #subquerySteps: SubqueryCompiler | undefined;
+  /** Large expressions are compiled part by part. */
+  readonly isPiecemeal: boolean;
+  /** Parts that were compiled, for those that they are parts of. */
+  readonly #prepared = new Map<Expression, Evaluator>();
   readonly #parameters = new Map<string, number>();
   #scope = scopeIn(undefined);
   #slotCount = ITEM_SLOT + 1;
 
   /** Without a compiler of subqueries there must be none. */
-  constructor(compileSubquery?: SubqueryCompiler) {
-    this.#compileSubquery = compileSubquery;
+  constructor(subquerySteps?: SubqueryCompiler, isPiecemeal = false) {
+    this.#subquerySteps = subquerySteps;
+    this.isPiecemeal = isPiecemeal;
+  }
+
+  preparedOf(expression: Expression): Evaluator | undefined {
+    return this.isPiecemeal ? this.#prepared.get(expression) : undefined;
+  }
+
+  prepare(expression: Expression, evaluator: Evaluator): void {
+    this.#prepared.set(expression, evaluator);
   }
 
   /** Names of all parameters met, in the order of their numbers. */
@@ -120,12 +133,12 @@ export class Binder {
   }
 
   /** Compiles in a scope of its own, which sees the names around it; tells whether it made use of any. */
-  nested<T>(compile: () => T): { result: T; isCorrelated: boolean } {
+  *nested<T>(compile: () => Steps<T>): Steps<{ result: T; isCorrelated: boolean }> {
     const outer = this.#scope;
     const inner = scopeIn(outer);
     this.#scope = inner;
     try {
-      return { result: compile(), isCorrelated: inner.isCorrelated };
+      return { result: yield* compile(), isCorrelated: inner.isCorrelated };
     } finally {
       this.#scope = outer;
     }
@@ -213,9 +226,9 @@ export class Binder {
     return keys.get(printExpression(expression));
   }
 
-  compileSubquery(node: SubqueryNode): Evaluator {
-    assert(this.#compileSubquery !== undefined, 'whoever compiles subqueries brings their compiler');
-    return this.#compileSubquery(node, this);
+  subquerySteps(node: SubqueryNode): Steps<Evaluator> {
+    assert(this.#subquerySteps !== undefined, 'whoever compiles subqueries brings their compiler');
+    return this.#subquerySteps(node, this);
   }
 
   /** The slot of an aggregate call; undefined when `node` is another function. */

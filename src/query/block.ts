@@ -7,12 +7,12 @@ import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { type Binder, type Evaluator, type Frame, type GroupKey, ITEM_SLOT } from './binder.ts';
 import { type RowReader, rowReader, rowsOf } from './block-rows.ts';
-import { compileExpression, type Predicate, predicateSteps } from './evaluate.ts';
+import { expressionSteps, type Predicate, predicateSteps } from './evaluate.ts';
 import { findFunction } from './functions/function-table.ts';
 import type { Grouping } from './grouping.ts';
 import { type Projection, projectionSteps } from './projection.ts';
 import type { Level } from './row-levels.ts';
-import { finish, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
 import {
   type Collection,
   type Expression,
@@ -49,21 +49,17 @@ export function isGathering(block: Block): boolean {
  * Compiles in the binder's present scope. `readsItem`: the first name in FROM is the container, whatever its
  * spelling. @throws DatabaseError `BadRequest`.
  */
-export function compileBlock(query: Query, binder: Binder, place: { readonly readsItem: boolean }): Block {
-  return finish(blockSteps(query, binder, place));
-}
-
 export function* blockSteps(
   query: Query,
   binder: Binder,
   { readsItem }: { readonly readsItem: boolean },
 ): Steps<Block> {
   checkSelection(query);
-  const from = compileFrom(query.from ?? [], binder, readsItem);
+  const from = yield* fromSteps(query.from ?? [], binder, readsItem);
   const { predicate, levels } = yield* whereSteps(query.where, from, binder);
   const keys: GroupKey[] = [];
   for (const expression of query.groupBy ?? []) {
-    keys.push(compileKey(expression, binder));
+    keys.push(binder.addGroupKey(expression, yield* expressionSteps(expression, binder)));
     if (binder.steps.isDue()) yield;
   }
   const selection = () => projectionSteps(query.selection, from.itemNames, from.starSlot, binder);
@@ -71,10 +67,6 @@ export function* blockSteps(
   const projection = yield* isGrouped ? binder.inGroup(selection) : selection();
   const grouping = isGrouped ? { keys, aggregates: binder.aggregates } : undefined;
   return { inner: from.inner, predicate, levels, grouping, isDistinct: query.isDistinct, projection };
-}
-
-function compileKey(expression: Expression, binder: Binder): GroupKey {
-  return binder.addGroupKey(expression, compileExpression(expression, binder));
 }
 
 function checkSelection({ selection, from, groupBy }: Query): void {
@@ -104,22 +96,22 @@ interface From {
   readonly starSlot: number;
 }
 
-function compileFrom(sources: readonly Source[], binder: Binder, readsItem: boolean): From {
+function* fromSteps(sources: readonly Source[], binder: Binder, readsItem: boolean): Steps<From> {
   const levels: Omit<Level, 'filter'>[] = [];
   const depths = new Map<string, number>();
   let inner: Block['inner'];
   let starSlot = ITEM_SLOT;
-  sources.forEach((source, index) => {
+  for (const [index, source] of sources.entries()) {
     const isOutermost = readsItem && index === 0;
     const { collection } = source;
     const alias = aliasOf(source);
     if (isOutermost && isWholeItem(source)) {
       declare(alias, ITEM_SLOT, collection, binder);
-      return;
+      continue;
     }
     const slot = binder.newSlot();
     if (index === 0) starSlot = slot;
-    const compiled = compileSource(source, binder, isOutermost);
+    const compiled = yield* sourceSteps(source, binder, isOutermost);
     declare(alias, slot, collection, binder);
     if (typeof compiled === 'function') {
       if (alias !== undefined) depths.set(alias, levels.length);
@@ -127,7 +119,7 @@ function compileFrom(sources: readonly Source[], binder: Binder, readsItem: bool
     } else {
       inner = { block: compiled, slot };
     }
-  });
+  }
   const itemNames = readsItem ? itemAliases({ from: sources }) : new Set<string>();
   if (itemNames.has('root') && !binder.isDeclared('root')) {
     binder.declare('root', ITEM_SLOT, { start: 0, end: 0 });
@@ -167,15 +159,15 @@ export function itemAliases({ from }: Pick<Query, 'from'>): Set<string> {
 }
 
 /** The values of a source; or the query that it is, when that has to read all items first. */
-function compileSource(source: Source, binder: Binder, isOutermost: boolean): Level['values'] | Block {
+function* sourceSteps(source: Source, binder: Binder, isOutermost: boolean): Steps<Level['values'] | Block> {
   const { collection, iterates } = source;
   if (collection.kind === 'path') {
     const value = compilePath(collection, binder, isOutermost);
     return iterates ? (frame) => arrayOf(value(frame)) : (frame) => oneOrNone(value(frame));
   }
   refuseOrderAndWindow(collection.query);
-  const { result: block, isCorrelated } = binder.nested(() =>
-    compileBlock(collection.query, binder, { readsItem: isOutermost }),
+  const { result: block, isCorrelated } = yield* binder.nested(() =>
+    blockSteps(collection.query, binder, { readsItem: isOutermost }),
   );
   if (isOutermost && (isGathering(block) || block.isDistinct)) {
     if (iterates) throw unsupported('IN over a query that groups or is DISTINCT');
@@ -295,10 +287,10 @@ function refuseOrderAndWindow({ orderBy, top, offset }: Query): void {
 }
 
 /** The value of a query inside an expression. */
-export function compileSubquery(node: SubqueryNode, binder: Binder): Evaluator {
+export function* subquerySteps(node: SubqueryNode, binder: Binder): Steps<Evaluator> {
   refuseOrderAndWindow(node.query);
-  const { result: block, isCorrelated } = binder.nested(() =>
-    compileBlock(node.query, binder, { readsItem: false }),
+  const { result: block, isCorrelated } = yield* binder.nested(() =>
+    blockSteps(node.query, binder, { readsItem: false }),
   );
   const evaluate = evaluatorOf(node, rowReader(block));
   if (isCorrelated || !isRepeatable(node.query)) return evaluate;

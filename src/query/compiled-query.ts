@@ -1,7 +1,7 @@
 import { WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type AggregateCall, Binder, type Frame } from './binder.ts';
-import { type Block, blockSteps, compileSubquery, isGathering, itemAliases, itemQuery } from './block.ts';
+import { type Block, blockSteps, isGathering, itemAliases, itemQuery, subquerySteps } from './block.ts';
 import { type ColumnPaths, columnPaths } from './column-paths.ts';
 import type { Condition } from './condition.ts';
 import { conditionSteps, findCondition } from './condition-finder.ts';
@@ -10,7 +10,7 @@ import { itemPathNames, namesWithin } from './element-condition.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { compileExpression, type Predicate } from './evaluate.ts';
 import type { OrderKey } from './order-key.ts';
-import { parseInTurns, parseQuery } from './parser.ts';
+import { parseInTurns, parseQuery, TEXT_AT_ONCE } from './parser.ts';
 import { printQuery } from './printer.ts';
 import { outputNames, type Projection } from './projection.ts';
 import { compileRanking, type Ranking } from './ranking.ts';
@@ -107,7 +107,7 @@ export function compileTree(text: string, tree: Query): CompiledQuery {
 
 export function* compileSteps(text: string, tree: Query): Steps<CompiledQuery> {
   refuseUnsupported(tree);
-  const binder = new Binder(compileSubquery);
+  const binder = new Binder(subquerySteps, text.length > TEXT_AT_ONCE);
   const block = yield* blockSteps(tree, binder, { readsItem: true });
   const expressionCount = binder.steps.total;
   yield;
@@ -120,6 +120,11 @@ export function* compileSteps(text: string, tree: Query): Steps<CompiledQuery> {
     if (count?.kind === 'parameter') binder.parameterSlot(count.name);
   }
   const { aggregates = [], keys = [] } = block.grouping ?? {};
+  yield;
+  const columns = columnPaths(tree, itemAliases(tree));
+  yield;
+  const callsFunctions = checkFunctionCalls(tree, block) > 0;
+  yield;
   const isOneRow = block.grouping !== undefined && keys.length === 0;
   return {
     text,
@@ -135,10 +140,10 @@ export function* compileSteps(text: string, tree: Query): Steps<CompiledQuery> {
     condition,
     projection: block.projection,
     isGathering: isGathering(block),
-    columns: columnPaths(tree, itemAliases(tree)),
+    columns,
     aggregates,
     counted: countedConditions(tree, aggregates, binder),
-    callsFunctions: checkFunctionCalls(tree, block) > 0,
+    callsFunctions,
     // One row needs no order, but the expressions must make sense all the same.
     order: isOneRow ? [] : order,
     ranking: isOneRow ? undefined : ranking,

@@ -10,7 +10,7 @@ import {
   type ValuesCondition,
 } from './condition.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
-import { findExists, type PathNames } from './element-condition.ts';
+import { existsSteps, type PathNames } from './element-condition.ts';
 import { compileExpression, compilePredicate } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
@@ -59,6 +59,10 @@ export function findCondition(expression: Expression, names: PathNames, binder: 
 }
 
 export function* conditionSteps(expression: Expression, names: PathNames, binder: Binder): Steps<Condition> {
+  if (expression.kind === 'subquery') {
+    const find = (where: Expression, inner: PathNames) => conditionSteps(where, inner, binder);
+    return (yield* existsSteps(expression, names, find)) ?? OPAQUE;
+  }
   if (expression.kind !== 'logical' || isLiteral(expression, 'execution'))
     return findOne(expression, names, binder);
   const terms: Condition[] = [];
@@ -129,10 +133,6 @@ function findLookUp(expression: Expression, names: PathNames, binder: Binder): C
       return findLike(expression, names);
     case 'call':
       return findCall(expression, names, binder);
-    case 'subquery': {
-      const found = findExists(expression, names, (where, inner) => findCondition(where, inner, binder));
-      return found ?? OPAQUE;
-    }
     default:
       return OPAQUE;
   }

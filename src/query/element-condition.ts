@@ -5,6 +5,7 @@
 import { ARRAY_ELEMENT, type PathSegment } from '../index/index.ts';
 import { isAggregating } from './block.ts';
 import { type Condition, elementDemands, indexedPath } from './condition.ts';
+import type { Steps } from './steps.ts';
 import type { Expression, Query, Source, SubqueryNode } from './syntax.ts';
 
 /** Names and the paths that they stand for: none for the item, one with `[]` for elements of an array. */
@@ -33,17 +34,17 @@ export function namesWithin(sources: readonly Source[], outer: PathNames): PathN
   return names;
 }
 
-type Finder = (expression: Expression, names: PathNames) => Condition;
+type Finder = (expression: Expression, names: PathNames) => Steps<Condition>;
 
 /**
  * `EXISTS(SELECT … FROM element IN array WHERE …)`; undefined when indexes know nothing of it. One demand on
  * an element is the whole truth; several may be met by different elements.
  */
-export function findExists(
+export function* existsSteps(
   { form, query }: SubqueryNode,
   outer: PathNames,
   find: Finder,
-): Condition | undefined {
+): Steps<Condition | undefined> {
   const { from = [], where } = query;
   const [source] = from;
   if (form !== 'EXISTS' || source?.iterates !== true || query.groupBy !== undefined || isAggregating(query))
@@ -53,7 +54,9 @@ export function findExists(
   const elements = name === undefined ? undefined : names.get(name);
   if (elements === undefined) return undefined;
   const condition: Condition =
-    where === undefined ? { kind: 'type', path: indexedPath(elements), type: 'defined' } : find(where, names);
+    where === undefined
+      ? { kind: 'type', path: indexedPath(elements), type: 'defined' }
+      : yield* find(where, names);
   const isWhole = from.length === 1 && alwaysGives(query, name) && elementDemands(condition, elements) === 1;
   return isWhole ? condition : { kind: 'opaque', narrowed: condition };
 }

@@ -1,4 +1,5 @@
 import { assert, type Json, unreachable } from '../base/index.ts';
+import { isAggregateName } from './aggregates.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
@@ -14,15 +15,16 @@ import { findFunction } from './functions/function-table.ts';
 import { compileLike, matchesLike } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
 import { finish, type Steps } from './steps.ts';
-import type {
-  BinaryOperator,
-  CallNode,
-  ConstantNode,
-  Expression,
-  InNode,
-  LikeNode,
-  LogicalNode,
-  UnaryNode,
+import {
+  type BinaryOperator,
+  type CallNode,
+  type ConstantNode,
+  type Expression,
+  type InNode,
+  type LikeNode,
+  type LogicalNode,
+  partsOf,
+  type UnaryNode,
 } from './syntax.ts';
 import { queryError } from './syntax-error.ts';
 import { NO_FUNCTIONS } from './user-functions.ts';
@@ -47,6 +49,8 @@ export type Predicate = (frame: Frame) => boolean;
  * exist, wrong argument counts, and constructs that cannot be executed.
  */
 export function compileExpression(expression: Expression, binder: Binder): Evaluator {
+  const prepared = binder.preparedOf(expression);
+  if (prepared !== undefined) return prepared;
   binder.steps.add();
   if (expression.kind === 'constant') {
     const { value } = expression;
@@ -64,6 +68,50 @@ export function compileExpression(expression: Expression, binder: Binder): Evalu
   return () => value;
 }
 
+/** The same, of a long text piece by piece. */
+export function* expressionSteps(expression: Expression, binder: Binder): Steps<Evaluator> {
+  if (binder.isPiecemeal && sizeUpTo(AT_ONCE_MAX, expression) > AT_ONCE_MAX) {
+    yield* prepareSteps(expression, binder);
+  }
+  return compileExpression(expression, binder);
+}
+
+/** Expressions with up to so many parts are compiled at one go. */
+const AT_ONCE_MAX = 32;
+
+/** How many parts an expression has, itself counted; more than `most` are not counted on. */
+function sizeUpTo(most: number, expression: Expression): number {
+  if (expression.kind === 'subquery') return most + 1;
+  let size = 1;
+  for (const part of partsOf(expression)) {
+    if (size > most) break;
+    size += sizeUpTo(most - size, part);
+  }
+  return size;
+}
+
+/**
+ * Compiles an expression after its parts, which it then finds compiled: nothing is long at one go. Calls of
+ * aggregates look at their operands in their own way, and group keys do not look at their parts at all.
+ */
+function* prepareSteps(expression: Expression, binder: Binder): Steps<void> {
+  if (expression.kind === 'subquery') binder.prepare(expression, yield* binder.subquerySteps(expression));
+  else if (!isCompiledAsOne(expression, binder)) {
+    for (const part of partsOf(expression)) {
+      if (sizeUpTo(AT_ONCE_MAX, part) > AT_ONCE_MAX) yield* prepareSteps(part, binder);
+      else if (part.kind !== 'constant') binder.prepare(part, compileExpression(part, binder));
+      if (binder.steps.isDue()) yield;
+    }
+    binder.prepare(expression, compileExpression(expression, binder));
+  }
+}
+
+function isCompiledAsOne(expression: Expression, binder: Binder): boolean {
+  if (expression.kind === 'call' && !expression.isUserDefined && isAggregateName(expression.name))
+    return true;
+  return binder.groupKeySlot(expression) !== undefined;
+}
+
 /**
  * As `compileExpression`, for conditions; false and undefined need not be told apart, so terms may be
  * skipped.
@@ -74,7 +122,7 @@ export function compilePredicate(expression: Expression, binder: Binder): Predic
 
 export function* predicateSteps(expression: Expression, binder: Binder): Steps<Predicate> {
   if (expression.kind !== 'logical') {
-    const evaluator = compileExpression(expression, binder);
+    const evaluator = yield* expressionSteps(expression, binder);
     return (frame) => evaluator(frame) === true;
   }
   const terms: Predicate[] = [];
@@ -147,7 +195,7 @@ function compileNode(expression: Exclude<Expression, ConstantNode>, binder: Bind
     case 'object':
       return compileObject(expression.members, binder);
     case 'subquery':
-      return binder.compileSubquery(expression);
+      return finish(binder.subquerySteps(expression));
     default:
       return unreachable(expression);
   }

@@ -1,7 +1,7 @@
 import { DatabaseError } from '../errors/index.ts';
 import { type Binder, type Evaluator, type Frame, ITEM_SLOT } from './binder.ts';
 import { pathOf } from './document-path.ts';
-import { compileExpression } from './evaluate.ts';
+import { expressionSteps } from './evaluate.ts';
 import type { Steps } from './steps.ts';
 import type { Expression, SelectItem, Selection } from './syntax.ts';
 import { emptyObject, type Value } from './values.ts';
@@ -29,7 +29,7 @@ export function* projectionSteps(
   const value: Evaluator =
     selection.kind === 'star'
       ? (frame) => frame.slots[starSlot]
-      : compileExpression(selection.expression, binder);
+      : yield* expressionSteps(selection.expression, binder);
   const isWholeItem =
     selection.kind === 'star' ? starSlot === ITEM_SLOT : isItem(selection.expression, itemNames);
   if (!isWholeItem) return { isWholeItem, value, project: (frame) => valueText(value(frame)) };
@@ -69,7 +69,7 @@ function* listSteps(
     members.push({
       name: names[index] ?? '',
       key: `${JSON.stringify(names[index])}:`,
-      evaluate: compileExpression(expression, binder),
+      evaluate: yield* expressionSteps(expression, binder),
       isItem: isItem(expression, itemNames),
     });
     if (binder.steps.isDue()) yield;

@@ -1,6 +1,6 @@
 import { type JsonObject, WeightedCache } from '../base/index.ts';
 import { Binder, type Frame, ITEM_SLOT } from './binder.ts';
-import { compileSubquery, itemAliases } from './block.ts';
+import { itemAliases, subquerySteps } from './block.ts';
 import { type CompiledQuery, compileQuery, frameFor, windowOf } from './compiled-query.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { compilePredicate, type Predicate } from './evaluate.ts';
@@ -89,7 +89,7 @@ export function matchesCondition(text: string, item: JsonObject, environment: Qu
 
 function compileCondition(text: string): ItemCondition {
   const { from, where } = parseCondition(text);
-  const binder = new Binder(compileSubquery);
+  const binder = new Binder(subquerySteps);
   const [source, joined] = from;
   const isItem =
     source?.collection.kind === 'path' && source.collection.path.length === 0 && !source.iterates;

@@ -174,6 +174,30 @@ describe('long texts', () => {
     ],
     ['a select list', `SELECT ${numbers(9_000, 1).map((n) => `c.a${n}`)} FROM c`],
     ['aggregates', `SELECT ${numbers(9_000, 1).map((n) => `MAX(c.a${n}) AS a${n}`)} FROM c`],
+    ['an object', `SELECT VALUE {${numbers(9_000, 1).map((n) => `a${n}: c.a${n}`)}} FROM c`],
+    ['an array', `SELECT VALUE [${numbers(9_000, 1).map((n) => `ABS(c.a${n})`)}] FROM c`],
+    ['operands', `SELECT VALUE CONCAT(${numbers(9_000, 1).map((n) => `c.a${n}`)}) FROM c`],
+    ['values of IN', `SELECT * FROM c WHERE c.a IN (${numbers(9_000, 1).map((n) => `c.a${n}`)})`],
+    [
+      'sums',
+      `SELECT VALUE [${numbers(10, 1).map(() =>
+        numbers(900, 1)
+          .map(() => 'c.a')
+          .join('+'),
+      )}] FROM c`,
+    ],
+    [
+      'a condition in a condition',
+      `SELECT * FROM c WHERE EXISTS(SELECT VALUE t FROM t IN c.tags WHERE ${numbers(9_000, 1)
+        .map((n) => `t.a = ${n}`)
+        .join(' OR ')})`,
+    ],
+    [
+      'a condition in FROM',
+      `SELECT VALUE COUNT(1) FROM (SELECT VALUE c FROM c WHERE ${numbers(9_000, 1)
+        .map((n) => `c.a = ${n}`)
+        .join(' OR ')}) AS s`,
+    ],
     ['keys of groups', `SELECT COUNT(1) FROM c GROUP BY ${numbers(9_000, 1).map((n) => `c.a${n}`)}`],
   ])('%s is compiled piece by piece', async (_, wide) => {
     const reading = await turnsOf((turn) => parseInTurns(wide, turn));

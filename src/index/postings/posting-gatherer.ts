@@ -1,4 +1,5 @@
-import { assert } from '../../base/index.ts';
+import { assert, sortInTurns } from '../../base/index.ts';
+import { PATH_ID_BYTES } from '../path-id.ts';
 import type { TermText } from './posting-block.ts';
 import { type Fences, RunBuilder } from './posting-run.ts';
 import { compareSigned, type SignedNumber } from './signed-numbers.ts';
@@ -31,17 +32,56 @@ export class PostingGatherer {
     else list.push(signed);
   }
 
-  /** All of it as a run; `emit` gets the blocks in order. */
-  build(emit: (place: number, block: Buffer) => void): { fences: Fences; bytes: number } {
+  /** All of it as a run; `emit` gets the blocks in order. `turn` lets others run. */
+  async build(
+    emit: (place: number, block: Buffer) => void,
+    turn: () => Promise<void>,
+  ): Promise<{ fences: Fences; bytes: number }> {
     const builder = new RunBuilder(emit);
-    for (const term of [...this.#lists.keys()].sort()) {
-      const list = this.#lists.get(term) as SignedNumber[];
-      if (!isRising(list)) list.sort(compareSigned);
-      builder.add(term, list);
+    let sinceTurn = 0;
+    for (const terms of await this.#sortedTerms(turn)) {
+      for (const term of terms) {
+        const list = this.#lists.get(term) as SignedNumber[];
+        if (!isRising(list)) list.sort(compareSigned);
+        builder.add(term, list);
+        sinceTurn += list.length;
+        if (sinceTurn < POSTINGS_PER_TURN) continue;
+        sinceTurn = 0;
+        await turn();
+      }
     }
     const fences = builder.finish();
     return { fences, bytes: builder.bytes };
   }
+
+  /** Terms path by path: those of one path are fewer, and compared without their common beginning. */
+  async #sortedTerms(turn: () => Promise<void>): Promise<readonly TermText[][]> {
+    const byPath = new Map<TermText, TermText[]>();
+    for (const term of this.#lists.keys()) {
+      const path = term.slice(0, PATH_ID_BYTES);
+      const terms = byPath.get(path);
+      if (terms === undefined) byPath.set(path, [term]);
+      else terms.push(term);
+    }
+    const sorted: TermText[][] = [];
+    for (const path of [...byPath.keys()].sort()) {
+      const terms = byPath.get(path) as TermText[];
+      sorted.push(
+        terms.length > SORTED_AT_ONCE ? await sortInTurns(terms, compareTerms, turn) : terms.sort(),
+      );
+      await turn();
+    }
+    return sorted;
+  }
+}
+
+/** Postings put into blocks before others are asked whether they have waited. */
+const POSTINGS_PER_TURN = 512;
+/** Terms of one path that are sorted at one go. */
+const SORTED_AT_ONCE = 4_096;
+
+function compareTerms(a: TermText, b: TermText): number {
+  return a < b ? -1 : 1;
 }
 
 /** As long as a term may be. */

@@ -27,7 +27,10 @@ function store(fences: Fences, blocks: readonly Buffer[]): Stored {
   return { fences: blocks.length === 1 ? soleFence(sumOf(fences)) : fences, blocks };
 }
 
-function runOf(changes: readonly { term: string; number: number; isRemoved: boolean }[]): Stored | undefined {
+async function runOf(
+  changes: readonly { term: string; number: number; isRemoved: boolean }[],
+  turn = () => Promise.resolve(),
+): Promise<Stored | undefined> {
   const gatherer = new PostingGatherer();
   for (const { term, number, isRemoved } of changes) {
     if (isRemoved) gatherer.remove(term, number);
@@ -35,9 +38,8 @@ function runOf(changes: readonly { term: string; number: number; isRemoved: bool
   }
   if (gatherer.isEmpty) return undefined;
   const blocks: Buffer[] = [];
-  const { fences } = gatherer.build((place, block) => {
-    expect(place).toBe(blocks.push(block) - 1);
-  });
+  const emit = (place: number, block: Buffer) => expect(place).toBe(blocks.push(block) - 1);
+  const { fences } = await gatherer.build(emit, turn);
   return store(fences, blocks);
 }
 
@@ -117,9 +119,9 @@ describe('the sum of runs', () => {
   });
   const history = fc.array(fc.array(change, { maxLength: 60 }), { maxLength: 12 });
 
-  test('is what was given and not taken away, whatever was merged, in any range and direction', () => {
-    fc.assert(
-      fc.property(history, fc.infiniteStream(fc.nat()), (batches, chances) => {
+  test('is what was given and not taken away, whatever was merged, in any range and direction', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.infiniteStream(fc.nat()), async (batches, chances) => {
         const chance = (below: number) => chances.next().value % below;
         const present = new Map<string, Posting>();
         let runs: Stored[] = [];
@@ -134,7 +136,7 @@ describe('the sum of runs', () => {
             if (!isRemoved) present.set(key, [term, number]);
             changes.push({ term, number, isRemoved });
           }
-          const run = runOf(changes);
+          const run = await runOf(changes);
           if (run !== undefined) runs.push(run);
           if (runs.length > 1 && chance(3) === 0) {
             const from = chance(runs.length - 1);
@@ -167,8 +169,8 @@ describe('the sum of runs', () => {
     );
   });
 
-  test('a place to go on from need not be there any more', () => {
-    const run = runOf([10, 20, 30].map((number) => ({ term: 'a', number, isRemoved: false })));
+  test('a place to go on from need not be there any more', async () => {
+    const run = await runOf([10, 20, 30].map((number) => ({ term: 'a', number, isRemoved: false })));
     const at = (number: number, reverse = false) =>
       read(run === undefined ? [] : [run], { ...ALL, after: { term: 'a', number }, reverse }).map(
         ([, n]) => n,
@@ -179,21 +181,37 @@ describe('the sum of runs', () => {
     expect(at(10, true)).toEqual([]);
   });
 
-  test('what is taken away twice is noticed', () => {
-    const given = runOf([{ term: 'a', number: 1, isRemoved: false }]);
-    const taken = runOf([{ term: 'a', number: 1, isRemoved: true }]);
+  test('what is taken away twice is noticed', async () => {
+    const given = await runOf([{ term: 'a', number: 1, isRemoved: false }]);
+    const taken = await runOf([{ term: 'a', number: 1, isRemoved: true }]);
     if (given === undefined || taken === undefined) throw new Error('runs have postings');
     expect(read([given, taken], ALL)).toEqual([]);
     expect(() => read([taken, taken], ALL)).toThrow('taken away once');
   });
 });
 
-test('terms that were cut from a longer text come back whole, as long as terms may be', () => {
+test('terms that were cut from a longer text come back whole, as long as terms may be', async () => {
   const packed = `${'a'.repeat(1_024)}b${'\0\xff'.repeat(300)}`;
   const terms = [packed.slice(0, 1_024), packed.slice(1_024), packed.slice(1_024, 1_040)];
-  const run = runOf(terms.map((term, number) => ({ term, number, isRemoved: false })));
+  const run = await runOf(terms.map((term, number) => ({ term, number, isRemoved: false })));
   expect(run && read([run], ALL)).toEqual(
     terms.map((term, number) => [term, number]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
   );
   expect(() => new PostingGatherer().add(packed, 1)).toThrow('1,024');
+});
+
+test.each([1, 20])('a run of many terms of %i paths is made while others have their turn', async (paths) => {
+  const changes = Array.from({ length: 20_000 }, (_, i) => ({
+    term: `path ${String(i % paths).padStart(3)}${(i * 7_919) % 20_011}`,
+    number: i,
+    isRemoved: false,
+  }));
+  let turns = 0;
+  const run = await runOf(changes, () => {
+    turns++;
+    return Promise.resolve();
+  });
+  expect(turns).toBeGreaterThan(38 + paths);
+  const sorted = changes.map(({ term, number }): Posting => [term, number]).sort(compare);
+  expect(run && read([run], ALL)).toEqual(sorted);
 });
