@@ -5,7 +5,7 @@ import { isMade } from './container-under-test.ts';
 import { itemValue } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
 import { nameOf, visibleOf } from './model-item.ts';
-import type { LoggedEntry } from './region-log.ts';
+import type { LoggedEntry, RegionLog } from './region-log.ts';
 import type { Swarm } from './swarm.ts';
 import { givingWay } from './unique-model.ts';
 import type { Violations } from './violations.ts';
@@ -31,11 +31,12 @@ export function judgeConflicts(judgement: ConflictJudgement): number {
   let givenWay = 0;
   for (const partition of ledger.partitions()) {
     // What only a lost disk held has no effect any more.
-    const { entries } = ledger.log(swarm.regions[0] ?? '', partition);
+    const log = ledger.log(swarm.regions[0] ?? '', partition);
+    const { entries } = log;
     if (swarm.conflicts === 'procedure') judgeDecisions(entries, judgement);
     if (swarm.uniqueValues === 0) judgeLosers(entries, judgement);
     // When somebody's clock ends an item, and who then gives way to whom, only the origin knew.
-    else if (swarm.defaultTtl === undefined) givenWay += judgeLosersOfRivals(entries, judgement);
+    else if (swarm.defaultTtl === undefined) givenWay += judgeLosersOfRivals(log, judgement);
   }
   return givenWay;
 }
@@ -88,18 +89,17 @@ function operationsByKey(entries: readonly LoggedEntry[]): Map<string, ItemOpera
  * I13 with unique keys: what gives way to other items has lost, whoever else it is in conflict with. Of
  * transactions, in which one write can make way for the next, nothing can be told.
  */
-function judgeLosersOfRivals(entries: readonly LoggedEntry[], { violations }: ConflictJudgement): number {
-  const ofKey = operationsByKey(entries);
-  const alone = entries.flatMap(({ changes }) => {
-    const written = changes.filter(({ operation }) => operation.kind !== 'expire');
-    const [first] = written;
-    const isWrite = first?.operation.kind === 'put' || first?.operation.kind === 'delete';
-    return first !== undefined && written.length === 1 && isWrite ? [first] : [];
+function judgeLosersOfRivals(log: RegionLog, { violations }: ConflictJudgement): number {
+  const ofKey = operationsByKey(log.entries);
+  const alone = log.entries.flatMap(({ changes }) => {
+    const [first, ...others] = changes.filter(({ operation }) => operation.kind !== 'expire');
+    const { kind } = first?.operation ?? {};
+    return first !== undefined && others.length === 0 && (kind === 'put' || kind === 'delete') ? [first] : [];
   });
-  const step = Math.max(1, Math.floor(alone.length / RECOMPUTED_UNIQUE_MAX));
+  // Where the item was not visible when the write came here, it may have given way where it was made, too.
+  const likely = alone.filter(({ key, lsn }) => log.shown(key, lsn - 1, lsn - 1)[0] === undefined);
   let givenWay = 0;
-  for (let place = 0; place < alone.length; place += step) {
-    const { key, operation } = alone[place] as (typeof alone)[number];
+  for (const { key, operation } of new Set([...sampleOf(likely), ...sampleOf(alone)])) {
     if (operation.kind !== 'put' && operation.kind !== 'delete') continue;
     const seenOf = (operations: readonly ItemOperation[]) => seenIn(operations, operation.context);
     const rivals = [...ofKey].flatMap(([other, operations]) => {
@@ -112,6 +112,11 @@ function judgeLosersOfRivals(entries: readonly LoggedEntry[], { violations }: Co
     judgeCarried(operation, { key, expected }, violations);
   }
   return givenWay;
+}
+
+function sampleOf<T>(list: readonly T[]): T[] {
+  const step = Math.max(1, Math.floor(list.length / RECOMPUTED_UNIQUE_MAX));
+  return list.filter((_, place) => place % step === 0);
 }
 
 function seenIn(operations: readonly ItemOperation[], context: VersionVector): ItemOperation[] {

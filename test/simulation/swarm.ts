@@ -142,6 +142,8 @@ const REGIONS = ['West US', 'North Europe', 'Southeast Asia', 'Brazil South', 'J
 const DISK_FAULTS: readonly Fault[] = ['slowDisk', 'fullDisk', 'failingDisk', 'bitFlip'];
 /** Drawn apart, so that older worlds stay what they were. */
 const LATER_FAULTS: readonly Fault[] = ['storeLoss', 'oldDisk'];
+/** Needs quiet times and full segments: where it may strike, it tries often. */
+const BIT_FLIP_SHARE = 0.3;
 const LATER_FAULT_SHARE = 0.2;
 
 /**
@@ -255,6 +257,7 @@ function drawFaults(random: SeededRandom, draw: FaultDraw): Map<Fault, number> {
     const isChosen = later.chance(LATER_FAULT_SHARE);
     if (isChosen) faults.set(fault, Math.max(50, draw.durationMs / 8 - draw.faultMs));
   }
+  if (draw.hasFileLogs && later.chance(BIT_FLIP_SHARE)) faults.set('bitFlip', draw.durationMs / 16);
   return faults;
 }
 
