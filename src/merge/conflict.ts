@@ -117,7 +117,7 @@ function withConflicts(
   ended: readonly Loser[] = NONE,
 ): ItemState {
   const isSettle = operation.kind === 'settle';
-  const marks = isSettle ? withMarks(before.settled ?? [], operation) : (before.settled ?? []);
+  const marks = isSettle ? withSettlements(before.settled ?? [], operation) : (before.settled ?? []);
   const isOpen = ({ dot }: { readonly dot: Dot }) => !marks.some(({ conflict }) => sameDot(conflict, dot));
   const known = [...(before.conflicts ?? [])];
   for (const loser of isSettle ? NONE : (operation.losers ?? NONE)) {
@@ -153,15 +153,11 @@ function joined(a: Loser, b: Loser): Loser {
 /** The state in which conflicts that nobody has settled are for people to decide. */
 function withReferrals(state: ItemState, { dot, conflicts: named }: Refer): ItemState {
   const { settled = [], withdrawn = [], conflicts = [], buried = [] } = state;
-  const next = [...(state.referred ?? [])];
-  for (const conflict of named) {
-    if (settled.some((mark) => sameDot(mark.conflict, conflict))) continue;
-    const place = next.findIndex((mark) => sameDot(mark.conflict, conflict));
-    const refers = [...(next[place]?.refers ?? []), dot].sort(compareDots);
-    if (place < 0) next.push({ conflict, refers });
-    else next[place] = { conflict, refers };
+  const isOpen = (conflict: Dot) => !settled.some((mark) => sameDot(mark.conflict, conflict));
+  let { referred = [] } = state;
+  for (const conflict of named.filter(isOpen)) {
+    referred = withMark(referred, conflict, (known) => ({ conflict, refers: withDot(known?.refers, dot) }));
   }
-  const referred = next.sort((a, b) => compareDots(a.conflict, b.conflict));
   return withBook(state, { conflicts, buried, settled, withdrawn, referred });
 }
 
@@ -214,15 +210,27 @@ function withBook(
   };
 }
 
-function withMarks(marks: readonly Settlement[], { dot, conflicts }: Settle): Settlement[] {
-  const next = [...marks];
+function withSettlements(marks: readonly Settlement[], { dot, conflicts }: Settle): readonly Settlement[] {
+  let next = marks;
   for (const conflict of conflicts) {
-    const place = next.findIndex((mark) => sameDot(mark.conflict, conflict));
-    const settles = [...(next[place]?.settles ?? []), dot].sort(compareDots);
-    if (place < 0) next.push({ conflict, settles });
-    else next[place] = { conflict, settles };
+    next = withMark(next, conflict, (known) => ({ conflict, settles: withDot(known?.settles, dot) }));
   }
-  return next.sort((a, b) => compareDots(a.conflict, b.conflict));
+  return next;
+}
+
+/** The marks with the one of `conflict` made anew, by origin and n of their conflicts. */
+function withMark<M extends { readonly conflict: Dot }>(
+  marks: readonly M[],
+  conflict: Dot,
+  make: (known: M | undefined) => M,
+): readonly M[] {
+  const known = marks.find((mark) => sameDot(mark.conflict, conflict));
+  const others = marks.filter((mark) => mark !== known);
+  return [...others, make(known)].sort((a, b) => compareDots(a.conflict, b.conflict));
+}
+
+function withDot(dots: readonly Dot[] = [], dot: Dot): readonly Dot[] {
+  return [...dots, dot].sort(compareDots);
 }
 
 function sortedByDot(losers: readonly Loser[]): readonly Loser[] {
