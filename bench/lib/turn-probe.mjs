@@ -30,5 +30,9 @@ process.on('message', (message) => {
     process.send({ longestMs });
   }
 });
+// Nobody reads what a bench that was broken off has begun.
+process.on('disconnect', () => {
+  isRunning = false;
+});
 // The server ends by itself, whoever still holds the other end.
 process.channel?.unref();
