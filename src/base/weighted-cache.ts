@@ -8,8 +8,8 @@ interface Entry<V> {
 /**
  * Cache bounded by the sum of its entries' weights (usually bytes). Who makes room is the oldest entry that
  * nobody asked for lately; one that was asked for is spared once and counts as new (the "second chance" of
- * operating systems). A hit only sets a mark: moving it to the end of the Map, as an exact order of use needs,
- * leaves a dead entry in its hash chain each time, and one hot key among thousands gets slow by that.
+ * operating systems). A hit only sets a mark: moving it to the end of the Map, as an exact order of use
+ * needs, leaves a dead entry in its hash chain each time, and one hot key among thousands gets slow by that.
  */
 export class WeightedCache<K, V> {
   readonly #entries = new Map<K, Entry<V>>();
