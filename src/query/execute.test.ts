@@ -12,7 +12,13 @@ import {
   values,
 } from '../../test/kit/array-source.ts';
 import { seeds } from '../../test/kit/properties.ts';
-import { LONG, randomCondition, randomItems, randomQuery } from '../../test/kit/query-generator.ts';
+import {
+  ITEMS_WITH_TIES,
+  LONG,
+  randomCondition,
+  randomItems,
+  randomQuery,
+} from '../../test/kit/query-generator.ts';
 import type { JsonObject } from '../base/index.ts';
 import { CarryOvers } from './carry-over.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
@@ -263,13 +269,7 @@ describe('ways of reading', () => {
 });
 
 describe('paging', () => {
-  const objects = Array.from({ length: 23 }, (_, i) => ({
-    id: String(i),
-    pk: 'p',
-    n: i % 3,
-    m: i % 2 === 0 ? i : null,
-    text: LONG + (i % 4),
-  }));
+  const objects = ITEMS_WITH_TIES;
   const source = new ArraySource(objects, DEFAULT_POLICY);
   const queries = [
     'SELECT * FROM c',

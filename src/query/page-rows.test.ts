@@ -1,22 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { ArraySource, DEFAULT_POLICY, page, pages, rows } from '../../test/kit/array-source.ts';
-import { LONG } from '../../test/kit/query-generator.ts';
+import { ITEMS_WITH_TIES } from '../../test/kit/query-generator.ts';
 import { CarryOvers } from './carry-over.ts';
 
-const objects = Array.from({ length: 23 }, (_, i) => ({
-  id: String(i),
-  pk: 'p',
-  n: i % 3,
-  m: i % 2 === 0 ? i : null,
-  text: LONG + (i % 4),
-}));
 const compositeIndexes = [
   [
     { path: '/n', order: 'ascending' },
     { path: '/m', order: 'descending' },
   ],
 ];
-const source = new ArraySource(objects, { ...DEFAULT_POLICY, compositeIndexes });
+const source = new ArraySource(ITEMS_WITH_TIES, { ...DEFAULT_POLICY, compositeIndexes });
 
 describe('a page that looks ahead', () => {
   test.each([

@@ -22,6 +22,15 @@ function randomValue(random: Random, depth = 2): Json {
   return { x: randomValue(random, depth - 1), ...(random(2) === 0 ? { y: 1 } : {}) };
 }
 
+/** For pages: few values of `n` and `text`, so that pages end among equal ones. */
+export const ITEMS_WITH_TIES: readonly JsonObject[] = Array.from({ length: 23 }, (_, i) => ({
+  id: String(i),
+  pk: 'p',
+  n: i % 3,
+  m: i % 2 === 0 ? i : null,
+  text: LONG + (i % 4),
+}));
+
 export function randomItems(random: Random, count: number): JsonObject[] {
   return Array.from({ length: count }, (_, i) => {
     const item: JsonObject = { id: String(i), pk: String(random(4)) };
