@@ -1,9 +1,8 @@
-import { assert } from '../base/index.ts';
+import { assert, StepCounter, type Steps } from '../base/index.ts';
 import { type Aggregate, findAggregate } from './aggregates.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { printExpression } from './printer.ts';
-import { StepCounter, type Steps } from './steps.ts';
 import type { CallNode, Expression, SubqueryNode } from './syntax.ts';
 import { type Location, queryError } from './syntax-error.ts';
 import type { FunctionCalls } from './user-functions.ts';

@@ -2,7 +2,7 @@
  * A query and the queries inside it, as closures. What a SELECT reads are rows: of the item alone, of the
  * item with the elements of its arrays (FROM and JOIN), or of a row of the query around it.
  */
-import { assert, type Json } from '../base/index.ts';
+import { assert, type Json, type Steps } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { type Binder, type Evaluator, type Frame, type GroupKey, ITEM_SLOT } from './binder.ts';
@@ -12,7 +12,6 @@ import { findFunction } from './functions/function-table.ts';
 import type { Grouping } from './grouping.ts';
 import { type Projection, projectionSteps } from './projection.ts';
 import type { Level } from './row-levels.ts';
-import type { Steps } from './steps.ts';
 import {
   type Collection,
   type Expression,

@@ -1,4 +1,4 @@
-import { assert, type Json, type JsonObject } from '../base/index.ts';
+import { assert, finish, finishInTurns, type Json, type JsonObject, type Steps } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import type { PartitionKeyDefinition, SearchPolicies } from '../resource/index.ts';
 import { findAggregate } from './aggregates.ts';
@@ -14,7 +14,6 @@ import { printExpression, printOrder, printOrderAsWritten, printQuery } from './
 import { outputNames } from './projection.ts';
 import { FILTER_PLACEHOLDER, fromText, payloadText, rowAlias, whereText } from './rewritten-query.ts';
 import type { QuerySpec } from './source.ts';
-import { finish, finishInTurns, type Steps } from './steps.ts';
 import type { CallNode, Expression, OrderItem, Query } from './syntax.ts';
 import { unsupported } from './syntax-error.ts';
 

@@ -1,4 +1,4 @@
-import { WeightedCache } from '../base/index.ts';
+import { finish, finishInTurns, type Steps, WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type AggregateCall, Binder, type Frame } from './binder.ts';
 import { type Block, blockSteps, isGathering, itemAliases, itemQuery, subquerySteps } from './block.ts';
@@ -15,7 +15,6 @@ import { printQuery } from './printer.ts';
 import { outputNames, type Projection } from './projection.ts';
 import { compileRanking, type Ranking } from './ranking.ts';
 import type { QuerySpec } from './source.ts';
-import { finish, finishInTurns, type Steps } from './steps.ts';
 import {
   type Collection,
   type CountNode,

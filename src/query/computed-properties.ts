@@ -3,14 +3,13 @@
  * expression that defines it takes its place in the tree, before anything else looks at it. `*` gives what is
  * stored, and so does a property of the same name in it.
  */
-import { WeightedCache } from '../base/index.ts';
+import { finish, finishInTurns, type Steps, WeightedCache } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { aliasOf, itemAliases } from './block.ts';
 import { type CompiledQuery, compileSteps, compileTree } from './compiled-query.ts';
 import { findFunction } from './functions/function-table.ts';
 import { parseInTurns, parseQuery } from './parser.ts';
-import { finish, finishInTurns, type Steps } from './steps.ts';
 import {
   type Collection,
   type Expression,

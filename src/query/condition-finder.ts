@@ -1,3 +1,4 @@
+import { finish, type Steps } from '../base/index.ts';
 import { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, TEXT_WORDS } from '../index/index.ts';
 import type { Binder, Evaluator } from './binder.ts';
 import { pathsIn } from './column-paths.ts';
@@ -14,7 +15,6 @@ import { existsSteps, type PathNames } from './element-condition.ts';
 import { compileExpression, compilePredicate } from './evaluate.ts';
 import { likePrefix } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
-import { finish, type Steps } from './steps.ts';
 import type { CallNode, Expression, LikeNode } from './syntax.ts';
 
 const MIRRORED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const satisfies Record<

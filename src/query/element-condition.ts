@@ -2,10 +2,10 @@
  * Conditions on the elements of an item's arrays, as indexes of elements can answer them: `EXISTS` over an
  * array, and what is demanded of the rows that a JOIN makes.
  */
+import type { Steps } from '../base/index.ts';
 import { ARRAY_ELEMENT, type PathSegment } from '../index/index.ts';
 import { isAggregating } from './block.ts';
 import { type Condition, elementDemands, indexedPath } from './condition.ts';
-import type { Steps } from './steps.ts';
 import type { Expression, Query, Source, SubqueryNode } from './syntax.ts';
 
 /** Names and the paths that they stand for: none for the item, one with `[]` for elements of an array. */

@@ -1,4 +1,4 @@
-import { assert, type Json, unreachable } from '../base/index.ts';
+import { assert, finish, type Json, type Steps, unreachable } from '../base/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
 import { pathOf } from './document-path.ts';
@@ -14,7 +14,6 @@ import {
 import { findFunction } from './functions/function-table.ts';
 import { compileLike, matchesLike } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
-import { finish, type Steps } from './steps.ts';
 import {
   type BinaryOperator,
   type CallNode,

@@ -1,3 +1,4 @@
+import { finishInTurns } from '../base/index.ts';
 import { type Access, NOTHING } from './access.ts';
 import { type Candidates, chooseCandidates, mayGather } from './candidates.ts';
 import { type ColumnScan, scanColumns } from './column-scan.ts';
@@ -13,7 +14,6 @@ import { accessSteps, planAccess, planOrder } from './plan.ts';
 import { executeRanked } from './ranked-execution.ts';
 import { executeSorted } from './sorted-execution.ts';
 import type { ItemNumber } from './source.ts';
-import { finishInTurns } from './steps.ts';
 import type { Selection } from './syntax.ts';
 import { FunctionCalls, NO_FUNCTIONS } from './user-functions.ts';
 

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../base/index.ts';
+import { type JsonObject, StepCounter, type Steps } from '../base/index.ts';
 import {
   effectivePartitionKey,
   isKeyText,
@@ -13,7 +13,6 @@ import type { CompiledQuery } from './compiled-query.ts';
 import { pathOf } from './document-path.ts';
 import { compileExpression } from './evaluate.ts';
 import { isLiteral } from './literal.ts';
-import { StepCounter, type Steps } from './steps.ts';
 import type { Expression } from './syntax.ts';
 import { isPrimitive, type Value } from './values.ts';
 

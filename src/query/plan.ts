@@ -1,4 +1,12 @@
-import { assert, type Json, type JsonObject, unreachable } from '../base/index.ts';
+import {
+  assert,
+  finish,
+  type Json,
+  type JsonObject,
+  StepCounter,
+  type Steps,
+  unreachable,
+} from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import {
   ARRAY_ELEMENT,
@@ -53,7 +61,6 @@ import type { DocumentPath } from './document-path.ts';
 import { languageOf } from './functions/search-functions.ts';
 import type { OrderKey } from './order-key.ts';
 import type { ValueRange } from './source.ts';
-import { finish, StepCounter, type Steps } from './steps.ts';
 import { queryError } from './syntax-error.ts';
 import type { Value } from './values.ts';
 

@@ -1,8 +1,8 @@
+import type { Steps } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type Binder, type Evaluator, type Frame, ITEM_SLOT } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { expressionSteps } from './evaluate.ts';
-import type { Steps } from './steps.ts';
 import type { Expression, SelectItem, Selection } from './syntax.ts';
 import { emptyObject, type Value } from './values.ts';
 
