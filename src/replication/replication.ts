@@ -24,7 +24,7 @@ import { Intake } from './intake.ts';
 import type { Levels } from './levels.ts';
 import { type Answer, type Member, PullLink } from './pull-link.ts';
 import type { Question, Told } from './pull-session.ts';
-import { wantedOrigins } from './relay.ts';
+import { Reach } from './reach.ts';
 import { Repair } from './repair.ts';
 import { type PeerStatus, peerStatus, type ReplicationStatus } from './replication-status.ts';
 import type { Lag, Reports } from './reports.ts';
@@ -34,10 +34,6 @@ import { Visibility } from './visibility.ts';
 const TICK_MS = 250;
 /** How long something may wait for a missing entry before everybody is asked for it. */
 const MISSING_MS = 1_000;
-/** For how long a missed origin is asked of everybody, counted from when it was last missed. */
-const MISSED_FOR_MS = 5_000;
-/** How long a lost session may take to come back before its region counts as out of reach. */
-const GRACE_MS = 750;
 
 export interface ReplicationOptions {
   readonly runtime: Runtime;
@@ -94,10 +90,7 @@ export class Replication {
   readonly #links = new Map<string, PullLink>();
   readonly #feeds = new Set<Feed>();
   readonly #removals: (() => void)[];
-  /** Until when an origin is asked of everybody, on the monotonic clock. */
-  readonly #missedUntilMs = new Map<Origin, number>();
-  /** When a member's session was last live, or the member met. */
-  readonly #reachedAtMs = new Map<Origin, number>();
+  readonly #reach: Reach;
   #members: readonly Member[] = [];
   readonly #repair = new Repair();
   readonly #told: ToldWrites;
@@ -128,6 +121,11 @@ export class Replication {
       }),
     ];
     this.#told = new ToldWrites(options.self.origin);
+    this.#reach = new Reach({
+      self: options.self.origin,
+      members: () => this.#members.map(({ origin }) => origin),
+      retired: options.retired,
+    });
     for (const number of table.numbers()) this.#opened(number);
   }
 
@@ -206,7 +204,7 @@ export class Replication {
       const member = current.get(region);
       if (member?.address === link.member.address && member.origin === link.member.origin) continue;
       this.#links.delete(region);
-      this.#reachedAtMs.delete(link.member.origin);
+      this.#reach.leave(link.member.origin);
       link.close();
     }
     for (const member of wanted) if (!this.#links.has(member.region)) this.#link(member);
@@ -222,7 +220,7 @@ export class Replication {
   }
 
   #link(member: Member): void {
-    this.#reachedAtMs.set(member.origin, this.#nowMs());
+    this.#reach.note(member.origin, this.#nowMs());
     const { runtime, account, epoch, self, table, levels } = this.#options;
     const link = new PullLink({
       runtime,
@@ -233,8 +231,8 @@ export class Replication {
       member,
       table,
       intake: this.#intake,
-      wants: () => this.#wantsFrom(member),
-      allOrigins: () => this.#allOrigins(),
+      wants: () => this.#reach.wantsFrom(member.origin, this.#nowMs()),
+      allOrigins: () => this.#reach.allOrigins(),
       onRows: (rows) => {
         for (const { partition, origin, vector } of rows) this.#learn(partition, origin, vector);
       },
@@ -326,46 +324,8 @@ export class Replication {
     if (leaseMs > 0) this.#options.levels.take(source, askedAtMs, leaseMs);
   }
 
-  // --- relaying ----------------------------------------------------------------------------------------
-
-  #wantsFrom(member: Member): Origin[] {
-    return wantedOrigins({
-      home: member.origin,
-      self: this.#options.self.origin,
-      members: this.#members.map((one) => one.origin),
-      retired: this.#options.retired(),
-      reachable: this.#reachable(),
-      missed: this.#missedUntilMs.keys(),
-    });
-  }
-
-  #reachable(): Set<Origin> {
-    const sinceMs = this.#nowMs() - GRACE_MS;
-    const reachable = new Set<Origin>();
-    for (const [origin, atMs] of this.#reachedAtMs) if (atMs >= sinceMs) reachable.add(origin);
-    return reachable;
-  }
-
-  #allOrigins(): Origin[] {
-    const all = [
-      ...this.#members.map((one) => one.origin),
-      ...this.#options.retired(),
-      ...this.#missedUntilMs.keys(),
-    ];
-    return [...new Set(all)].filter((origin) => origin !== this.#options.self.origin).sort((a, b) => a - b);
-  }
-
   #updateWants(): void {
     for (const link of this.#links.values()) link.updateWants();
-  }
-
-  /** Whether entries wait for others that have not come in good time. */
-  #noteMissing(nowMs: number): boolean {
-    const missing = this.#intake.missing(MISSING_MS);
-    for (const origin of missing) this.#missedUntilMs.set(origin, nowMs + MISSED_FOR_MS);
-    for (const [origin, untilMs] of this.#missedUntilMs)
-      if (untilMs < nowMs) this.#missedUntilMs.delete(origin);
-    return missing.size > 0;
   }
 
   // --- time --------------------------------------------------------------------------------------------
@@ -383,14 +343,15 @@ export class Replication {
 
   #tick(): void {
     const nowMs = this.#nowMs();
-    const isMissing = this.#noteMissing(nowMs);
+    const missing = this.#intake.missing(MISSING_MS);
+    this.#reach.miss(missing, nowMs);
     for (const link of this.#links.values()) {
-      if (link.isLive) this.#reachedAtMs.set(link.member.origin, nowMs);
-      link.tick(isMissing);
+      if (link.isLive) this.#reach.note(link.member.origin, nowMs);
+      link.tick(missing.size > 0);
     }
     for (const feed of [...this.#feeds]) feed.tick();
     const neighbours = this.#options.neighbours?.();
-    if (this.#repair.update(nowMs, neighbours, this.#members, this.#reachedAtMs)) this.#relink();
+    if (this.#repair.update(nowMs, neighbours, this.#members, this.#reach.reachedAtMs)) this.#relink();
     this.#options.levels.tick();
     this.#updateWants();
   }
