@@ -74,7 +74,7 @@ export class Feed {
   }
 
   markOpened(number: PartitionNumber): void {
-    this.#session.markOpened(number);
+    this.#guard(() => this.#session.markOpened(number));
     this.pump();
   }
 

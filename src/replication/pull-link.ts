@@ -1,11 +1,11 @@
-import type { Origin } from '../causality/index.ts';
+import type { Origin, VersionVector } from '../causality/index.ts';
 import { LogDamagedError, type PartitionNumber } from '../log/index.ts';
 import type { PartitionTable } from '../partition/index.ts';
 import type { Cancel, Channel, Network, Runtime } from '../runtime/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 import type { EntryOwner, Intake } from './intake.ts';
 import { ASK_TICKS, type PullEvent, PullSession, type Question } from './pull-session.ts';
-import type { PositionRow, RelayedRow } from './wire.ts';
+import type { PositionRow, RelayedRow, SubscribedRow } from './wire.ts';
 
 /** A region of the account and where to reach it. */
 export interface Member {
@@ -40,6 +40,10 @@ export interface PullLinkOptions {
   /** Whose entries exist at all, so far as is known. */
   readonly allOrigins: () => readonly Origin[];
   readonly onRows: (rows: readonly RelayedRow[]) => void;
+  /** What the member is known to have had. */
+  readonly knownOf: (partition: PartitionNumber) => VersionVector;
+  /** What the member knows this region to have had. */
+  readonly onKnown: (rows: readonly PositionRow[]) => void;
   /** What this region says of itself when it asks. */
   readonly question: () => Question;
   readonly onAnswer: (answer: Answer) => void;
@@ -146,6 +150,9 @@ export class PullLink {
       case 'committed':
         this.#options.onCommitted(event.rows);
         return;
+      case 'known':
+        this.#options.onKnown(event.rows);
+        return;
       case 'unavailable':
         this.#unavailable.add(event.partition);
     }
@@ -174,9 +181,8 @@ export class PullLink {
 
   /** Wants a partition that was opened. */
   subscribe(number: PartitionNumber): void {
-    const partition = this.#options.table.get(number);
-    if (partition === undefined) return;
-    this.#attempt?.act((session) => session.subscribe([{ partition: number, vector: partition.vector }]));
+    const row = rowOf(this.#options, number);
+    if (row !== undefined) this.#attempt?.act((session) => session.subscribe([row]));
   }
 
   unsubscribe(number: PartitionNumber): void {
@@ -218,6 +224,11 @@ export class PullLink {
     this.#cancelRetry?.();
     this.#attempt?.end('closed');
   }
+}
+
+function rowOf({ table, knownOf }: PullLinkOptions, partition: PartitionNumber): SubscribedRow | undefined {
+  const vector = table.get(partition)?.vector;
+  return vector && { partition, vector, known: knownOf(partition) };
 }
 
 interface AttemptEvents {
@@ -263,10 +274,10 @@ class Attempt implements EntryOwner {
       return;
     }
     const { account, epoch, self, member, table } = this.#options;
-    const positions: PositionRow[] = [];
+    const positions: SubscribedRow[] = [];
     for (const number of table.numbers()) {
-      const partition = table.get(number);
-      if (partition !== undefined) positions.push({ partition: number, vector: partition.vector });
+      const row = rowOf(this.#options, number);
+      if (row !== undefined) positions.push(row);
     }
     this.#channel = channel;
     this.#session = new PullSession({ account, epoch: epoch(), self, source: member, wants }, positions);

@@ -10,9 +10,10 @@ expect.addEqualityTesters([
 ]);
 
 const vector = new VersionVector([[2, 7]]);
+const known = new VersionVector([[2, 5]]);
 
 function open(partitions = 1) {
-  const rows = Array.from({ length: partitions }, (_, at) => ({ partition: at + 1, vector }));
+  const rows = Array.from({ length: partitions }, (_, at) => ({ partition: at + 1, vector, known }));
   const options = {
     account: 'a',
     epoch: 1,
@@ -50,11 +51,17 @@ describe('opening', () => {
         origin: 1,
         wants: [2],
       },
-      { kind: 'subscribe', rows: [{ partition: 1, vector }] },
+      { kind: 'subscribe', rows: [{ partition: 1, vector, known }] },
     ]);
     expect(session.isLive).toBe(false);
     expect(hear({ kind: 'welcome', region: 'B', origin: 2 })).toEqual([{ kind: 'live' }]);
     expect(session.isLive).toBe(true);
+  });
+
+  test('what the source knows this region to have had is handed on', () => {
+    const { hear } = open();
+    const message: Message = { kind: 'known', rows: [{ partition: 1, vector: known }] };
+    expect(hear(message)).toEqual([message]);
   });
 
   test('thousands of partitions go in several frames', () => {

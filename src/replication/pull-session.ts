@@ -11,6 +11,7 @@ import {
   type RelayedRow,
   readFrameHead,
   type Section,
+  type SubscribedRow,
 } from './wire.ts';
 
 /** Ticks between two questions; the answers are how each side knows that the other is there. */
@@ -42,6 +43,7 @@ export type PullEvent =
   | { readonly kind: 'rows'; readonly rows: readonly RelayedRow[] }
   | Omit<Extract<Message, { kind: 'answer' }>, 'entryFrames'>
   | { readonly kind: 'committed'; readonly rows: readonly PositionRow[] }
+  | { readonly kind: 'known'; readonly rows: readonly PositionRow[] }
   | { readonly kind: 'unavailable'; readonly partition: PartitionNumber };
 
 /** What a region says of itself when it is asked. */
@@ -82,7 +84,7 @@ export class PullSession {
   #reportedBytes = 0;
   readonly #changed = new Set<PartitionNumber>();
 
-  constructor(options: PullSessionOptions, positions: readonly PositionRow[]) {
+  constructor(options: PullSessionOptions, positions: readonly SubscribedRow[]) {
     this.#options = options;
     this.#wants = options.wants;
     const { account, epoch, self, wants } = options;
@@ -161,6 +163,7 @@ export class PullSession {
         events.push(message);
         return;
       case 'committed':
+      case 'known':
         events.push(message);
         return;
       default:
@@ -179,7 +182,7 @@ export class PullSession {
   }
 
   /** Wants these partitions too, from these positions on. */
-  subscribe(rows: readonly PositionRow[]): void {
+  subscribe(rows: readonly SubscribedRow[]): void {
     for (const chunk of chunks(rows)) this.#send({ kind: 'subscribe', rows: chunk });
   }
 

@@ -28,7 +28,7 @@ import { Reach } from './reach.ts';
 import { Repair } from './repair.ts';
 import { type PeerStatus, peerStatus, type ReplicationStatus } from './replication-status.ts';
 import type { Lag, Reports } from './reports.ts';
-import { ToldWrites } from './told-writes.ts';
+import { type DiskOutdatedError, lossOf, ToldWrites } from './told-writes.ts';
 import { Visibility } from './visibility.ts';
 
 const TICK_MS = 250;
@@ -191,6 +191,7 @@ export class Replication {
     }
     const origins = new Set(this.#members.map((member) => member.origin));
     this.#options.levels.retain(origins);
+    this.#reports.bury(this.#options.retired());
     this.#options.clocks?.retain(origins);
     this.#relink();
   }
@@ -236,6 +237,10 @@ export class Replication {
       onRows: (rows) => {
         for (const { partition, origin, vector } of rows) this.#learn(partition, origin, vector);
       },
+      knownOf: (partition) => this.#reports.known(partition, member.origin),
+      onKnown: (rows) => {
+        for (const { partition, vector } of rows) this.#isWhole(partition, member.origin, vector);
+      },
       question: () => this.#question(member.origin),
       onAnswer: (answer) => this.#answered(member.origin, answer),
       onCommitted: (rows) => {
@@ -263,6 +268,8 @@ export class Replication {
       isMember: (region, origin) =>
         this.#members.some((one) => one.region === region && one.origin === origin),
       rowOf: (partition, origin) => this.#reports.rows(partition).get(origin),
+      knownOf: (partition, origin) => this.#reports.known(partition, origin),
+      onKnown: (partition, origin, known) => this.#isWhole(partition, origin, known),
       answer: (origin, question) => this.#answer(origin, question),
       onTold: (partition, n) => this.#told.note(partition, n),
       committedOf: (partition) => levels.committedVector(partition),
@@ -284,20 +291,32 @@ export class Replication {
   }
 
   #learn(partition: PartitionNumber, origin: Origin, vector: VersionVector): void {
-    const { table, onReport, self, levels, onFailure } = this.#options;
+    const { table, onReport, self, levels } = this.#options;
     if (origin === self.origin || table.get(partition) === undefined) return;
     if (!this.#members.some((member) => member.origin === origin)) return;
     const problem = this.#told.problem(partition, origin, vector);
     if (problem !== undefined) {
-      // What is written on such a disk contradicts what others have: from here on nobody is told anything.
-      this.pause();
-      onFailure(problem);
+      this.#giveUpDisk(problem);
       return;
     }
     if (!levels.reported(partition, origin, vector, (ms) => this.#visibility.note(origin, ms))) return;
     for (const feed of this.#feeds) feed.session.noteRow(partition, origin);
     const row = this.#reports.rows(partition).get(origin);
     if (row !== undefined) onReport?.(partition, origin, row);
+  }
+
+  /** Whether this region still has what `peer` knows it to have had. */
+  #isWhole(partition: PartitionNumber, peer: Origin, known: VersionVector): boolean {
+    const applied = this.#options.table.get(partition)?.vector;
+    const problem = applied && lossOf({ partition, peer, known, applied });
+    if (problem !== undefined) this.#giveUpDisk(problem);
+    return problem === undefined;
+  }
+
+  #giveUpDisk(problem: DiskOutdatedError): void {
+    // What is written on such a disk contradicts what others have: from here on nobody is told anything.
+    this.pause();
+    this.#options.onFailure(problem);
   }
 
   // --- questions and leases ----------------------------------------------------------------------------

@@ -33,6 +33,31 @@ describe('rows', () => {
   });
 });
 
+describe('known', () => {
+  test('is what counts and what counted once, until the storage life is over', () => {
+    const reports = new Reports();
+    reports.learn(1, 2, at([1, 5], [2, 1]), 0);
+    reports.retain(new Set());
+    expect(reports.rows(1).size).toBe(0);
+    reports.learn(1, 2, at([1, 2], [3, 4]), 0);
+    reports.retain(new Set());
+    reports.learn(1, 2, at([2, 7]), 0);
+    expect(reports.known(1, 2).toString()).toBe('1:5 2:7 3:4');
+    expect(reports.rows(1).get(2)?.toString()).toBe('2:7');
+    expect(reports.known(1, 3).toString()).toBe('');
+    reports.bury([2]);
+    expect(reports.known(1, 2).toString()).toBe('2:7');
+  });
+
+  test('goes with its partition', () => {
+    const reports = new Reports();
+    reports.learn(1, 2, at([1, 5]), 0);
+    reports.retain(new Set());
+    reports.forget(1);
+    expect(reports.known(1, 2).total()).toBe(0);
+  });
+});
+
 describe('lag', () => {
   test('counts writes that are known of and missing, and how long the oldest has been', () => {
     const reports = new Reports();

@@ -1,4 +1,4 @@
-import type { Origin, VersionVector } from '../causality/index.ts';
+import { type Origin, VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 
 /** How far this region is behind another's own writes in one partition, as far as it was told. */
@@ -18,10 +18,13 @@ const MARKS_MAX = 32;
 
 /**
  * What each other region is known to have applied, durably, per partition: this region's rows of the matrix
- * clock (Wuu and Bernstein). A row only ever grows, so it may be told twice, late and by anybody.
+ * clock (Wuu and Bernstein). A row only ever grows, so it may be told twice, late and by anybody. It counts
+ * in one membership epoch; that its region had so much on its disk stays true for ever (see `known`).
  */
 export class Reports {
   readonly #rows = new Map<PartitionNumber, Map<Origin, VersionVector>>();
+  /** Rows that count no more. */
+  readonly #past = new Map<PartitionNumber, Map<Origin, VersionVector>>();
   /** Own writes of other regions that we heard of and may not have, oldest first. */
   readonly #marks = new Map<PartitionNumber, Map<Origin, Mark[]>>();
 
@@ -49,6 +52,14 @@ export class Reports {
     return this.#rows.get(partition) ?? NO_ROWS;
   }
 
+  /** What `origin` is known to have had on its disk at some time: one that has less has an older disk. */
+  known(partition: PartitionNumber, origin: Origin): VersionVector {
+    const known = this.#past.get(partition)?.get(origin)?.clone() ?? new VersionVector();
+    const row = this.#rows.get(partition)?.get(origin);
+    if (row !== undefined) known.join(row);
+    return known;
+  }
+
   /** `applied`: what this region has of the partition. */
   lag(partition: PartitionNumber, origin: Origin, applied: VersionVector, nowMs: number): Lag {
     const marks = this.#marks.get(partition)?.get(origin);
@@ -63,16 +74,29 @@ export class Reports {
 
   forget(partition: PartitionNumber): void {
     this.#rows.delete(partition);
+    this.#past.delete(partition);
     this.#marks.delete(partition);
   }
 
-  /** Drops the rows of all other origins: they are no members any more, or never were. */
+  /** The rows of all other origins count no more. */
   retain(origins: ReadonlySet<Origin>): void {
-    for (const table of [this.#rows, this.#marks]) {
-      for (const rows of table.values()) {
-        for (const origin of rows.keys()) if (!origins.has(origin)) rows.delete(origin);
+    for (const [partition, rows] of this.#rows) {
+      for (const [origin, row] of rows) {
+        if (origins.has(origin)) continue;
+        rows.delete(origin);
+        const past = of(this.#past, partition);
+        const before = past.get(origin);
+        if (before === undefined) past.set(origin, row);
+        else before.join(row);
       }
     }
+    dropRows(this.#marks, (origin) => !origins.has(origin));
+  }
+
+  /** These storage lives are over: nobody will ask what their disks had. */
+  bury(retired: Iterable<Origin>): void {
+    const origins = new Set(retired);
+    dropRows(this.#past, (origin) => origins.has(origin));
   }
 }
 
@@ -85,6 +109,15 @@ function of<V>(table: Map<PartitionNumber, Map<Origin, V>>, partition: Partition
     table.set(partition, rows);
   }
   return rows;
+}
+
+function dropRows<V>(
+  table: ReadonlyMap<PartitionNumber, Map<Origin, V>>,
+  isOver: (origin: Origin) => boolean,
+): void {
+  for (const rows of table.values()) {
+    for (const origin of rows.keys()) if (isOver(origin)) rows.delete(origin);
+  }
 }
 
 function listOf(lists: Map<Origin, Mark[]>, origin: Origin): Mark[] {

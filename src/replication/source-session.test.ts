@@ -17,6 +17,8 @@ expect.addEqualityTesters([
   (a, b) => (a instanceof VersionVector && b instanceof VersionVector ? a.equals(b) : undefined),
 ]);
 
+const NOTHING = new VersionVector();
+
 /** Partitions of region B (origin 2) with the given dots in their logs. */
 class Logs implements PartitionTable {
   readonly logs = new Map<number, Uint8Array[]>();
@@ -58,7 +60,12 @@ class Logs implements PartitionTable {
   onDropped = () => () => undefined;
 }
 
-function open(wants: readonly Origin[] = [2]) {
+interface Memory {
+  /** Of the puller, by the source. */
+  readonly knownOf?: VersionVector;
+}
+
+function open(wants: readonly Origin[] = [2], { knownOf = new VersionVector() }: Memory = {}) {
   const table = new Logs();
   const session = new SourceSession({
     account: 'a',
@@ -68,6 +75,8 @@ function open(wants: readonly Origin[] = [2]) {
     answer: () => ({ wallMs: 1, clocks: [], leaseMs: 0 }),
     committedOf: () => undefined,
     onTold: () => undefined,
+    knownOf: () => knownOf,
+    onKnown: (partition, _, known) => table.get(partition)?.vector.coversAll(known) === true,
     isMember: (region, origin) => region === 'A' && origin === 1,
     rowOf: (_, origin) => (origin === 3 ? new VersionVector([[3, 9]]) : undefined),
   });
@@ -85,7 +94,7 @@ function open(wants: readonly Origin[] = [2]) {
   const subscribe = (...partitions: number[]) =>
     hear({
       kind: 'subscribe',
-      rows: partitions.map((partition) => ({ partition, vector: new VersionVector() })),
+      rows: partitions.map((partition) => ({ partition, vector: NOTHING, known: NOTHING })),
     });
   /** Performs all reads and gives the dots that were sent, as `partition/origin.n`. */
   const pump = (): string[] => {
@@ -133,6 +142,48 @@ describe('meeting', () => {
   });
 });
 
+describe('older disks', () => {
+  const had = new VersionVector([[2, 2]]);
+
+  test('a puller that has less than it is known to have had is told so, and gets nothing', () => {
+    const { table, session, hear, hello, subscribe, pump } = open([2], { knownOf: had });
+    table.append(1, 2, 1);
+    hear(hello);
+    session.takeFrames();
+    expect(() => subscribe(1)).toThrow(ProtocolError);
+    const known: Message = { kind: 'known', rows: [{ partition: 1, vector: had }] };
+    expect(session.takeFrames().map(decodeMessage)).toEqual([known]);
+    expect(pump()).toEqual([]);
+  });
+
+  test('a puller that has all that it is known to have had is served', () => {
+    const { table, hear, hello, pump } = open([2], { knownOf: had });
+    for (const n of [1, 2, 3]) table.append(1, 2, n);
+    hear(hello);
+    hear({ kind: 'subscribe', rows: [{ partition: 1, vector: had, known: had }] });
+    expect(pump()).toEqual(['1/2.3']);
+  });
+
+  test('a source that has less than it is known to have had sends nothing', () => {
+    const { table, session, hear, hello, pump } = open();
+    table.append(1, 2, 1);
+    hear(hello);
+    const rows = [{ partition: 1, vector: NOTHING, known: had }];
+    expect(() => hear({ kind: 'subscribe', rows })).toThrow(ProtocolError);
+    expect(pump()).toEqual([]);
+    session.markDropped(1);
+  });
+
+  test('nor when the partition is opened after that', () => {
+    const { table, session, hear, hello, pump } = open();
+    hear(hello);
+    hear({ kind: 'subscribe', rows: [{ partition: 1, vector: NOTHING, known: had }] });
+    table.append(1, 2, 1);
+    expect(() => session.markOpened(1)).toThrow(ProtocolError);
+    expect(pump()).toEqual([]);
+  });
+});
+
 describe('entries', () => {
   test('go in the order of the log, without what the puller has or does not want', () => {
     const { table, hear, hello, pump } = open([2]);
@@ -141,7 +192,10 @@ describe('entries', () => {
       table.append(1, 3, n);
     }
     hear(hello);
-    hear({ kind: 'subscribe', rows: [{ partition: 1, vector: new VersionVector([[2, 2]]) }] });
+    hear({
+      kind: 'subscribe',
+      rows: [{ partition: 1, vector: new VersionVector([[2, 2]]), known: NOTHING }],
+    });
     expect(pump()).toEqual(['1/2.3', '1/2.4', '1/2.5']);
     expect(pump()).toEqual([]);
   });

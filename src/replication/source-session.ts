@@ -12,6 +12,7 @@ import {
   type PositionRow,
   type RelayedRow,
   readFrameHead,
+  type SubscribedRow,
 } from './wire.ts';
 
 const READ_BYTES_MIN = 16 * 1024;
@@ -32,6 +33,13 @@ export interface SourceSessionOptions {
   readonly committedOf: (partition: PartitionNumber) => VersionVector | undefined;
   /** The n-th of this region's own writes to a partition is being sent. */
   readonly onTold: (partition: PartitionNumber, n: number) => void;
+  /** What a puller is known to have had. */
+  readonly knownOf: (partition: PartitionNumber, origin: Origin) => VersionVector;
+  /**
+   * `origin` knows this region to have had so much of an open partition: false when it has less, and so must
+   * send nothing.
+   */
+  readonly onKnown: (partition: PartitionNumber, origin: Origin, known: VersionVector) => boolean;
   /** Position of another region, if known. */
   readonly rowOf: (partition: PartitionNumber, origin: Origin) => VersionVector | undefined;
 }
@@ -46,6 +54,8 @@ export interface SourceRead {
 interface Subscription {
   /** What the puller has, or will have if this session lives: what it reported and what was sent. */
   readonly sent: VersionVector;
+  /** What the puller knows this region to have had. */
+  readonly known: VersionVector;
   /** Where to read on; undefined until the partition exists here. */
   nextLsn: Lsn | undefined;
 }
@@ -129,7 +139,7 @@ export class SourceSession {
     if (this.#peer === undefined) throw new ProtocolError('a session begins with hello');
     switch (message.kind) {
       case 'subscribe':
-        for (const row of message.rows) this.#subscribe(row);
+        for (const row of message.rows) this.#subscribe(row, this.#peer.origin);
         return message.rows;
       case 'unsubscribe':
         for (const partition of message.partitions) this.#forget(partition);
@@ -171,8 +181,13 @@ export class SourceSession {
     return new ProtocolError(`refused a puller: ${reason}`);
   }
 
-  #subscribe({ partition, vector }: PositionRow): void {
-    this.#subscriptions.set(partition, { sent: vector.clone(), nextLsn: undefined });
+  #subscribe({ partition, vector, known }: SubscribedRow, origin: Origin): void {
+    const had = this.#options.knownOf(partition, origin);
+    if (!vector.coversAll(had)) {
+      this.#send({ kind: 'known', rows: [{ partition, vector: had }] });
+      throw new ProtocolError('the puller has lost something that it had');
+    }
+    this.#subscriptions.set(partition, { sent: vector.clone(), known, nextLsn: undefined });
     this.markOpened(partition);
   }
 
@@ -201,10 +216,17 @@ export class SourceSession {
     if (subscription.nextLsn <= partition.tail()) this.#dirty.add(number);
   }
 
-  /** The partition is open here: what was asked of it can begin. */
+  /**
+   * The partition is open here: what was asked of it can begin. @throws ProtocolError when this region has
+   * lost something that it had.
+   */
   markOpened(number: PartitionNumber): void {
     const subscription = this.#subscriptions.get(number);
-    if (subscription !== undefined) this.#restart(number, subscription);
+    if (subscription === undefined || this.#peer === undefined) return;
+    const isOpen = this.#options.table.get(number) !== undefined;
+    if (isOpen && !this.#options.onKnown(number, this.#peer.origin, subscription.known))
+      throw new ProtocolError('this region has lost something that it had');
+    this.#restart(number, subscription);
   }
 
   markDropped(number: PartitionNumber): void {

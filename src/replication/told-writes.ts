@@ -2,11 +2,36 @@ import type { Origin, VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 
 /**
- * This region's disk is an older copy of what it was: another region has writes of it that it does not know.
- * Their numbers would come to mean other writes, so the region must not go on with this disk.
+ * This region's disk is an older copy of what it was: another region has writes of it that it does not know,
+ * or knows it to have had what it has no more. The numbers of its writes would come to mean other writes, and
+ * others may have forgotten, since this region had it too, what its writes would contradict. So it must not
+ * go on with this disk.
  */
 export class DiskOutdatedError extends Error {
   override name = 'DiskOutdatedError';
+
+  constructor(finding: string) {
+    const wayOut = 'Wipe it: it comes back with all that the others have';
+    super(`the disk is a copy from an earlier time: ${finding}. ${wayOut}`);
+  }
+}
+
+/**
+ * What is wrong when the region with origin `peer` knows this region to have had `known` durably, and it has
+ * `applied`; undefined for nothing.
+ */
+export function lossOf(of: {
+  readonly partition: PartitionNumber;
+  readonly peer: Origin;
+  readonly known: VersionVector;
+  readonly applied: VersionVector;
+}): DiskOutdatedError | undefined {
+  const { partition, peer, known, applied } = of;
+  if (applied.coversAll(known)) return undefined;
+  return new DiskOutdatedError(
+    `of partition ${partition} this region has (${applied}), and has told that it had (${known}), as the ` +
+      `region with origin ${peer} knows`,
+  );
 }
 
 /**
@@ -37,9 +62,8 @@ export class ToldWrites {
     const [told, known] = [this.#told.get(partition), vector.get(this.#self)];
     if (told === undefined || known <= told) return undefined;
     return new DiskOutdatedError(
-      `the disk is a copy from an earlier time: this region told ${told} of its own writes to partition ` +
-        `${partition}, and the region with origin ${peer} has ${known}. Wipe it: it comes back with all ` +
-        'that the others have',
+      `this region told ${told} of its own writes to partition ${partition}, and the region with origin ` +
+        `${peer} has ${known}`,
     );
   }
 }

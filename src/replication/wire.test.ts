@@ -34,7 +34,7 @@ const MESSAGES: Message[] = [
   },
   { kind: 'welcome', region: 'Nord-Östlich', origin: 1023 },
   { kind: 'refuse', reason: 'no' },
-  { kind: 'subscribe', rows: [{ partition: 2 ** 32 - 1, vector }] },
+  { kind: 'subscribe', rows: [{ partition: 2 ** 32 - 1, vector, known: new VersionVector([[7, 1]]) }] },
   { kind: 'unsubscribe', partitions: [1, 2 ** 32 - 1] },
   { kind: 'want', origins: [] },
   { kind: 'report', releasedBytes: 2 ** 50, rows: [{ partition: 1, vector: new VersionVector() }] },
@@ -45,6 +45,7 @@ const MESSAGES: Message[] = [
     clocks: [{ origin: 3, wallMs: 1.7e12 }],
   },
   { kind: 'committed', rows: [{ partition: 3, vector }] },
+  { kind: 'known', rows: [{ partition: 3, vector }] },
   { kind: 'unavailable', partition: 9 },
 ];
 
@@ -71,13 +72,13 @@ describe('messages', () => {
   test('an impossible vector, a foreign version, an unknown kind or lane break the protocol', () => {
     const row = encodeMessage(1, {
       kind: 'subscribe',
-      rows: [{ partition: 1, vector: new VersionVector([[1, 1]]) }],
+      rows: [{ partition: 1, vector: new VersionVector([[1, 1]]), known: new VersionVector() }],
     });
-    row[row.length - 2] = 0; // origin 0
+    row[row.length - 3] = 0; // origin 0
     expect(() => decodeMessage(row)).toThrow(ProtocolError);
     const hello = MESSAGES[0] as Extract<Message, { kind: 'hello' }>;
     const foreign = encodeMessage(1, { ...hello, version: PROTOCOL_VERSION + 1 });
-    expect(() => decodeMessage(foreign)).toThrow(/version 4 is not 3/);
+    expect(() => decodeMessage(foreign)).toThrow(/version 5 is not 4/);
     expect(() => decodeMessage(Buffer.from([0, 1, 99]))).toThrow(ProtocolError);
     expect(() => readFrameHead(Buffer.from([2, 1, 0]))).toThrow(ProtocolError);
   });

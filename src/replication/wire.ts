@@ -12,7 +12,7 @@ import { type ClockReading, type Origin, VersionVector } from '../causality/inde
 import type { PartitionNumber } from '../log/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 const LANE_CONTROL = 0;
 const LANE_ENTRIES = 1;
@@ -21,6 +21,11 @@ const LANE_ENTRIES = 1;
 export interface PositionRow {
   readonly partition: PartitionNumber;
   readonly vector: VersionVector;
+}
+
+/** Where a puller is in one partition, and what it knows the source to have had there at some time. */
+export interface SubscribedRow extends PositionRow {
+  readonly known: VersionVector;
 }
 
 /** Another region's position, passed on. */
@@ -44,8 +49,13 @@ export type Message =
   | { readonly kind: 'welcome'; readonly region: string; readonly origin: Origin }
   /** Source: there will be no session. */
   | { readonly kind: 'refuse'; readonly reason: string }
-  /** Puller: send these partitions from these positions on. */
-  | { readonly kind: 'subscribe'; readonly rows: readonly PositionRow[] }
+  /**
+   * Puller: send these partitions from these positions on. A source that lacks some of what it is known to
+   * have had is on an older disk, and must send nothing.
+   */
+  | { readonly kind: 'subscribe'; readonly rows: readonly SubscribedRow[] }
+  /** Source: instead of entries, what it knows a puller to have had that has subscribed with less. */
+  | { readonly kind: 'known'; readonly rows: readonly PositionRow[] }
   | { readonly kind: 'unsubscribe'; readonly partitions: readonly PartitionNumber[] }
   /** Puller: replaces the set of origins whose entries it wants from here. */
   | { readonly kind: 'want'; readonly origins: readonly Origin[] }
@@ -98,6 +108,7 @@ const KINDS: readonly Message['kind'][] = [
   'ask',
   'answer',
   'committed',
+  'known',
 ];
 
 /** Entries of one partition within a frame. */
@@ -151,7 +162,11 @@ function writeFields(writer: ByteWriter, message: Message): void {
       writer.string(message.reason);
       return;
     case 'subscribe':
-      writeRows(writer, message.rows);
+      writer.uint(message.rows.length);
+      for (const { partition, vector, known } of message.rows) {
+        vector.encode(writer.uint(partition));
+        known.encode(writer);
+      }
       return;
     case 'unsubscribe':
       writeNumbers(writer, message.partitions);
@@ -178,6 +193,7 @@ function writeFields(writer: ByteWriter, message: Message): void {
       writer.f64(message.leaseMs).uint(message.entryFrames);
       return;
     case 'committed':
+    case 'known':
       writeRows(writer, message.rows);
       return;
     default:
@@ -223,7 +239,7 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
     case 'refuse':
       return { kind, reason: reader.string() };
     case 'subscribe':
-      return { kind, rows: readRows(reader) };
+      return { kind, rows: readSubscribedRows(reader) };
     case 'unsubscribe':
       return { kind, partitions: readNumbers(reader) };
     case 'want':
@@ -250,6 +266,7 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
         entryFrames: reader.uint(),
       };
     case 'committed':
+    case 'known':
       return { kind, rows: readRows(reader) };
     default:
       return { kind, partition: reader.uint() };
@@ -273,6 +290,15 @@ function readRows(reader: ByteReader): PositionRow[] {
   const rows: PositionRow[] = [];
   for (let left = reader.uint(); left > 0; left--) {
     rows.push({ partition: reader.uint(), vector: VersionVector.decode(reader) });
+  }
+  return rows;
+}
+
+function readSubscribedRows(reader: ByteReader): SubscribedRow[] {
+  const rows: SubscribedRow[] = [];
+  for (let left = reader.uint(); left > 0; left--) {
+    const [partition, vector] = [reader.uint(), VersionVector.decode(reader)];
+    rows.push({ partition, vector, known: VersionVector.decode(reader) });
   }
   return rows;
 }

@@ -24,8 +24,8 @@ export function regionDamage(region: string, reason: unknown): RegionDamagedErro
 /** For the person who runs the server. */
 export function damageReport(region: string, finding: string): string {
   return (
-    `region ${region} stays down: ${finding}. The other regions serve; put back a copy of the whole data ` +
-    'directory, or wipe and start this region, which then takes what the others have'
+    `region ${region} stays down: ${finding}. The other regions serve; wipe and start this region, which ` +
+    'then takes what the others have. Do not put back a copy of its files: the others know what it had since'
   );
 }
 
