@@ -5,7 +5,7 @@
 import type { Directory, RegionEndpoint } from '../account/index.ts';
 import type { RegionMetrics, RegionStatus } from '../api/fault/index.ts';
 import { type AccountKeys, type ClientOrigin, createSqlApi, type SqlApi } from '../api/sql/index.ts';
-import { AssertionError } from '../base/index.ts';
+import { AssertionError, Slots } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type FileLog, type LogDamagedError, openFileLog } from '../log/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
@@ -49,7 +49,7 @@ interface Open {
   readonly api: SqlApi;
   readonly scrub: LogScrub;
   /** Requests that wait for their answer: how to answer each of them when the region is killed. */
-  readonly waiting: Set<() => void>;
+  readonly waiting: Slots<() => void>;
 }
 
 /** Over all regions of a process. */
@@ -180,7 +180,7 @@ export class LocalRegion {
       const api = this.#createApi(region, fail, isOver);
       const { runtime } = this.#options;
       const scrub = new LogScrub({ runtime, log, onDamage: (damage) => this.#warnOfRot(damage) });
-      open = { region, log, store, api, scrub, waiting: new Set() };
+      open = { region, log, store, api, scrub, waiting: new Slots() };
       return open;
     } catch (error) {
       await store.close();
@@ -290,10 +290,9 @@ export class LocalRegion {
   /** A killed region answers no more, whatever its objects are still busy with. */
   #unlessKilled({ waiting }: Open, answer: Promise<HttpResponse>): Promise<HttpResponse> {
     return new Promise((resolve) => {
-      const giveUp = () => resolve(unavailable(this.name));
-      waiting.add(giveUp);
+      const slot = waiting.add(() => resolve(unavailable(this.name)));
       void answer.then((response) => {
-        waiting.delete(giveUp);
+        waiting.remove(slot);
         resolve(response);
       });
     });
@@ -351,8 +350,7 @@ export class LocalRegion {
     // What was paused is gone, and whoever waited for it with it.
     this.#paused?.end();
     this.#paused = undefined;
-    for (const giveUp of waiting) giveUp();
-    waiting.clear();
+    for (const giveUp of waiting.drain()) giveUp();
     await region.abandon();
     await log.close();
     await store.close();
