@@ -24,6 +24,17 @@ const POLAR_RADIUS = RADIUS * (1 - GEODESIC.f);
 /** Of geocentric to geodetic latitude, as tangents. */
 const FLATTENING = (1 - GEODESIC.f) ** 2;
 const MEAN_RADIUS = 6_371_008.8;
+/**
+ * An arc of a great ellipse is no longer than its angle at the centre times this: the slope of the ellipsoid
+ * against the sphere around it adds less than 6 millionths.
+ */
+const METRES_PER_RADIAN_MAX = RADIUS * 1.000_01;
+/** Nowhere is the Earth flatter than at the poles, where it curves as a sphere of 6,399,594 metres does. */
+const FLATTEST_RADIUS = 6_410_000;
+/** And nowhere rounder than at the equator from north to south. */
+const ROUNDEST_RADIUS = POLAR_RADIUS ** 2 / RADIUS;
+/** Beyond this sagitta a segment is too bent to be taken for its chord. */
+const SAGITTA_MAX_METRES = 10_000;
 const DEGREE = Math.PI / 180;
 
 /** Radians; 6 micrometres. Directions have 16 digits, products of three of them lose some. */
@@ -75,6 +86,16 @@ export const EARTH: Surface = {
   },
 
   distance: (p, q) => GEODESIC.Inverse(p.y, p.x, q.y, q.x, Geodesic.DISTANCE).s12 ?? 0,
+
+  // Every way on the ground is at least as far from the centre as the poles are.
+  leastDistance: (gap) => POLAR_RADIUS * angleOf(gap),
+
+  ball(middle, reach) {
+    const depth = length(middle);
+    const direction: Vector = depth > 0 ? scaled(middle, 1 / depth) : [1, 0, 0];
+    const radius = METRES_PER_RADIAN_MAX * angleOf(reach + Math.abs(1 - depth));
+    return { middle: positionOf(direction), radius };
+  },
 };
 
 class EarthSegment implements Segment {
@@ -126,10 +147,21 @@ class EarthSegment implements Segment {
     return unit(mixedBy(this.a.at, Math.cos(angle), ahead, Math.sin(angle)));
   }
 
-  roughDistanceTo({ at }: Position): number {
-    if (this.#isBeside(at)) return Math.asin(Math.min(1, Math.abs(dot(this.#normal, at)))) * MEAN_RADIUS;
-    const nearest = Math.min(chord(at, this.a.at), chord(at, this.b.at));
-    return 2 * Math.asin(Math.min(1, nearest / 2)) * MEAN_RADIUS;
+  /** By the angle at the centre, or through the ground in a straight line: each is the better one somewhere. */
+  leastDistanceTo({ at }: Position): number {
+    const angle = this.#isBeside(at)
+      ? Math.asin(Math.min(1, Math.abs(dot(this.#normal, at))))
+      : angleOf(Math.min(chord(at, this.a.at), chord(at, this.b.at)));
+    const [from, to, place] = [inSpace(this.a.at), inSpace(this.b.at), inSpace(at)];
+    const ahead = mixedBy(to, 1, from, -1);
+    const square = dot(ahead, ahead);
+    const sagitta = square / (7.9 * ROUNDEST_RADIUS);
+    if (sagitta > SAGITTA_MAX_METRES) return POLAR_RADIUS * angle;
+    const offset = mixedBy(place, 1, from, -1);
+    const share = Math.min(1, Math.max(0, dot(offset, ahead) / square));
+    const straight = length(mixedBy(offset, 1, ahead, -share)) - sagitta;
+    const bent = 2 * FLATTEST_RADIUS * Math.asin(Math.min(1, Math.max(0, straight) / (2 * FLATTEST_RADIUS)));
+    return Math.max(POLAR_RADIUS * angle, bent);
   }
 
   /** By walking towards the foot of the perpendicular, as a sphere would have it from each place on. */
@@ -155,7 +187,7 @@ class EarthRing implements Ring {
   readonly positions: readonly Position[];
   readonly segments: readonly Segment[];
   readonly isClockwise: boolean;
-  readonly areaOnLeft: number;
+  #areaOnLeft: number | undefined;
   readonly #middle: Vector;
   /** Of the corner farthest from the middle; sides bend towards the middle, never away from it. */
   readonly #rimCosine: number;
@@ -168,14 +200,20 @@ class EarthRing implements Ring {
     this.segments = segments;
     this.positions = segments.map((segment) => segment.a);
     this.#middle = middle;
-    this.#rimCosine = Math.min(...this.positions.map(({ at }) => dot(at, middle)));
+    this.#rimCosine = this.positions.reduce((least, { at }) => Math.min(least, dot(at, middle)), 1);
     this.#east = unit(cross(Math.abs(middle[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0], middle));
     this.#north = cross(middle, this.#east);
     this.#flat = new FlatRing(this.positions.map(({ at }) => this.#project(at)));
     this.isClockwise = this.#flat.signedArea < 0;
+  }
+
+  /** Few ask for it, and each side is a geodesic. */
+  get areaOnLeft(): number {
+    if (this.#areaOnLeft !== undefined) return this.#areaOnLeft;
     const polygon = GEODESIC.Polygon(false);
     for (const { x, y } of this.positions) polygon.AddPoint(y, x);
-    this.areaOnLeft = polygon.Compute(false, false).area ?? 0;
+    this.#areaOnLeft = polygon.Compute(false, false).area ?? 0;
+    return this.#areaOnLeft;
   }
 
   get areaInside(): number {
@@ -245,6 +283,17 @@ function positionOf(direction: Vector): Position {
     y: Math.atan2(direction[2], FLATTENING * across) / DEGREE,
     at: direction,
   };
+}
+
+/** The angle at the centre between directions that are so far apart. */
+function angleOf(gap: number): number {
+  return 2 * Math.asin(Math.min(1, gap / 2));
+}
+
+/** Metres from the centre. */
+function inSpace(direction: Vector): Vector {
+  const across = direction[0] ** 2 + direction[1] ** 2;
+  return scaled(direction, 1 / Math.sqrt(across / RADIUS ** 2 + direction[2] ** 2 / POLAR_RADIUS ** 2));
 }
 
 function dot(p: Vector, q: Vector): number {

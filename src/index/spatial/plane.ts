@@ -33,6 +33,10 @@ export const PLANE: Surface = {
   ring: (segments) => new PlaneRing(segments),
 
   distance: (p, q) => Math.hypot(q.x - p.x, q.y - p.y),
+
+  leastDistance: (gap) => gap,
+
+  ball: ([x, y], reach) => ({ middle: position(x, y), radius: reach }),
 };
 
 function position(x: number, y: number): Position {
@@ -86,7 +90,7 @@ class PlaneSegment implements Segment {
     return PLANE.distance(to, this.positionAt(fraction));
   }
 
-  roughDistanceTo(to: Position): number {
+  leastDistanceTo(to: Position): number {
     return this.distanceTo(to);
   }
 }

@@ -107,8 +107,8 @@ describe('distances on the Earth', () => {
       expect(found).toBeGreaterThanOrEqual(
         Math.sqrt(Math.max(0, least ** 2 - step ** 2)) - step * 1e-3 - 1e-6,
       );
-      expect(segment.roughDistanceTo(place) / Math.max(found, 1e-3)).toBeGreaterThan(0.995);
-      expect(segment.roughDistanceTo(place) / Math.max(found, 1e-3)).toBeLessThan(1.005);
+      expect(segment.leastDistanceTo(place)).toBeGreaterThanOrEqual(found * 0.995 - 1e-3);
+      expect(segment.leastDistanceTo(place)).toBeLessThanOrEqual(found + 1e-8);
     },
   );
 });

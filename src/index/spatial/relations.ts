@@ -1,47 +1,89 @@
-import { type Area, type Shape, sideOf } from './shape.ts';
+import { finish, StepCounter, type Steps } from '../../base/index.ts';
+import { nearestSteps, type Piece, Spot } from './nearest.ts';
+import { SegmentTree, somePairSteps } from './segment-tree.ts';
+import { type Area, type Boundary, type Shape, sideOf } from './shape.ts';
 import { boxesMeet, meeting, type Position, type Segment, type Surface } from './surface.ts';
 
 /** Parts of a segment that are shorter than this share of it are none. */
 const SHARE_MIN = 1e-9;
-/** How many times greater than another a rough distance must be to be the greater one for certain. */
-const ROUGHNESS = 1.01;
-/** Pairs that are kept before those that came too far are thrown out. */
-const PAIRS_MAX = 10_000;
+/** Areas and places that are compared between two turns of others. */
+const PLACES_BETWEEN_TURNS = 200;
 
 /** Whether they have a place in common, boundaries included. */
 export function shapesIntersect(a: Shape, b: Shape): boolean {
+  return finish(shapesIntersectSteps(a, b));
+}
+
+/** `shapesIntersect` that can be left in the middle. */
+export function* shapesIntersectSteps(a: Shape, b: Shape): Steps<boolean> {
   if (a.box !== undefined && b.box !== undefined && !boxesMeet(a.box, b.box)) return false;
   if (a.points.some((point) => isOn(b, point)) || b.points.some((point) => isOn(a, point))) return true;
-  if (segmentsOf(a).some((s) => segmentsOf(b).some((t) => meeting(s, t) !== 'apart'))) return true;
+  if (a.points.length > 0 || b.points.length > 0) return false;
+  const meet = (i: number, j: number): boolean =>
+    meeting(a.tree.segments[i] as Segment, b.tree.segments[j] as Segment) !== 'apart';
+  if (yield* somePairSteps(a.tree, b.tree, meet)) return true;
   // Without a boundary in common, one lies in the other altogether or they are apart.
-  return startsIn(a, b) || startsIn(b, a);
+  return (yield* startsInSteps(a, b)) || (yield* startsInSteps(b, a));
 }
 
 /** Whether some part of `a` has its first place in an area of `b`. */
-function startsIn(a: Shape, b: Shape): boolean {
-  if (b.areas.length === 0) return false;
-  const starts = [
-    ...a.lines.map((line) => line.segments[0]),
-    ...a.areas.flatMap((area) => [area.outer, ...area.holes].map((ring) => ring.segments[0])),
-  ];
-  return starts.some((segment) => segment !== undefined && isOn(b, segment.a));
+function* startsInSteps(a: Shape, b: Shape): Steps<boolean> {
+  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  const rings = a.areas.flatMap((area) => [area.outer, ...area.holes]);
+  for (const { segments } of [...a.lines, ...rings]) {
+    if (segments[0] !== undefined && isInSome(b, segments[0].a)) return true;
+    counter.add(1 + b.areas.length);
+    if (counter.isDue()) yield;
+  }
+  return false;
+}
+
+/** Whether the place belongs to an area of the shape, boundary included. */
+function isInSome(shape: Shape, position: Position): boolean {
+  return shape.areas.some((area) => sideOf(area, position) !== 'outside');
 }
 
 /** Whether the place belongs to the shape, boundary included. */
 function isOn(shape: Shape, position: Position): boolean {
   return (
     shape.points.some((point) => shape.surface.isSame(point, position)) ||
-    shape.lines.some((line) => line.segments.some((segment) => segment.covers(position))) ||
-    shape.areas.some((area) => sideOf(area, position) !== 'outside')
+    (shape.lines.length > 0 && isOnLine(shape, position)) ||
+    isInSome(shape, position)
   );
+}
+
+function isOnLine({ tree }: Shape, position: Position): boolean {
+  const box = { min: position.at, max: position.at };
+  return tree.some(box, 0, tree.segments.length, (segment) => segment.covers(position));
 }
 
 /** Whether all of `a` belongs to `b`, and not only to its boundary. */
 export function isShapeWithin(a: Shape, b: Shape): boolean {
+  return finish(isShapeWithinSteps(a, b));
+}
+
+/** `isShapeWithin` that can be left in the middle. */
+export function* isShapeWithinSteps(a: Shape, b: Shape): Steps<boolean> {
   if (a.box !== undefined && b.box !== undefined && !boxesMeet(a.box, b.box)) return false;
-  if (a.areas.length > 0) return a.areas.every((area) => isAreaWithin(area, b));
-  const places = [...a.points, ...a.lines.flatMap((line) => line.segments.flatMap((s) => middles(s, b)))];
-  return places.every((place) => isOn(b, place)) && places.some((place) => isInterior(b, place));
+  const [point] = a.points;
+  if (point !== undefined) return isOn(b, point) && isInterior(b, point);
+  if (a.areas.length === 0) return yield* areLinesWithinSteps(a, b);
+  for (const area of a.areas) if (!(yield* isAreaWithinSteps(area, b))) return false;
+  return true;
+}
+
+function* areLinesWithinSteps(a: Shape, b: Shape): Steps<boolean> {
+  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  let isInside = false;
+  for (const segment of a.tree.segments) {
+    for (const place of partsOf(segment, wholeOf(b), b.surface)) {
+      if (!isOn(b, place)) return false;
+      isInside ||= isInterior(b, place);
+      counter.add(1 + b.areas.length);
+      if (counter.isDue()) yield;
+    }
+  }
+  return isInside;
 }
 
 /** Not for what is only on a boundary: the rim of an area, an end of a line. */
@@ -55,16 +97,26 @@ function isInterior(shape: Shape, position: Position): boolean {
   });
 }
 
-function isAreaWithin(area: Area, shape: Shape): boolean {
+function* isAreaWithinSteps(area: Area, shape: Shape): Steps<boolean> {
   if (shape.areas.length === 0) return false;
-  const rim = area.boundary.flatMap((segment) => middles(segment, shape));
-  if (!rim.every((place) => isOn(shape, place))) return false;
+  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  const { from, to, tree } = area.boundary;
+  for (let place = from; place < to; place++) {
+    for (const part of partsOf(tree.segments[place] as Segment, wholeOf(shape), shape.surface)) {
+      if (!isInSome(shape, part)) return false;
+      counter.add(1 + shape.areas.length);
+      if (counter.isDue()) yield;
+    }
+  }
   // What bounds the other must not run through this one, and neither lies in a hole of the other.
-  const inner = shape.areas.flatMap((other) =>
-    other.boundary.flatMap((segment) => middlesAt(segment, area.boundary, shape.surface)),
-  );
-  if (inner.some((place) => sideOf(area, place) === 'inside')) return false;
-  return isOn(shape, insideOf(area, shape));
+  for (const segment of shape.tree.segments) {
+    for (const part of partsOf(segment, area.boundary, shape.surface)) {
+      if (sideOf(area, part) === 'inside') return false;
+      counter.add();
+      if (counter.isDue()) yield;
+    }
+  }
+  return isInSome(shape, insideOf(area, shape));
 }
 
 /** A place just inside, beside the middle of a side. */
@@ -86,22 +138,30 @@ function insideOf(area: Area, { surface }: Shape): Position {
   return middle;
 }
 
-/** The middles of the parts into which another shape's boundary cuts a segment. */
-function middles(segment: Segment, shape: Shape): Position[] {
-  return middlesAt(segment, segmentsOf(shape), shape.surface);
+type Cutting = Pick<Boundary, 'some'>;
+
+/** All segments of a shape. */
+function wholeOf({ tree }: Shape): Cutting {
+  return { some: (box, holds) => tree.some(box, 0, tree.segments.length, holds) };
 }
 
-function middlesAt(segment: Segment, others: readonly Segment[], surface: Surface): Position[] {
+/** A place of each of the parts into which a boundary cuts a segment. */
+function partsOf(segment: Segment, boundary: Cutting, surface: Surface): Position[] {
   const cuts = [0, 1];
+  let isMet = false;
   const cutAt = (position: Position): void => {
     const share = segment.fractionOf(position);
     if (share > SHARE_MIN && share < 1 - SHARE_MIN) cuts.push(share);
   };
-  for (const other of others) {
+  boundary.some(segment.box, (other) => {
     const how = meeting(segment, other);
+    isMet ||= how !== 'apart';
     if (how === 'crossing') cutAt(surface.crossing(segment, other));
     else if (how === 'touching') for (const end of [other.a, other.b]) if (segment.covers(end)) cutAt(end);
-  }
+    return false;
+  });
+  // What no boundary touches is on one side of it, wherever one looks.
+  if (!isMet) return [segment.a];
   cuts.sort((x, y) => x - y);
   const found: Position[] = [];
   cuts.forEach((cut, place) => {
@@ -115,43 +175,17 @@ function middlesAt(segment: Segment, others: readonly Segment[], surface: Surfac
 export function shapeDistance(a: Shape, b: Shape): number {
   const [point, other] = [a.points[0], b.points[0]];
   if (point !== undefined && other !== undefined) return a.surface.distance(point, other);
-  if (shapesIntersect(a, b)) return 0;
-  return Math.min(nearest(cornersOf(a), b), nearest(cornersOf(b), a));
+  return finish(shapeDistanceSteps(a, b));
 }
 
-/** From the corners of one shape to another that it does not meet. */
-function nearest(corners: readonly Position[], shape: Shape): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (const point of shape.points) {
-    for (const corner of corners) best = Math.min(best, shape.surface.distance(corner, point));
-  }
-  for (const { segment, corner, rough } of nearestPairs(corners, segmentsOf(shape))) {
-    if (rough > best * ROUGHNESS) break;
-    best = Math.min(best, segment.distanceTo(corner));
-  }
-  return best;
+/** `shapeDistance` that can be left in the middle. */
+export function* shapeDistanceSteps(a: Shape, b: Shape): Steps<number> {
+  if (yield* shapesIntersectSteps(a, b)) return 0;
+  return yield* nearestSteps(piecesOf(a), piecesOf(b), a.surface);
 }
 
-interface Pair {
-  readonly segment: Segment;
-  readonly corner: Position;
-  readonly rough: number;
-}
-
-/** Those that may be the nearest, the likeliest first: an exact distance costs some fifty rough ones. */
-function nearestPairs(corners: readonly Position[], segments: readonly Segment[]): Pair[] {
-  let least = Number.POSITIVE_INFINITY;
-  let pairs: Pair[] = [];
-  for (const segment of segments) {
-    for (const corner of corners) {
-      const rough = segment.roughDistanceTo(corner);
-      if (rough > least * ROUGHNESS) continue;
-      least = Math.min(least, rough);
-      pairs.push({ segment, corner, rough });
-      if (pairs.length > PAIRS_MAX) pairs = pairs.filter((pair) => pair.rough <= least * ROUGHNESS);
-    }
-  }
-  return pairs.filter((pair) => pair.rough <= least * ROUGHNESS).sort((p, q) => p.rough - q.rough);
+function piecesOf({ points, tree, surface }: Shape): SegmentTree<Piece> {
+  return points.length === 0 ? tree : new SegmentTree(points.map((point) => new Spot(point, surface)));
 }
 
 /** Square metres, or units of the plane; 0 for points and lines. */
@@ -162,19 +196,4 @@ export function shapeArea(shape: Shape): number {
     for (const hole of holes) sum -= hole.areaInside;
   }
   return sum;
-}
-
-function segmentsOf(shape: Shape): readonly Segment[] {
-  if (shape.lines.length + shape.areas.length === 1) {
-    return shape.lines[0]?.segments ?? shape.areas[0]?.boundary ?? [];
-  }
-  return [...shape.lines.flatMap((line) => line.segments), ...shape.areas.flatMap((area) => area.boundary)];
-}
-
-function cornersOf(shape: Shape): Position[] {
-  return [
-    ...shape.points,
-    ...shape.lines.flatMap((line) => line.segments.flatMap(({ a, b }) => [a, b])),
-    ...shape.areas.flatMap((area) => area.boundary.map((segment) => segment.a)),
-  ];
 }

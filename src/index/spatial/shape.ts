@@ -1,8 +1,8 @@
-import { isJsonObject, type Json } from '../../base/index.ts';
+import { finish, isJsonObject, type Json, StepCounter, type Steps } from '../../base/index.ts';
+import { SegmentTree, somePairSteps } from './segment-tree.ts';
 import {
   type Box,
   boxAround,
-  boxesMeet,
   meeting,
   type Position,
   type Ring,
@@ -17,6 +17,8 @@ export interface Shape {
   readonly points: readonly Position[];
   readonly lines: readonly Line[];
   readonly areas: readonly Area[];
+  /** All segments of the lines, or of all rings: each area's together, the outer ring first. */
+  readonly tree: SegmentTree<Segment>;
   /** Undefined when it is not bounded: it has an area that is everything but something. */
   readonly box: Box | undefined;
 }
@@ -31,8 +33,32 @@ export interface Area {
   readonly holes: readonly Ring[];
   /** Whether it is everything outside of its outer ring. */
   readonly isInverse: boolean;
-  /** Of all its rings. */
-  readonly boundary: readonly Segment[];
+  /** All its rings. */
+  readonly boundary: Boundary;
+}
+
+/** Segments of a shape that bound one of its areas, or are one ring. */
+export class Boundary {
+  readonly tree: SegmentTree<Segment>;
+  readonly from: number;
+  /** Behind the last. */
+  readonly to: number;
+
+  constructor(tree: SegmentTree<Segment>, from: number, to: number) {
+    this.tree = tree;
+    this.from = from;
+    this.to = to;
+  }
+
+  some(box: Box, holds: (segment: Segment) => boolean): boolean {
+    return this.tree.some(box, this.from, this.to, holds);
+  }
+
+  /** Whether the place is on it. */
+  covers(position: Position): boolean {
+    const { at } = position;
+    return this.some({ min: at, max: at }, (segment) => segment.covers(position));
+  }
 }
 
 export type ParsedShape =
@@ -41,11 +67,21 @@ export type ParsedShape =
 
 /** More than the service takes; the work of checking grows with them. */
 const POSITIONS_MAX = 4_096;
+/** Places that are looked for in an area between two turns of others. */
+const PLACES_BETWEEN_TURNS = 400;
 
 /** Points, LineStrings, Polygons and MultiPolygons; anything else is invalid, with the reason. */
 export function parseShape(value: Json, surface: Surface): ParsedShape {
+  return finish(parseShapeSteps(value, surface));
+}
+
+/** `parseShape` that can be left in the middle. */
+export function* parseShapeSteps(value: Json, surface: Surface): Steps<ParsedShape> {
   try {
-    return { kind: 'shape', shape: new ShapeReader(surface).read(value) };
+    const reader = new ShapeReader(surface);
+    const shape = reader.read(value);
+    if (shape.areas.length > 0) yield* checkAreasSteps(shape);
+    return { kind: 'shape', shape };
   } catch (error) {
     if (error instanceof InvalidShape) return { kind: 'invalid', reason: error.message };
     throw error;
@@ -72,31 +108,43 @@ class ShapeReader {
     const { type, coordinates } = value;
     switch (type) {
       case 'Point':
-        return this.#shape({ points: [this.#position(coordinates)] });
-      case 'LineString':
-        return this.#shape({ lines: [this.#line(coordinates)] });
-      case 'Polygon':
-        return this.#shape({ areas: [this.#area(coordinates)] });
-      case 'MultiPolygon': {
-        const areas = arrayOf(coordinates).map((each) => this.#area(each));
-        checkApart(areas);
-        return this.#shape({ areas });
+        return this.#shape({ points: [this.#position(coordinates)] }, []);
+      case 'LineString': {
+        const line = this.#line(coordinates);
+        return this.#shape({ lines: [line] }, line.segments);
       }
+      case 'Polygon':
+        return this.#areas([this.#rings(coordinates)]);
+      case 'MultiPolygon':
+        return this.#areas(arrayOf(coordinates).map((each) => this.#rings(each)));
       default:
         return refuse('The type of a geometry must be Point, LineString, Polygon or MultiPolygon.');
     }
   }
 
-  #shape(parts: Partial<Shape>): Shape {
+  #shape(parts: Partial<Shape>, segments: readonly Segment[], tree = new SegmentTree(segments)): Shape {
     const { points = [], lines = [], areas = [] } = parts;
     const boxes = [
       ...points.map(({ at }) => boxAround(at, at, 0)),
-      ...lines.flatMap((line) => line.segments.map((segment) => segment.box)),
-      ...areas.flatMap((area) => area.boundary.map((segment) => segment.box)),
+      ...segments.map((segment) => segment.box),
     ];
     // Seen from the centre of the Earth, an area bulges beyond the box of its rim.
     const isFlat = areas.length === 0 || !this.#surface.hasInverseAreas;
-    return { surface: this.#surface, points, lines, areas, box: isFlat ? unionOf(boxes) : undefined };
+    return { surface: this.#surface, points, lines, areas, tree, box: isFlat ? unionOf(boxes) : undefined };
+  }
+
+  #areas(polygons: readonly (readonly Ring[])[]): Shape {
+    const segments = polygons.flatMap((rings) => rings.flatMap((ring) => ring.segments));
+    const tree = new SegmentTree(segments);
+    let from = 0;
+    const areas = polygons.map(([outer, ...holes]): Area => {
+      if (outer === undefined) refuse('A Polygon must have a ring.');
+      const to = [outer, ...holes].reduce((sum, ring) => sum + ring.segments.length, from);
+      const boundary = new Boundary(tree, from, to);
+      from = to;
+      return { outer, holes, isInverse: this.#surface.hasInverseAreas && outer.isClockwise, boundary };
+    });
+    return this.#shape({ areas }, segments, tree);
   }
 
   #position(value: Json | undefined): Position {
@@ -135,16 +183,8 @@ class ShapeReader {
     return { segments, isClosed };
   }
 
-  #area(value: Json | undefined): Area {
-    const [outer, ...holes] = arrayOf(value).map((each) => this.#ring(each));
-    if (outer === undefined) refuse('A Polygon must have a ring.');
-    const isInverse = this.#surface.hasInverseAreas && outer.isClockwise;
-    for (const [place, hole] of holes.entries()) {
-      for (const other of [outer, ...holes.slice(0, place)]) checkRings(other, hole);
-      if (isInside(hole, outer) === isInverse) refuse('The holes of a Polygon must lie inside of it.');
-    }
-    const boundary = [outer, ...holes].flatMap((ring) => ring.segments);
-    return { outer, holes, isInverse, boundary };
+  #rings(value: Json | undefined): Ring[] {
+    return arrayOf(value).map((each) => this.#ring(each));
   }
 
   #ring(value: Json | undefined): Ring {
@@ -155,7 +195,6 @@ class ShapeReader {
       refuse('A ring of a Polygon must be closed: its last position is its first.');
     const segments = this.#segments(positions);
     if (segments.length < 3) refuse('A ring of a Polygon must have three different positions.');
-    checkSimple(segments);
     return this.#surface.ring(segments) ?? refuse('A ring of a Polygon must fit into a hemisphere.');
   }
 }
@@ -164,71 +203,91 @@ function arrayOf(value: Json | undefined): readonly Json[] {
   return Array.isArray(value) ? value : refuse('The coordinates of a geometry must be arrays of numbers.');
 }
 
+/** Refuses rings that cross themselves or each other, holes outside, and areas that overlap. */
+function* checkAreasSteps({ areas, tree }: Shape): Steps<void> {
+  const rings = areas.flatMap(ringsOf);
+  yield* checkMeetingsSteps(tree, rings);
+  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  for (const ring of rings) {
+    if (ring.isOuter) continue;
+    if ((yield* isInsideSteps(ring, counter)) === ring.area.isInverse)
+      refuse('The holes of a Polygon must lie inside of it.');
+  }
+  for (const a of areas) {
+    for (const b of areas) {
+      if (a !== b && (yield* hasCornerInsideSteps(a, b, counter))) refuse(OVERLAP);
+    }
+  }
+}
+
+const OVERLAP = 'The polygons of a MultiPolygon must not overlap.';
+
+interface PlacedRing {
+  readonly area: Area;
+  readonly ring: Ring;
+  readonly isOuter: boolean;
+  /** The places of its segments in the shape. */
+  readonly from: number;
+  readonly to: number;
+}
+
+function ringsOf(area: Area): PlacedRing[] {
+  let to = area.boundary.from;
+  return [area.outer, ...area.holes].map((ring, place) => {
+    const from = to;
+    to += ring.segments.length;
+    return { area, ring, isOuter: place === 0, from, to };
+  });
+}
+
+function* checkMeetingsSteps(tree: SegmentTree<Segment>, rings: readonly PlacedRing[]): Steps<void> {
+  const ringOf = rings.flatMap((ring) => new Array<PlacedRing>(ring.to - ring.from).fill(ring));
+  yield* somePairSteps(tree, tree, (i, j) => {
+    const [s, t] = [tree.segments[i] as Segment, tree.segments[j] as Segment];
+    const [one, other] = [ringOf[i] as PlacedRing, ringOf[j] as PlacedRing];
+    if (one === other) checkSimple(s, t, j === i + 1, i === one.from && j === one.to - 1);
+    // Rings of one polygon, and areas, may touch at places, and no more.
+    else if (meeting(s, t) === 'crossing')
+      refuse(one.area === other.area ? 'The rings of a Polygon must not cross.' : OVERLAP);
+    return false;
+  });
+}
+
 /** No two segments of a ring have more in common than the corner between neighbours. */
-function checkSimple(segments: readonly Segment[]): void {
-  const count = segments.length;
-  forMeetingPairs(segments, (i, j) => {
-    const [s, t] = [segments[i] as Segment, segments[j] as Segment];
-    const isNext = j === i + 1;
-    const isPrevious = i === 0 && j === count - 1;
-    if (isNext || isPrevious) {
-      const [before, after] = isNext ? [s, t] : [t, s];
-      if (before.covers(after.b) || after.covers(before.a))
-        refuse('A ring of a Polygon must not run back on itself.');
-    } else if (meeting(s, t) !== 'apart') refuse('A ring of a Polygon must not cross or touch itself.');
-  });
+function checkSimple(s: Segment, t: Segment, isNext: boolean, isPrevious: boolean): void {
+  if (isNext || isPrevious) {
+    const [before, after] = isNext ? [s, t] : [t, s];
+    if (before.covers(after.b) || after.covers(before.a))
+      refuse('A ring of a Polygon must not run back on itself.');
+  } else if (meeting(s, t) !== 'apart') refuse('A ring of a Polygon must not cross or touch itself.');
 }
 
-/** Calls back for the pairs, i below j, whose boxes meet: along the first axis, as a sweep goes. */
-function forMeetingPairs(segments: readonly Segment[], visit: (i: number, j: number) => void): void {
-  const order = segments.map((_, place) => place);
-  const startOf = (place: number): number => (segments[place] as Segment).box.min[0];
-  order.sort((i, j) => startOf(i) - startOf(j));
-  let open: number[] = [];
-  for (const place of order) {
-    const { box } = segments[place] as Segment;
-    open = open.filter((other) => (segments[other] as Segment).box.max[0] >= box.min[0]);
-    for (const other of open) {
-      if (!boxesMeet((segments[other] as Segment).box, box)) continue;
-      visit(Math.min(place, other), Math.max(place, other));
-    }
-    open.push(place);
+/** Whether a hole lies inside of its outer ring, which it may touch. */
+function* isInsideSteps({ ring, area }: PlacedRing, counter: StepCounter): Steps<boolean> {
+  const { outer, boundary } = area;
+  const rim = new Boundary(boundary.tree, boundary.from, boundary.from + outer.segments.length);
+  for (const position of ring.positions) {
+    counter.add();
+    if (counter.isDue()) yield;
+    if (!rim.covers(position)) return outer.encloses(position);
   }
+  return true;
 }
 
-/** Rings of one polygon may touch at places, and no more. */
-function checkRings(a: Ring, b: Ring): void {
-  for (const s of a.segments) {
-    for (const t of b.segments) {
-      if (meeting(s, t) === 'crossing') refuse('The rings of a Polygon must not cross.');
-    }
+function* hasCornerInsideSteps(a: Area, b: Area, counter: StepCounter): Steps<boolean> {
+  for (const position of a.outer.positions) {
+    counter.add();
+    if (counter.isDue()) yield;
+    if (sideOf(b, position) === 'inside') return true;
   }
-}
-
-function isInside(ring: Ring, outer: Ring): boolean {
-  const free = ring.positions.find((position) => !outer.segments.some((segment) => segment.covers(position)));
-  return free === undefined || outer.encloses(free);
-}
-
-/** Polygons of a MultiPolygon have no area in common. */
-function checkApart(areas: readonly Area[]): void {
-  areas.forEach((a, place) => {
-    for (const b of areas.slice(0, place)) {
-      const isCrossed = a.boundary.some((s) => b.boundary.some((t) => meeting(s, t) === 'crossing'));
-      const isWithin = [a, b].some((one) => {
-        const other = one === a ? b : a;
-        return one.outer.positions.some((position) => sideOf(other, position) === 'inside');
-      });
-      if (isCrossed || isWithin) refuse('The polygons of a MultiPolygon must not overlap.');
-    }
-  });
+  return false;
 }
 
 /** Where a place is in respect of an area. */
 export function sideOf(area: Area, position: Position): 'inside' | 'boundary' | 'outside' {
   // What is far from the outer ring is far from the holes, unless the area is the outside.
   if (!area.isInverse && area.outer.isFarFrom(position)) return 'outside';
-  for (const segment of area.boundary) if (segment.covers(position)) return 'boundary';
+  if (area.boundary.covers(position)) return 'boundary';
   if (area.outer.encloses(position) === area.isInverse) return 'outside';
   return area.holes.some((hole) => hole.encloses(position)) ? 'outside' : 'inside';
 }

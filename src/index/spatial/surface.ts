@@ -20,6 +20,13 @@ export interface Box {
   readonly max: Vector;
 }
 
+/** All places within a distance. */
+export interface Ball {
+  readonly middle: Position;
+  /** Metres, or units of the plane. */
+  readonly radius: number;
+}
+
 /** The shortest line between two places. */
 export interface Segment {
   readonly a: Position;
@@ -34,8 +41,8 @@ export interface Segment {
   positionAt(fraction: number): Position;
   /** Metres, or units of the plane. */
   distanceTo(position: Position): number;
-  /** As `distanceTo` within half a per cent, and much faster. */
-  roughDistanceTo(position: Position): number;
+  /** No more than `distanceTo`, not much less, and much faster. */
+  leastDistanceTo(position: Position): number;
 }
 
 /** A closed line that does not cross itself. The smaller of the two regions that it bounds is its inside. */
@@ -65,6 +72,10 @@ export interface Surface {
   /** `positions` without the repeated last one; undefined when it is too large for the surface. */
   ring(segments: readonly Segment[]): Ring | undefined;
   distance(p: Position, q: Position): number;
+  /** What places are apart at the least that are so far from each other in the space of `Position.at`. */
+  leastDistance(gap: number): number;
+  /** Has everything inside that is no farther than `reach` from `middle` in the space of `Position.at`. */
+  ball(middle: Vector, reach: number): Ball;
   /** Whether a clockwise outer ring means everything but its inside. */
   readonly hasInverseAreas: boolean;
 }
@@ -112,10 +123,15 @@ export function unionOf(boxes: readonly Box[]): Box {
   return { min, max };
 }
 
+/** Sides of a flat ring that are passed over together. */
+const STRETCH = 32;
+
 /** A polygon of flat coordinates: what lies in it, and which way it goes. */
 export class FlatRing {
   readonly #xs: Float64Array;
   readonly #ys: Float64Array;
+  /** Of each stretch of a long ring the least and the greatest y, made when first needed. */
+  #stretches: Float64Array | undefined;
 
   constructor(points: readonly (readonly [x: number, y: number])[]) {
     this.#xs = Float64Array.from(points, ([x]) => x);
@@ -139,13 +155,46 @@ export class FlatRing {
   /** By counting the sides that a ray from the point crosses; not for points on a side. */
   encloses(x: number, y: number): boolean {
     const [xs, ys] = [this.#xs, this.#ys];
-    let isInside = false;
-    for (let i = 0, j = xs.length - 1; i < xs.length; j = i++) {
-      const [yi, yj] = [ys[i] as number, ys[j] as number];
-      if (yi > y === yj > y) continue;
-      const [xi, xj] = [xs[i] as number, xs[j] as number];
-      if (x < xi + ((y - yi) / (yj - yi)) * (xj - xi)) isInside = !isInside;
+    if (xs.length <= 2 * STRETCH) return isOdd(crossed(xs, ys, 0, xs.length, x, y));
+    this.#stretches ??= stretchesOf(ys);
+    const stretches = this.#stretches;
+    let count = 0;
+    for (let at = 0, from = 0; at < stretches.length; at += 2, from += STRETCH) {
+      if ((stretches[at] as number) > y || (stretches[at + 1] as number) <= y) continue;
+      count += crossed(xs, ys, from, Math.min(xs.length, from + STRETCH), x, y);
     }
-    return isInside;
+    return isOdd(count);
   }
+}
+
+function isOdd(count: number): boolean {
+  return count % 2 === 1;
+}
+
+/** How many of the sides that end at the corners from `from` to before `to` a ray from the place crosses. */
+function crossed(xs: Float64Array, ys: Float64Array, from: number, to: number, x: number, y: number): number {
+  let count = 0;
+  for (let i = from, j = from === 0 ? xs.length - 1 : from - 1; i < to; j = i++) {
+    const [yi, yj] = [ys[i] as number, ys[j] as number];
+    if (yi > y === yj > y) continue;
+    const [xi, xj] = [xs[i] as number, xs[j] as number];
+    if (x < xi + ((y - yi) / (yj - yi)) * (xj - xi)) count++;
+  }
+  return count;
+}
+
+function stretchesOf(ys: Float64Array): Float64Array {
+  const stretches = new Float64Array(2 * Math.ceil(ys.length / STRETCH));
+  for (let at = 0, from = 0; at < stretches.length; at += 2, from += STRETCH) {
+    // The first side of a stretch begins at the corner before it.
+    let least = ys[from === 0 ? ys.length - 1 : from - 1] as number;
+    let most = least;
+    for (let i = from; i < Math.min(ys.length, from + STRETCH); i++) {
+      least = Math.min(least, ys[i] as number);
+      most = Math.max(most, ys[i] as number);
+    }
+    stretches[at] = least;
+    stretches[at + 1] = most;
+  }
+  return stretches;
 }
