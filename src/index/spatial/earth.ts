@@ -65,11 +65,13 @@ export const EARTH: Surface = {
   isSame: (p, q) => chord(p.at, q.at) <= TOLERANCE,
 
   segment(a, b) {
-    const normal = cross(a.at, b.at);
+    // By their difference, which is exact for neighbours: a product of directions that are almost the same
+    // has lost the digits that tell them apart, and a segment of some metres would miss its own ends.
+    const normal = cross(a.at, mixedBy(b.at, 1, a.at, -1));
     const sine = length(normal);
     // Opposite places are joined by every meridian between them.
     if (sine <= TOLERANCE) return undefined;
-    return new EarthSegment(a, b, scaled(normal, 1 / sine));
+    return new EarthSegment(a, b, scaled(normal, 1 / sine), Math.atan2(sine, dot(a.at, b.at)));
   },
 
   crossing(s, t) {
@@ -106,11 +108,11 @@ class EarthSegment implements Segment {
   readonly #normal: Vector;
   readonly #angle: number;
 
-  constructor(a: Position, b: Position, normal: Vector) {
+  constructor(a: Position, b: Position, normal: Vector, angle: number) {
     this.a = a;
     this.b = b;
     this.#normal = normal;
-    this.#angle = Math.atan2(length(cross(a.at, b.at)), dot(a.at, b.at));
+    this.#angle = angle;
     // An arc rises above its chord by so much.
     this.box = boxAround(a.at, b.at, 1 - Math.cos(this.#angle / 2) + TOLERANCE);
   }
@@ -147,7 +149,7 @@ class EarthSegment implements Segment {
     return unit(mixedBy(this.a.at, Math.cos(angle), ahead, Math.sin(angle)));
   }
 
-  /** By the angle at the centre, or through the ground in a straight line: each is the better one somewhere. */
+  /** By the angle at the centre, or straight through the ground: each is the better one somewhere. */
   leastDistanceTo({ at }: Position): number {
     const angle = this.#isBeside(at)
       ? Math.asin(Math.min(1, Math.abs(dot(this.#normal, at))))

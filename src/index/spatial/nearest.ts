@@ -2,8 +2,8 @@
  * How near two shapes come that do not meet. The nearest places are a corner of one and a place on a segment
  * of the other, but the exact distance of such a pair costs some ten microseconds on the Earth, and there are
  * as many pairs as the product of the corners. So pairs of runs of segments go into a queue by what they are
- * apart at the least; the first in the queue is taken apart, down to single pairs, whose distance is calculated
- * when nothing in the queue can be nearer.
+ * apart at the least; the first in the queue is taken apart, down to single pairs, whose distance is
+ * calculated when nothing in the queue can be nearer.
  */
 import type { Steps } from '../../base/index.ts';
 import { type PairKind, PairQueue } from './pair-queue.ts';
@@ -43,7 +43,7 @@ export class Spot implements Piece {
 const STEPS_BETWEEN_TURNS = 2_000;
 const STEPS_OF_LEAVES = 30;
 const STEPS_OF_DISTANCE = 100;
-/** What the bound by boxes may be short of on the Earth, as a share of the distance; it does not matter on a plane. */
+/** What the bound by boxes lacks on the Earth at the most, as a share of the distance. */
 const BOX_SLACK = 0.003;
 
 /** Metres, or units of the plane. */

@@ -274,6 +274,14 @@ describe('only on the Earth', () => {
     expect(isShapeWithin(shape(a, EARTH), shape(b, EARTH))).toBe(isWithin);
   });
 
+  test.each([1e-1, 1e-3, 1e-5, 1e-6])('an area %d degrees wide has its corners on its boundary', (width) => {
+    const small = polygon(box(12.9998266, 51.9998341, width));
+    for (const [x, y] of box(12.9998266, 51.9998341, width)) {
+      expect(shapesIntersect(shape(point(x, y), EARTH), shape(small, EARTH))).toBe(true);
+      expect(isShapeWithin(shape(point(x, y), EARTH), shape(small, EARTH))).toBe(false);
+    }
+  });
+
   test.each(Array.from({ length: 20 }, (_, i) => i + 1))(
     'a circle holds what is nearer than its rim, seed %i',
     (seed) => {

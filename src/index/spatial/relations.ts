@@ -11,19 +11,25 @@ const PLACES_BETWEEN_TURNS = 200;
 
 /** Whether they have a place in common, boundaries included. */
 export function shapesIntersect(a: Shape, b: Shape): boolean {
-  return finish(shapesIntersectSteps(a, b));
+  return a.points.length + b.points.length > 0 ? meetInPlace(a, b) : finish(shapesIntersectSteps(a, b));
 }
 
 /** `shapesIntersect` that can be left in the middle. */
 export function* shapesIntersectSteps(a: Shape, b: Shape): Steps<boolean> {
-  if (a.box !== undefined && b.box !== undefined && !boxesMeet(a.box, b.box)) return false;
-  if (a.points.some((point) => isOn(b, point)) || b.points.some((point) => isOn(a, point))) return true;
-  if (a.points.length > 0 || b.points.length > 0) return false;
+  if (a.points.length + b.points.length > 0) return meetInPlace(a, b);
+  if (areApart(a, b)) return false;
   const meet = (i: number, j: number): boolean =>
     meeting(a.tree.segments[i] as Segment, b.tree.segments[j] as Segment) !== 'apart';
   if (yield* somePairSteps(a.tree, b.tree, meet)) return true;
   // Without a boundary in common, one lies in the other altogether or they are apart.
   return (yield* startsInSteps(a, b)) || (yield* startsInSteps(b, a));
+}
+
+/** Whether they intersect, where one of them is a place. */
+function meetInPlace(a: Shape, b: Shape): boolean {
+  if (areApart(a, b)) return false;
+  const [point, other] = a.points.length > 0 ? [a.points[0], b] : [b.points[0], a];
+  return point !== undefined && isOn(other, point);
 }
 
 /** Whether some part of `a` has its first place in an area of `b`. */
@@ -59,17 +65,28 @@ function isOnLine({ tree }: Shape, position: Position): boolean {
 
 /** Whether all of `a` belongs to `b`, and not only to its boundary. */
 export function isShapeWithin(a: Shape, b: Shape): boolean {
+  const [point] = a.points;
+  if (point !== undefined) return isPlaceWithin(point, a, b);
   return finish(isShapeWithinSteps(a, b));
 }
 
 /** `isShapeWithin` that can be left in the middle. */
 export function* isShapeWithinSteps(a: Shape, b: Shape): Steps<boolean> {
-  if (a.box !== undefined && b.box !== undefined && !boxesMeet(a.box, b.box)) return false;
   const [point] = a.points;
-  if (point !== undefined) return isOn(b, point) && isInterior(b, point);
+  if (point !== undefined) return isPlaceWithin(point, a, b);
+  if (areApart(a, b)) return false;
   if (a.areas.length === 0) return yield* areLinesWithinSteps(a, b);
   for (const area of a.areas) if (!(yield* isAreaWithinSteps(area, b))) return false;
   return true;
+}
+
+function isPlaceWithin(place: Position, a: Shape, b: Shape): boolean {
+  return !areApart(a, b) && (b.areas.length > 0 || isOn(b, place)) && isInterior(b, place);
+}
+
+/** Surely; false says nothing. */
+function areApart(a: Shape, b: Shape): boolean {
+  return a.box !== undefined && b.box !== undefined && !boxesMeet(a.box, b.box);
 }
 
 function* areLinesWithinSteps(a: Shape, b: Shape): Steps<boolean> {

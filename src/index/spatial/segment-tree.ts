@@ -68,6 +68,19 @@ export class SegmentTree<T extends Boxed> {
     ];
   }
 
+  /** Around everything. */
+  get box(): Box {
+    const [x, y, z, toX, toY, toZ] = this.#boxes.slice(SIDES, 2 * SIDES) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    return { min: [x, y, z], max: [toX, toY, toZ] };
+  }
+
   /** Half of the diagonal of a node's box. */
   halfSize(node: number): number {
     const [boxes, at] = [this.#boxes, node * SIDES];

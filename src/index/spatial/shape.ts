@@ -1,15 +1,6 @@
 import { finish, isJsonObject, type Json, StepCounter, type Steps } from '../../base/index.ts';
 import { SegmentTree, somePairSteps } from './segment-tree.ts';
-import {
-  type Box,
-  boxAround,
-  meeting,
-  type Position,
-  type Ring,
-  type Segment,
-  type Surface,
-  unionOf,
-} from './surface.ts';
+import { type Box, meeting, type Position, type Ring, type Segment, type Surface } from './surface.ts';
 
 /** A GeoJSON geometry, checked and made ready: points, lines or areas on one surface. */
 export interface Shape {
@@ -37,6 +28,9 @@ export interface Area {
   readonly boundary: Boundary;
 }
 
+/** So many segments are asked one by one before a tree is worth its walk. */
+const FEW = 8;
+
 /** Segments of a shape that bound one of its areas, or are one ring. */
 export class Boundary {
   readonly tree: SegmentTree<Segment>;
@@ -56,6 +50,13 @@ export class Boundary {
 
   /** Whether the place is on it. */
   covers(position: Position): boolean {
+    const { from, to } = this;
+    if (to - from <= FEW) {
+      const { segments } = this.tree;
+      for (let place = from; place < to; place++)
+        if ((segments[place] as Segment).covers(position)) return true;
+      return false;
+    }
     const { at } = position;
     return this.some({ min: at, max: at }, (segment) => segment.covers(position));
   }
@@ -108,10 +109,11 @@ class ShapeReader {
     const { type, coordinates } = value;
     switch (type) {
       case 'Point':
-        return this.#shape({ points: [this.#position(coordinates)] }, []);
+        return this.#point(this.#position(coordinates));
       case 'LineString': {
         const line = this.#line(coordinates);
-        return this.#shape({ lines: [line] }, line.segments);
+        const tree = new SegmentTree(line.segments);
+        return { surface: this.#surface, points: [], lines: [line], areas: [], tree, box: tree.box };
       }
       case 'Polygon':
         return this.#areas([this.#rings(coordinates)]);
@@ -122,15 +124,9 @@ class ShapeReader {
     }
   }
 
-  #shape(parts: Partial<Shape>, segments: readonly Segment[], tree = new SegmentTree(segments)): Shape {
-    const { points = [], lines = [], areas = [] } = parts;
-    const boxes = [
-      ...points.map(({ at }) => boxAround(at, at, 0)),
-      ...segments.map((segment) => segment.box),
-    ];
-    // Seen from the centre of the Earth, an area bulges beyond the box of its rim.
-    const isFlat = areas.length === 0 || !this.#surface.hasInverseAreas;
-    return { surface: this.#surface, points, lines, areas, tree, box: isFlat ? unionOf(boxes) : undefined };
+  #point(point: Position): Shape {
+    const box = { min: point.at, max: point.at };
+    return { surface: this.#surface, points: [point], lines: [], areas: [], tree: NO_SEGMENTS, box };
   }
 
   #areas(polygons: readonly (readonly Ring[])[]): Shape {
@@ -144,7 +140,9 @@ class ShapeReader {
       from = to;
       return { outer, holes, isInverse: this.#surface.hasInverseAreas && outer.isClockwise, boundary };
     });
-    return this.#shape({ areas }, segments, tree);
+    // Seen from the centre of the Earth, an area bulges beyond the box of its rim.
+    const box = this.#surface.hasInverseAreas ? undefined : tree.box;
+    return { surface: this.#surface, points: [], lines: [], areas, tree, box };
   }
 
   #position(value: Json | undefined): Position {
@@ -199,6 +197,8 @@ class ShapeReader {
   }
 }
 
+const NO_SEGMENTS = new SegmentTree<Segment>([]);
+
 function arrayOf(value: Json | undefined): readonly Json[] {
   return Array.isArray(value) ? value : refuse('The coordinates of a geometry must be arrays of numbers.');
 }
@@ -241,10 +241,12 @@ function ringsOf(area: Area): PlacedRing[] {
 }
 
 function* checkMeetingsSteps(tree: SegmentTree<Segment>, rings: readonly PlacedRing[]): Steps<void> {
-  const ringOf = rings.flatMap((ring) => new Array<PlacedRing>(ring.to - ring.from).fill(ring));
+  const [first] = rings as readonly [PlacedRing];
+  const ringOf: PlacedRing[] = [];
+  if (rings.length > 1) for (const ring of rings) for (let i = ring.from; i < ring.to; i++) ringOf.push(ring);
   yield* somePairSteps(tree, tree, (i, j) => {
     const [s, t] = [tree.segments[i] as Segment, tree.segments[j] as Segment];
-    const [one, other] = [ringOf[i] as PlacedRing, ringOf[j] as PlacedRing];
+    const [one, other] = [ringOf[i] ?? first, ringOf[j] ?? first];
     if (one === other) checkSimple(s, t, j === i + 1, i === one.from && j === one.to - 1);
     // Rings of one polygon, and areas, may touch at places, and no more.
     else if (meeting(s, t) === 'crossing')
