@@ -3,6 +3,7 @@
  */
 export { etagOf, type StoredPut } from '../merge/index.ts';
 export { type Change, decodeEntry, type Entry, type EntryHead, encodeEntry, peekEntry } from './entry.ts';
+export { ViewsForgetfulError } from './horizon.ts';
 export { conversionPercent } from './index-conversion.ts';
 export type { Intent, PutIntent, Stamp, WriteOutcome } from './intent.ts';
 export type { HeldItem } from './item-cache.ts';

@@ -234,12 +234,13 @@ export class PartitionHost implements PartitionTable {
 
   /**
    * Drops the merge state that nobody can need any more, and takes expired items away. `stableIn`: what every
-   * member is known to have applied. `isOurs`: whether it is on this region to take away what an origin wrote
-   * last.
+   * member is known to have applied; `members`: who they are. `isOurs`: whether it is on this region to take
+   * away what an origin wrote last.
    */
   async collect(
     stableIn: (partition: Partition) => VersionVector,
     isOurs: (origin: Origin) => boolean,
+    members: readonly Origin[],
   ): Promise<void> {
     for (const partition of [...this.#partitions.values()]) {
       let visited = 0;
@@ -252,8 +253,10 @@ export class PartitionHost implements PartitionTable {
         const isLost = (key: ItemKey) => isLostHere(partition, key, stable, isOurs);
         await this.#endItems(partition, partition.unsettledKeys(), isLost);
       }
+      if (!partition.horizon.isWithin(stable)) continue;
+      const horizon = { vector: stable, origins: members };
       for (const key of partition.takeCollectible(stable)) {
-        partition.collectItem(key, stable);
+        partition.collectItem(key, horizon);
         if (++visited % VISITS_IN_TURN === 0) await this.#means.turn();
       }
     }

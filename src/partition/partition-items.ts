@@ -163,16 +163,17 @@ export class PartitionItems {
     return this.#unsettled.count((key) => this.lookup(key));
   }
 
-  /** See Partition.collectItem. */
-  collect(key: ItemKey, stable: VersionVector): void {
+  /** See Partition.collectItem. False when nothing can go. */
+  collect(key: ItemKey, stable: VersionVector): boolean {
     const before = this.lookup(key);
-    if (before === undefined) return;
+    if (before === undefined) return false;
     const isStable = (dot: Dot) => stable.covers(dot);
     const state = collect(before.state, isStable, this.unique !== undefined) ?? EMPTY_ITEM;
-    if (state === before.state) return;
+    if (state === before.state) return false;
     const [was, is] = [candidateOf(before), visiblePut(state)];
     assert((was && etagOf(was)) === (is && etagOf(is)), 'collection never changes what is visible');
     const visible = isSuppressed(before) ? undefined : is;
     this.#replace(before, { key, state, visible, lsn: before.lsn }, undefined);
+    return true;
   }
 }

@@ -8,7 +8,7 @@
  * an item, the item stays *dirty* in memory and hides what the store says of it.
  */
 import { assert, type JsonObject } from '../base/index.ts';
-import { ORIGIN_MAX, type VersionVector } from '../causality/index.ts';
+import { ORIGIN_MAX, type Origin, type VersionVector } from '../causality/index.ts';
 import type { DatabaseError } from '../errors/index.ts';
 import type { Indexer } from '../index/index.ts';
 import { ENTRY_BYTES_MAX, type Lsn, type PartitionNumber } from '../log/index.ts';
@@ -20,6 +20,7 @@ import type { DirtyItem } from './dirty-item.ts';
 import { DurableLog } from './durable-log.ts';
 import { type Change, decodeEntry, encodeEntry } from './entry.ts';
 import { ExpiryRule } from './expiry.ts';
+import { CollectionHorizon, type Horizon } from './horizon.ts';
 import { decodeManifest, IndexRuns, NO_RUNS } from './index-runs.ts';
 import type { Intent, WriteOutcome } from './intent.ts';
 import type { HeldItem, PartitionCache } from './item-cache.ts';
@@ -70,6 +71,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
   readonly vector: VersionVector;
   readonly #items: PartitionItems;
   readonly watches = new KeyWatches();
+  readonly horizon: CollectionHorizon;
   readonly expiry: ExpiryRule;
   #ended: DatabaseError | undefined;
   #indexer: Indexer;
@@ -83,6 +85,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     const stored = options.store.get(positionKey(options.number));
     this.#fed = stored === undefined ? START : decodePosition(stored);
     const manifest = stored && options.store.get(manifestKey(options.number));
+    this.horizon = CollectionHorizon.load(options.store, options.number);
     this.index = new IndexRuns(manifest === undefined ? NO_RUNS : decodeManifest(manifest));
     this.#applied = { ...this.#fed, vector: this.#fed.vector.clone() };
     this.#items = new PartitionItems({
@@ -308,6 +311,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
       // What is here already may still be on its way into the log.
       if (fresh.length < some.length) basedOn = this.#applied.lsn;
       if (fresh.length === 0) continue;
+      this.horizon.admit(fresh, this.#applied.lsn);
       const expectedTail = this.#applied.lsn;
       for (const { changes } of fresh) this.#applyEntry(changes);
       const appended = fresh.map((entry) => entry.bytes);
@@ -413,6 +417,10 @@ export class Partition implements ReplicatedPartition, TransactionHost {
     return this.#durable.lsn;
   }
 
+  knownOf(origin: Origin): VersionVector | undefined {
+    return this.horizon.knownOf(origin);
+  }
+
   coveredLsn(vector: VersionVector): Lsn {
     return this.#durable.coveredLsn(vector);
   }
@@ -482,7 +490,7 @@ export class Partition implements ReplicatedPartition, TransactionHost {
    * Drops merge state of one item that nobody can still need when all of `stable` is applied everywhere.
    * Not logged: it follows from the log.
    */
-  collectItem(key: ItemKey, stable: VersionVector): void {
-    this.#items.collect(key, stable);
+  collectItem(key: ItemKey, stable: Horizon): void {
+    if (this.#items.collect(key, stable.vector)) this.horizon.reach(stable);
   }
 }

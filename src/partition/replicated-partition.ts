@@ -1,4 +1,4 @@
-import type { VersionVector } from '../causality/index.ts';
+import type { Origin, VersionVector } from '../causality/index.ts';
 import type { Lsn, PartitionNumber } from '../log/index.ts';
 
 /** A physical partition as replication sees it: a durable sequence of entries with a vector. */
@@ -16,9 +16,14 @@ export interface ReplicatedPartition {
   /** Durable entries from `fromLsn` on; see Log.read. */
   read(fromLsn: Lsn, bytesMax: number): Promise<Uint8Array[]>;
   /**
+   * What another region must have had on its disk, since what this one has dropped rests on it; undefined for
+   * nothing. Not to be changed.
+   */
+  knownOf(origin: Origin): VersionVector | undefined;
+  /**
    * Appends and applies entries of other regions, in the order given. Entries that are already covered are
    * skipped; each other one must be deliverable when its turn comes (n follows on, context covered).
-   * Resolves when all are durable.
+   * Resolves when all are durable. Rejects with ViewsForgetfulError when the views must be made anew first.
    */
   receive(entries: readonly Uint8Array[]): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *
  *   m                           position: see PositionRecord
  *   c <lsn>                     the vector at that LSN, now and then: where a reader may start
+ *   h                           how far the views have forgotten: see horizon.ts
  *   d <number>                  the visible item: its key, the write that it is, its JSON text
  *   k <item key>                the item's number, or its merge state without the visible body
  *   u <item key>                the item's merge state is unsettled: collection has work here
@@ -18,7 +19,7 @@ import type { Lsn, PartitionNumber } from '../log/index.ts';
  *
  * Numbers and LSNs are 8 bytes, runs and places 4, all big-endian, so that keys sort as they count.
  */
-export type KeyKind = 'm' | 'c' | 'd' | 'e' | 'k' | 'u' | 'q' | 'r' | 'f' | 'x';
+export type KeyKind = 'm' | 'c' | 'h' | 'd' | 'e' | 'k' | 'u' | 'q' | 'r' | 'f' | 'x';
 
 const PREFIX_BYTES = 5;
 
@@ -36,6 +37,10 @@ function writeNumber(key: Buffer, value: number, offset: number): void {
 
 export function positionKey(partition: PartitionNumber): Buffer {
   return begin(partition, 'm', 0);
+}
+
+export function horizonKey(partition: PartitionNumber): Buffer {
+  return begin(partition, 'h', 0);
 }
 
 export function checkpointKey(partition: PartitionNumber, lsn: Lsn): Buffer {

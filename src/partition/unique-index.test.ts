@@ -179,6 +179,7 @@ class Node {
     await this.host.collect(
       () => stable,
       (origin) => origin === this.origin,
+      [],
     );
   }
 

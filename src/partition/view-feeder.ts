@@ -9,13 +9,14 @@ import { encodeFences, type Indexer, type PackedTerms, PostingGatherer } from '.
 import { type Runtime, Turns } from '../runtime/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
 import { type DirtyItem, termsOf, termsOfDirty } from './dirty-item.ts';
+import { encodeHorizon, type Horizon } from './horizon.ts';
 import type { IndexCompactor } from './index-compactor.ts';
 import { convertSome, indexersByNumber, needsConversion } from './index-conversion.ts';
 import { encodeManifest, type IndexRules, type IndexRun, newRun } from './index-runs.ts';
 import type { HeldItem } from './item-cache.ts';
 import type { Partition } from './partition.ts';
 import { encodePosition, encodeVector, type Position } from './record.ts';
-import { blockKey, checkpointKey, fencesKey, manifestKey, positionKey } from './store-key.ts';
+import { blockKey, checkpointKey, fencesKey, horizonKey, manifestKey, positionKey } from './store-key.ts';
 import { type ClaimChanges, writeClaims } from './unique-index.ts';
 import { writeViews } from './view-writes.ts';
 
@@ -56,6 +57,8 @@ interface Feed {
   readonly changes: readonly (DirtyItem & { readonly item: HeldItem })[];
   /** Undefined when the container has no unique keys. */
   readonly claims: ClaimChanges | undefined;
+  /** Undefined when the store has it. */
+  readonly horizon: Horizon | undefined;
 }
 
 export class ViewFeeder {
@@ -231,8 +234,9 @@ export class ViewFeeder {
     }
     // Until the partition is told, the items stay dirty and hide what the store has: there is no hurry.
     let told = 0;
-    for (const { partition, position, changes, claims } of done) {
+    for (const { partition, position, changes, claims, horizon } of done) {
       partition.fedUpTo(position);
+      if (horizon !== undefined) partition.horizon.fed(horizon);
       if (claims !== undefined) partition.unique?.fed(claims);
       for (const { item } of changes) {
         partition.fedItem(item);
@@ -242,7 +246,7 @@ export class ViewFeeder {
   }
 
   async #writeFeed(
-    { partition, position, changes, indexer, claims }: Feed,
+    { partition, position, changes, indexer, claims, horizon }: Feed,
     batch: StoreBatch,
   ): Promise<void> {
     const { number, index } = partition;
@@ -271,6 +275,7 @@ export class ViewFeeder {
       batch.set(checkpointKey(number, lsn), encodeVector(vector));
     }
     if (claims !== undefined) writeClaims(number, claims, batch);
+    if (horizon !== undefined) batch.set(horizonKey(number), encodeHorizon(horizon));
     batch.set(positionKey(number), encodePosition(position));
   }
 
@@ -332,5 +337,6 @@ function takeFeed(partition: Partition): Feed {
   const position = partition.position();
   assert(position.lsn >= partition.fed.lsn, 'the store never goes back');
   const claims = partition.unique?.takeChanges();
-  return { partition, position, changes, claims, indexer: partition.indexer };
+  const { indexer, horizon } = partition;
+  return { partition, position, changes, claims, indexer, horizon: horizon.unfed };
 }

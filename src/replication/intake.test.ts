@@ -25,6 +25,7 @@ function world() {
     number: 1,
     vector,
     tail: () => 0,
+    knownOf: () => undefined,
     coveredLsn: () => 0,
     read: async () => [],
     receive: (entries) =>

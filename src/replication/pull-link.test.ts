@@ -70,6 +70,7 @@ async function world(onMessage: (message: Message, answer: Answer) => void) {
     number: 1,
     vector,
     tail: () => 0,
+    knownOf: () => undefined,
     coveredLsn: () => 0,
     read: async () => [],
     receive: async (entries) => {

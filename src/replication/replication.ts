@@ -237,7 +237,7 @@ export class Replication {
       onRows: (rows) => {
         for (const { partition, origin, vector } of rows) this.#learn(partition, origin, vector);
       },
-      knownOf: (partition) => this.#reports.known(partition, member.origin),
+      knownOf: (partition) => this.#knownOf(partition, member.origin),
       onKnown: (rows) => {
         for (const { partition, vector } of rows) this.#isWhole(partition, member.origin, vector);
       },
@@ -268,7 +268,7 @@ export class Replication {
       isMember: (region, origin) =>
         this.#members.some((one) => one.region === region && one.origin === origin),
       rowOf: (partition, origin) => this.#reports.rows(partition).get(origin),
-      knownOf: (partition, origin) => this.#reports.known(partition, origin),
+      knownOf: (partition, origin) => this.#knownOf(partition, origin),
       onKnown: (partition, origin, known) => this.#isWhole(partition, origin, known),
       answer: (origin, question) => this.#answer(origin, question),
       onTold: (partition, n) => this.#told.note(partition, n),
@@ -303,6 +303,14 @@ export class Replication {
     for (const feed of this.#feeds) feed.session.noteRow(partition, origin);
     const row = this.#reports.rows(partition).get(origin);
     if (row !== undefined) onReport?.(partition, origin, row);
+  }
+
+  /** What `origin` told at some time that it had; what this region has dropped on that word outlives it. */
+  #knownOf(partition: PartitionNumber, origin: Origin): VersionVector {
+    const known = this.#reports.known(partition, origin);
+    const restedOn = this.#options.table.get(partition)?.knownOf(origin);
+    if (restedOn !== undefined) known.join(restedOn);
+    return known;
   }
 
   /** Whether this region still has what `peer` knows it to have had. */

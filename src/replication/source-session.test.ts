@@ -45,6 +45,7 @@ class Logs implements PartitionTable {
       number,
       vector: new VersionVector(dots.map(({ origin, n }) => [origin, n])),
       tail: () => log.length,
+      knownOf: () => undefined,
       coveredLsn: (vector) => {
         const first = dots.findIndex((dot) => !vector.covers(dot));
         return first < 0 ? log.length : first;

@@ -8,6 +8,7 @@ import { type AccountKeys, type ClientOrigin, createSqlApi, type SqlApi } from '
 import { AssertionError, Slots } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type FileLog, type LogDamagedError, openFileLog } from '../log/index.ts';
+import { ViewsForgetfulError } from '../partition/index.ts';
 import type { Disk, HttpHandler, HttpRefusal, HttpResponse, Network, Runtime } from '../runtime/index.ts';
 import type { ScriptRunner } from '../script/index.ts';
 import { destroyLevelStore, openLevelStore, type Store, StoreFailedError } from '../store/index.ts';
@@ -57,10 +58,11 @@ const CACHE_BYTES = 96 << 20;
 const DIRTY_BYTES = 96 << 20;
 
 /**
- * 3: packed postings; 4: patches, time to live; 5: unique keys, other pending edits; 6: what deletes end.
+ * 3: packed postings; 4: patches, time to live; 5: unique keys, other pending edits; 6: what deletes end;
+ * 7: how far the views have forgotten.
  * What an older program left is built anew from the log.
  */
-const STORE_FORMAT = 6;
+const STORE_FORMAT = 7;
 
 /** A store that fails again so soon after it was opened anew is not worth another try: it is built anew. */
 const AGAIN_MS = 60_000;
@@ -235,8 +237,13 @@ export class LocalRegion {
       this.#goDown(open, damage);
       return;
     }
-    this.#options.log(`region ${this.name} failed: ${describe(reason)}`);
-    if (!(reason instanceof StoreFailedError)) {
+    const isForgetful = reason instanceof ViewsForgetfulError;
+    this.#options.log(
+      isForgetful
+        ? `region ${this.name}: ${reason.message}; building the store anew from the log`
+        : `region ${this.name} failed: ${describe(reason)}`,
+    );
+    if (!(reason instanceof StoreFailedError) && !isForgetful) {
       this.#options.onFatal(reason);
       return;
     }
@@ -247,7 +254,7 @@ export class LocalRegion {
       const isAgain = nowMs - this.#failedAtMs < AGAIN_MS;
       this.#failedAtMs = nowMs;
       await this.#abandon(open);
-      this.#open = await this.#begin(isAgain);
+      this.#open = await this.#begin(isAgain || isForgetful);
     });
     recovery.catch((error: unknown) => {
       const damage = this.#damageAmongOthers(error);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PATH, RegionPlanet } from '../../test/kit/region-planet.ts';
+import { ViewsForgetfulError } from '../partition/index.ts';
 import { DiskOutdatedError } from '../replication/index.ts';
 
 let planet: RegionPlanet;
@@ -103,13 +104,57 @@ test('others know it also when the membership has changed since', async () => {
   for (const name of ['A', 'B']) expect(await read(name, 'x')).toBeUndefined();
 });
 
+test('what was forgotten on the word of a region is known of it after a restart', async () => {
+  const restore = await deleteBehindCopy();
+  // Stores are fed by then, and with them goes how far they have forgotten.
+  await planet.run(3_000);
+  for (const name of planet.names) planet.crash(name);
+  restore();
+  planet.isolate('C');
+  for (const name of planet.names) await planet.start(name);
+  await planet.until(planet.write('C', 'x', 'of the dead'));
+  planet.heal();
+  await planet.run(10_000);
+  expect(planet.failures[0]).toBeInstanceOf(DiskOutdatedError);
+  for (const name of ['A', 'B']) expect(await read(name, 'x')).toBeUndefined();
+});
+
+test('a region that has forgotten too much for what another let in makes its views anew', async () => {
+  const restore = await deleteBehindCopy();
+  planet.crash('C');
+  restore();
+  planet.isolate('C');
+  // B begins anew and remembers nothing of C.
+  planet.crash('B');
+  await planet.wipe('B');
+  await planet.start('B');
+  await planet.run(5_000);
+  await planet.start('C');
+  await planet.until(planet.write('C', 'x', 'of the dead'));
+  planet.heal();
+  planet.cut('A', 'C');
+  await planet.run(10_000);
+  expect(planet.failures).not.toEqual([]);
+  for (const failure of planet.failures) expect(failure).toBeInstanceOf(ViewsForgetfulError);
+  planet.failures.length = 0;
+  planet.crash('A');
+  planet.loseStore('A');
+  await planet.start('A');
+  await planet.run(10_000);
+  expect(planet.failures).toEqual([]);
+  const vectors = planet.names.map((name) => planet.region(name).status().partitions[0]?.vector);
+  expect(vectors).toEqual([vectors[0], vectors[0], vectors[0]]);
+  for (const name of planet.names) {
+    expect(await read(name, 'x'), 'the delete had seen what the write replaced').toBeUndefined();
+  }
+});
+
 test('a store that is built anew from its log, and a power cut, are no older disk', async () => {
   await write('x');
   await planet.run(2_000);
   for (const name of planet.names) {
-    const restore = planet.copyDisk(name);
     planet.crash(name);
-    restore();
+    planet.loseStore(name);
     await planet.start(name);
     await planet.run(2_000);
   }

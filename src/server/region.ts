@@ -361,7 +361,8 @@ class RegionNode implements Region {
     // What a region wrote that is no member any more falls to the first of those that are.
     const isFirst = this.origin === Math.min(...origins);
     const isOurs = (origin: Origin) => (origins.includes(origin) ? origin === this.origin : isFirst);
-    return this.#host.collect((partition) => this.#book.stable(partition.number, partition.vector), isOurs);
+    const stableIn = (partition: Partition) => this.#book.stable(partition.number, partition.vector);
+    return this.#host.collect(stableIn, isOurs, origins);
   }
 
   status(): NodeStatus {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ownServers } from './kit/own-servers.ts';
 import { manage, pause, type Ready, ServerProcess } from './kit/server-process.ts';
-import { SqlClient } from './kit/sql-client.ts';
+import { keyHeader, SqlClient } from './kit/sql-client.ts';
 
 const DOCS = '/dbs/d/colls/c/docs';
 const REGIONS = ['--regions', 'One,Two'];
@@ -296,3 +296,47 @@ test.each(['none', 'process'])(
     await expectEverywhere(ready, new Set(['before', 'after']));
   },
 );
+
+test('a region makes its views anew for what an older disk led to and nobody remembered in time', async () => {
+  const [last, ids] = [join(own.data, 'regions', 'Three'), new Set(['x', 'y'])];
+  const { server, ready, client } = await start('--regions', 'One,Two,Three');
+  const post = async (path: string, body: object) => {
+    const { status, json } = await manage(ready, 'POST', path, body);
+    expect([path, status]).toEqual([path, 200]);
+    return json;
+  };
+  const restart = async (region: string, between: () => Promise<unknown>) => {
+    await post('/faults/kill', { region });
+    await between();
+    await post('/faults/start', { region });
+  };
+  await client.makeContainer('d', 'c');
+  for (const id of ids) await client.create(DOCS, id);
+  await expectEverywhere(ready, ids);
+  await restart('Three', () => cp(last, `${last}.copy`, { recursive: true }));
+  expect((await client.ask('DELETE', `${DOCS}/x`, { headers: keyHeader('x') })).status).toBe(204);
+  const marks = async () => {
+    const rows = (await manage(ready, 'GET', '/replication')).json as unknown as { tombstones: number }[];
+    return [rows.length, ...rows.map(({ tombstones }) => tombstones)];
+  };
+  await expect.poll(marks, { timeout: 10_000 }).toEqual([3, 0, 0, 0]);
+
+  await restart('Three', async () => {
+    await rm(last, { recursive: true });
+    await rename(`${last}.copy`, last);
+    await restart('Two', () => post('/faults/wipe', { region: 'Two' }));
+    await post('/faults', { kind: 'cut', from: 'One', to: 'Three', direction: 'both' });
+    await post('/faults', { kind: 'cut', from: 'Two', to: 'Three', direction: 'both' });
+  });
+  const atThree = clientOf(ready.regions[2]?.endpoint ?? '');
+  const headers = { ...keyHeader('x'), 'x-ms-documentdb-is-upsert': 'true' };
+  const body = { id: 'x', pk: 'x', of: 'the dead' };
+  expect((await atThree.ask('POST', DOCS, { headers, body })).status).toBe(200);
+  const [, second] = (await manage(ready, 'GET', '/faults')).json as unknown as { id: string }[];
+  await manage(ready, 'DELETE', `/faults/${second?.id}`);
+  await expect
+    .poll(() => server.stderr, { timeout: 10_000 })
+    .toMatch(/region One: write .* building the store/);
+  expect(await post('/faults/quiesce', { timeoutMs: 20_000 })).toEqual({ equal: true });
+  for (const { endpoint } of ready.regions) expect(await idsIn(endpoint)).toEqual(new Set(['y']));
+});

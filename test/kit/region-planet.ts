@@ -179,6 +179,11 @@ export class RegionPlanet {
     };
   }
 
+  /** What the region, which has no power, made of its log is gone. */
+  loseStore(name: string): void {
+    this.#nodes.set(name, { ...this.#node(name), store: new MemoryStoreState() });
+  }
+
   /** The region, which has no power, gets an empty disk, and with it a new origin. */
   async wipe(name: string): Promise<void> {
     this.#nodes.delete(name);

@@ -61,6 +61,9 @@ class ArrayPartition implements ReplicatedPartition {
     return this.durable.length;
   }
 
+  /** It drops nothing. */
+  knownOf(): undefined {}
+
   coveredLsn(vector: VersionVector): number {
     if (vector.coversAll(this.vector)) return this.tail();
     let lsn = 0;

@@ -31,7 +31,39 @@ afterEach(() => {
   vi.doUnmock('../../src/partition/delivery.ts');
   vi.doUnmock('../../src/partition/casualties.ts');
   vi.doUnmock('../../src/replication/told-writes.ts');
+  vi.doUnmock('../../src/replication/reports.ts');
+  vi.doUnmock('../../src/partition/horizon.ts');
 });
+
+/** Older disks come back often. */
+const aged = (swarm: Swarm): Swarm => ({
+  ...swarm,
+  faults: new Map([...swarm.faults, ['oldDisk', 3_000], ['crash', 8_000]]),
+});
+
+function plantForgetfulness({ takesIn }: { readonly takesIn: boolean }): void {
+  vi.doMock('../../src/replication/reports.ts', async (original) => {
+    const { Reports, ...others } = await original<{ Reports: new () => object }>();
+    const { VersionVector } = await import('../../src/causality/index.ts');
+    return {
+      ...others,
+      Reports: class extends Reports {
+        known() {
+          return new VersionVector();
+        }
+      },
+    };
+  });
+  vi.doMock('../../src/partition/horizon.ts', async (original) => {
+    const { CollectionHorizon, ...others } = await original<{ CollectionHorizon: { prototype: object } }>();
+    // In place, since it loads itself.
+    const planted = takesIn
+      ? { knownOf: () => undefined, admit: () => undefined }
+      : { knownOf: () => undefined };
+    Object.assign(CollectionHorizon.prototype, planted);
+    return { ...others, CollectionHorizon };
+  });
+}
 
 /** Runs seeds until one fails; its first violation. */
 async function firstViolation(
@@ -319,11 +351,25 @@ describe('in delivery and membership', () => {
         },
       };
     });
-    const aged = (swarm: Swarm): Swarm => ({
-      ...swarm,
-      faults: new Map([...swarm.faults, ['oldDisk', 3_000]]),
-    });
     await expectFound({}, aged);
+  });
+
+  test('a region does not mind that others know it to have had more', async () => {
+    vi.doMock('../../src/replication/told-writes.ts', async (original) => ({
+      ...(await original<object>()),
+      lossOf: () => undefined,
+    }));
+    await expectFound({}, aged);
+  });
+
+  test('nobody remembers what others had, and views take in what they have forgotten too much for', async () => {
+    plantForgetfulness({ takesIn: true });
+    await expectFound({}, aged);
+  });
+
+  test('nobody remembers what others had: nothing is found, for views are made anew', async () => {
+    plantForgetfulness({ takesIn: false });
+    expect(await firstViolation({}, 30, aged)).toBeUndefined();
   });
 
   test('increments are overwritten', async () => {

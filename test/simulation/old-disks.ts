@@ -6,17 +6,19 @@ import type { SimulatedRuntime } from './simulated-runtime.ts';
 interface Copy {
   readonly wipes: number;
   readonly putBack: () => void;
-  /** By partition, how many writes of the region's own the copy has at the most; undefined: wait and see. */
-  own: ReadonlyMap<PartitionNumber, number> | undefined;
+  /** By partition, how many writes of the region's own the copy has at the least. */
+  readonly least: ReadonlyMap<PartitionNumber, number>;
+  /** And at the most; undefined: wait and see. */
+  most: ReadonlyMap<PartitionNumber, number> | undefined;
 }
 
 /** By then whatever was on its way to a disk is there, and can be counted. */
 const COUNT_AFTER_MS = 2_000;
 
 /**
- * Copies of the regions' disks. One is put back when all others know writes of the region's own that the
- * copy does not have, in every partition: then the region has to find out, whoever it meets first. (Where
- * only some know of them there is a hole: see decision 005.)
+ * Copies of the regions' disks. One is put back at any time, with one exception: where the region has written
+ * something itself that the copy does not have, all others have to know of it, so that the region finds out
+ * whoever it meets first. (Where only some know of it there is a hole: see decision 005.)
  */
 export class OldDisks {
   readonly #driver: PlanetDriver;
@@ -28,8 +30,11 @@ export class OldDisks {
     this.#runtime = runtime;
   }
 
-  /** Puts a copy back, or makes one for later; returns how to go on. Undefined when it can do neither. */
-  strike(names: readonly string[]): (() => void) | undefined {
+  /**
+   * Puts a copy back, or makes one for later; says which region needs power now. Undefined when it can do
+   * neither. `rests`: nobody writes where the copy is made, until it is put back.
+   */
+  strike(names: readonly string[], rests: boolean): { readonly powerless?: string } | undefined {
     const driver = this.#driver;
     if (!driver.areDisksWell()) return undefined;
     for (const name of names) {
@@ -37,18 +42,20 @@ export class OldDisks {
       if (copy === undefined || !this.#isOutdated(name, copy)) continue;
       this.#copies.delete(name);
       driver.putBack(name, copy.putBack);
-      return () => void driver.start(name);
+      return { powerless: name };
     }
     const [one = ''] = names;
+    const region = driver.life(one)?.region;
     const putBack = this.#isOfUse(one) ? undefined : driver.copyDisk(one);
-    if (putBack === undefined) return undefined;
-    const copy: Copy = { wipes: driver.wipes(one), putBack, own: undefined };
+    if (putBack === undefined || region === undefined) return undefined;
+    const copy: Copy = { wipes: driver.wipes(one), putBack, least: ownWrites(region), most: undefined };
     this.#copies.set(one, copy);
+    if (rests) driver.rest(one);
     void this.#runtime.sleep(COUNT_AFTER_MS, 'count').then(() => {
-      const region = driver.life(one)?.region;
-      if (region !== undefined && this.#isOfUse(one)) copy.own = ownWrites(region);
+      const later = driver.life(one)?.region;
+      if (later !== undefined && this.#isOfUse(one)) copy.most = ownWrites(later);
     });
-    return () => undefined;
+    return {};
   }
 
   /** Whether there is a copy of the disk that the region still has. */
@@ -56,13 +63,17 @@ export class OldDisks {
     return this.#copies.get(name)?.wipes === this.#driver.wipes(name);
   }
 
-  #isOutdated(name: string, { own }: Copy): boolean {
+  #isOutdated(name: string, { least, most }: Copy): boolean {
     const open = this.#driver.open();
-    const origin = open.find((life) => life.name === name)?.region.origin;
-    if (origin === undefined || own === undefined || !this.#isOfUse(name)) return false;
-    const isAhead = ({ region }: { readonly region: RegionUnderTest }) =>
-      [...own].every(([number, n]) => (region.partition(number)?.vector.get(origin) ?? 0) > n);
-    return open.every((life) => life.name === name || isAhead(life));
+    const region = open.find((life) => life.name === name)?.region;
+    if (region === undefined || most === undefined || !this.#isOfUse(name)) return false;
+    const { origin } = region;
+    const ownIn = (one: RegionUnderTest, number: PartitionNumber) =>
+      one.partition(number)?.vector.get(origin) ?? 0;
+    const hasAll = (number: PartitionNumber) => ownIn(region, number) <= (least.get(number) ?? 0);
+    return [...most].every(
+      ([number, n]) => hasAll(number) || open.every((life) => ownIn(life.region, number) > n),
+    );
   }
 }
 

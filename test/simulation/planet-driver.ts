@@ -1,4 +1,6 @@
+import type { VersionVector } from '../../src/causality/index.ts';
 import { LogDamagedError } from '../../src/log/index.ts';
+import { ViewsForgetfulError } from '../../src/partition/index.ts';
 import { DiskOutdatedError } from '../../src/replication/index.ts';
 import type { PlanetUnderTest, RegionUnderTest } from './region-under-test.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
@@ -35,10 +37,12 @@ interface DrivenRegion {
   skewMs: number;
   /** Some of what its disk holds is not what was written: the region may refuse to go on with it. */
   isDamaged: boolean;
-  /** Its disk is a copy from earlier, and others know writes of it that it does not. */
-  isOutdated: boolean;
+  /** Its disk is a copy from earlier: what it had by partition, and has to have again. */
+  had: ReadonlyMap<number, VersionVector> | undefined;
   /** When it opened the last time. */
   openSinceMs: number;
+  /** Clients write elsewhere. */
+  isResting: boolean;
 }
 
 export interface PlanetDriverOptions {
@@ -59,6 +63,8 @@ export class PlanetDriver {
   readonly #waiters: (() => void)[] = [];
   #replaced = 0;
   #foundOutdated = 0;
+  #remembered = 0;
+  #hasOldDisks = false;
 
   constructor(options: PlanetDriverOptions & { readonly skewMs: readonly number[] }) {
     this.#options = options;
@@ -70,8 +76,9 @@ export class PlanetDriver {
         wiping: Promise.resolve(),
         skewMs: options.skewMs[place] ?? 0,
         isDamaged: false,
-        isOutdated: false,
+        had: undefined,
         openSinceMs: 0,
+        isResting: false,
       });
     }
   }
@@ -123,6 +130,7 @@ export class PlanetDriver {
       if (machine.isHalted) return;
       if (this.#failing.has(machine)) this.crash(name);
       else if (isExpected(driven, reason)) void this.#replace(name);
+      else if (reason instanceof ViewsForgetfulError && this.#hasOldDisks) void this.#remember(name);
       else violations.report('the process goes on', `${name} failed: ${textOf(reason)}`);
     };
     try {
@@ -144,11 +152,18 @@ export class PlanetDriver {
   }
 
   async #replace(name: string): Promise<void> {
-    const { isOutdated } = this.#of(name);
+    const isOutdated = this.#of(name).had !== undefined;
     this.#options.runtime.note(`${name} finds its disk ${isOutdated ? 'outdated' : 'damaged'}`);
     if (isOutdated) this.#foundOutdated += 1;
     else this.#replaced += 1;
     await this.wipe(name);
+    await this.start(name);
+  }
+
+  /** Someone wrote from an older disk, and the region has forgotten what that takes: its logs know. */
+  async #remember(name: string): Promise<void> {
+    this.#remembered += 1;
+    this.loseStore(name);
     await this.start(name);
   }
 
@@ -161,8 +176,8 @@ export class PlanetDriver {
     const regions = [...this.#regions.values()];
     const openByMs = this.#options.runtime.elapsedMs - READ_WITHIN_MS;
     return regions.every(
-      ({ life, isDamaged, isOutdated, openSinceMs }) =>
-        life?.region !== undefined && !isDamaged && !isOutdated && openSinceMs <= openByMs,
+      ({ life, isDamaged, had, openSinceMs }) =>
+        life?.region !== undefined && !isDamaged && had === undefined && openSinceMs <= openByMs,
     );
   }
 
@@ -176,9 +191,26 @@ export class PlanetDriver {
     return this.#foundOutdated;
   }
 
-  /** Whether the region's disk is a copy from earlier, which it has not found out yet. */
+  /** How many regions met writes that an older disk had led to, and made their views anew. */
+  get remembered(): number {
+    return this.#remembered;
+  }
+
+  /**
+   * Whether the region's disk is a copy from earlier, which it has not found out yet, and which lacks some of
+   * what the region had. Where nobody remembers that it had it, it may get it once more.
+   */
   isOutdated(name: string): boolean {
-    return this.#of(name).isOutdated;
+    const driven = this.#of(name);
+    const { had, life } = driven;
+    if (had === undefined) return false;
+    const region = life?.region;
+    const isBack = ([number, vector]: [number, VersionVector]) =>
+      region?.partition(number)?.vector.coversAll(vector) === true;
+    if (![...had].every(isBack)) return true;
+    this.#options.runtime.note(`${name} has again what it had`);
+    driven.had = undefined;
+    return false;
   }
 
   /** Whether some of what the region once had on its disk is no longer what it was. */
@@ -228,7 +260,8 @@ export class PlanetDriver {
     const driven = this.#of(name);
     driven.wipes += 1;
     driven.isDamaged = false;
-    driven.isOutdated = false;
+    driven.had = undefined;
+    driven.isResting = false;
     this.#options.onWiped(name);
     driven.wiping = this.#options.planet.wipe(name);
     await driven.wiping;
@@ -248,13 +281,25 @@ export class PlanetDriver {
 
   /** Cuts the power and replaces the disk by an older copy: what the region promised since is void. */
   putBack(name: string, copy: () => void): void {
+    const had = vectorsOf(this.#of(name).life?.region);
     this.crash(name);
     this.#options.runtime.note(`${name} gets an older disk`);
     const driven = this.#of(name);
     driven.wipes += 1;
-    driven.isOutdated = true;
+    driven.had = had;
+    driven.isResting = false;
+    this.#hasOldDisks = true;
     this.#options.onWiped(name);
     copy();
+  }
+
+  /** Clients are to write in other regions, until this one gets another disk. */
+  rest(name: string): void {
+    this.#of(name).isResting = true;
+  }
+
+  isResting(name: string): boolean {
+    return this.#of(name).isResting;
   }
 
   /** How often the region lost its disk: what it promised before the last time it promised no more. */
@@ -275,9 +320,19 @@ export class PlanetDriver {
   }
 }
 
+/** What a region has, durably, by partition. */
+function vectorsOf(region: RegionUnderTest | undefined): Map<number, VersionVector> {
+  const vectors = new Map<number, VersionVector>();
+  for (const number of region?.partitionNumbers() ?? []) {
+    const vector = region?.partition(number)?.vector;
+    if (vector !== undefined) vectors.set(number, vector.clone());
+  }
+  return vectors;
+}
+
 /** Whether the region is right to refuse its disk. */
-function isExpected({ isDamaged, isOutdated }: DrivenRegion, reason: unknown): boolean {
-  if (isOutdated && reason instanceof DiskOutdatedError) return true;
+function isExpected({ isDamaged, had }: DrivenRegion, reason: unknown): boolean {
+  if (had !== undefined && reason instanceof DiskOutdatedError) return true;
   return isDamaged && reason instanceof LogDamagedError;
 }
 

@@ -200,6 +200,7 @@ async function live(world: World, makePlanet: MakePlanet): Promise<void> {
   counts.set('conflicts dealt with', people.dealt);
   counts.set('disks found damaged', driver.replaced);
   counts.set('disks found outdated', driver.foundOutdated);
+  counts.set('views made anew for an older disk', driver.remembered);
   for (const [fault, strikes] of nemesis.strikes) counts.set(`fault ${fault}`, strikes);
   countOutcomes(workload.records, counts);
 }

@@ -62,7 +62,7 @@ export function strike(fault: Fault, context: StrikeContext, chance: SeededRando
     case 'wipe':
       return wipe(driver, one);
     case 'oldDisk':
-      return context.oldDisks.strike(names);
+      return putOldDisk(context, names, chance);
     case 'storeLoss':
       if (driver.life(one)?.region === undefined) return undefined;
       driver.loseStore(one);
@@ -206,6 +206,23 @@ function wipe(driver: PlanetDriver, name: string): Undo | undefined {
   if (!driver.areDisksWell()) return undefined;
   const wiped = driver.wipe(name);
   return () => void wiped.then(() => driver.start(name));
+}
+
+function putOldDisk(
+  { oldDisks, driver, network }: StrikeContext,
+  names: readonly string[],
+  chance: SeededRandom,
+): Undo | undefined {
+  const struck = oldDisks.strike(names, chance.chance(0.5));
+  if (struck === undefined) return undefined;
+  const { powerless } = struck;
+  if (powerless === undefined) return () => undefined;
+  if (chance.chance(0.5)) return () => void driver.start(powerless);
+  // Alone it goes on from the old disk, until it meets somebody who knows better, or who has forgotten.
+  const others = names.filter((name) => name !== powerless);
+  const heal = cut(network, bothWays(others.map((other): Link => [powerless, other])));
+  void driver.start(powerless);
+  return heal;
 }
 
 function pause(driver: PlanetDriver, name: string): Undo | undefined {

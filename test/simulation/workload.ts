@@ -215,7 +215,7 @@ export class Workload {
   /** One request, or several that are one transaction. */
   async #request(client: Client, life: RegionLife, requests: readonly ClientRequest[]): Promise<boolean> {
     const isWrite = requests.length > 1 || requests.some(({ kind }) => kind !== 'read');
-    const there = isWrite && this.#options.swarm.account !== 'multi' ? this.#writing() : life;
+    const there = isWrite ? this.#takingWrites(life) : life;
     if (there?.region === undefined) return false;
     for (const record of await this.#perform(there, there.region, requests)) this.#learn(client, record);
     return true;
@@ -255,6 +255,13 @@ export class Workload {
         };
       },
     );
+  }
+
+  #takingWrites(life: RegionLife): RegionLife | undefined {
+    const { driver, swarm } = this.#options;
+    if (swarm.account !== 'multi') return this.#writing();
+    if (!driver.isResting(life.name)) return life;
+    return driver.open().find(({ name }) => !driver.isResting(name)) ?? life;
   }
 
   /** The only region that takes writes, unless it is down. */
