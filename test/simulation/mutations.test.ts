@@ -341,7 +341,8 @@ describe('in delivery and membership', () => {
     await expectFound({ keepsOrigins: true });
   });
 
-  test('a region does not find out that its disk is a copy from earlier', async () => {
+  test('nobody remembers what others had, and a region does not mind who has unknown writes of it', async () => {
+    plantForgetfulness({ takesIn: false });
     vi.doMock('../../src/replication/told-writes.ts', async (original) => {
       const { ToldWrites, ...others } = await original<{ ToldWrites: new (self: number) => object }>();
       return {
