@@ -34,8 +34,16 @@ export { type PostingRange, RunCursor } from './postings/run-cursor.ts';
 export { searchCells } from './spatial/cells.ts';
 export { EARTH } from './spatial/earth.ts';
 export { PLANE } from './spatial/plane.ts';
-export { isShapeWithin, shapeArea, shapeDistance, shapesIntersect } from './spatial/relations.ts';
-export { type ParsedShape, parseShape, type Shape } from './spatial/shape.ts';
+export {
+  isShapeWithin,
+  isShapeWithinSteps,
+  shapeArea,
+  shapeDistance,
+  shapeDistanceSteps,
+  shapesIntersect,
+  shapesIntersectSteps,
+} from './spatial/relations.ts';
+export { type ParsedShape, parseShape, parseShapeSteps, type Shape } from './spatial/shape.ts';
 export { bm25Score } from './text/bm25.ts';
 export {
   type AnalyzedText,

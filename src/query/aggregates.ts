@@ -3,7 +3,8 @@ import { type QueryMemory, sizeOf } from './query-memory.ts';
 import { canonicalText, compareForOrder, isPrimitive, type Value } from './values.ts';
 
 export interface Accumulator {
-  add(value: Value): void;
+  /** `identity`: a text that only equal values have; for what is a set. */
+  add(value: Value, identity?: string): void;
   /** As so many calls of `add` with something that counts; only where it makes no difference with what. */
   addRows?(count: number): void;
   /** Undefined when the aggregate has no value. */
@@ -12,6 +13,8 @@ export interface Accumulator {
 
 export interface Aggregate {
   readonly name: string;
+  /** It tells values apart. */
+  readonly isSet: boolean;
   /** What the accumulator keeps of its values is taken from `memory`. */
   create(memory: QueryMemory): Accumulator;
 }
@@ -113,10 +116,10 @@ class List implements Accumulator {
     this.#seen = isSet ? new Set() : undefined;
   }
 
-  add(value: Value): void {
+  add(value: Value, identity?: string): void {
     if (value === undefined) return;
     if (this.#seen !== undefined) {
-      const text = canonicalText(value);
+      const text = identity ?? canonicalText(value);
       if (this.#seen.has(text)) return;
       this.#memory.take(2 * text.length);
       this.#seen.add(text);
@@ -150,5 +153,5 @@ export function isAggregateName(name: string): boolean {
 export function findAggregate(name: string): Aggregate | undefined {
   const upper = name.toUpperCase();
   const create = AGGREGATES.get(upper);
-  return create === undefined ? undefined : { name: upper, create };
+  return create === undefined ? undefined : { name: upper, isSet: upper === 'MAKESET', create };
 }

@@ -2,6 +2,7 @@ import { assert, StepCounter, type Steps } from '../base/index.ts';
 import { type Aggregate, findAggregate } from './aggregates.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
 import type { QueryEnvironment } from './environment.ts';
+import type { LongWork } from './long-work.ts';
 import { printExpression } from './printer.ts';
 import type { CallNode, Expression, SubqueryNode } from './syntax.ts';
 import { type Location, queryError } from './syntax-error.ts';
@@ -16,8 +17,7 @@ export interface Frame {
   readonly parameters: readonly Value[];
   readonly environment: QueryEnvironment;
   readonly functions: FunctionCalls;
-  /** Rows that subqueries have gone through for the present row. */
-  steps: number;
+  readonly work: LongWork;
 }
 
 export type Evaluator = (frame: Frame) => Value;
@@ -89,6 +89,7 @@ export class Binder {
   readonly #parameters = new Map<string, number>();
   #scope = scopeIn(undefined);
   #slotCount = ITEM_SLOT + 1;
+  #siteCount = 0;
 
   /** Without a compiler of subqueries there must be none. */
   constructor(subquerySteps?: SubqueryCompiler, isPiecemeal = false) {
@@ -117,6 +118,11 @@ export class Binder {
   /** Aggregates of the query being compiled, without those of its subqueries. */
   get aggregates(): readonly AggregateCall[] {
     return this.#scope.aggregates;
+  }
+
+  /** Numbers a place in the text whose calls may take long. */
+  newSite(): number {
+    return this.#siteCount++;
   }
 
   newSlot(): number {

@@ -6,11 +6,12 @@ import { assert, type Json, type Steps } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { isAggregateName } from './aggregates.ts';
 import { type Binder, type Evaluator, type Frame, type GroupKey, ITEM_SLOT } from './binder.ts';
-import { type RowReader, rowReader, rowsOf } from './block-rows.ts';
+import { rowReader } from './block-rows.ts';
 import { expressionSteps, type Predicate, predicateSteps } from './evaluate.ts';
 import { findFunction } from './functions/function-table.ts';
 import type { Grouping } from './grouping.ts';
 import { type Projection, projectionSteps } from './projection.ts';
+import { allRows, COLLECTORS, valueOfRows } from './row-collector.ts';
 import type { Level } from './row-levels.ts';
 import {
   type Collection,
@@ -36,6 +37,8 @@ export interface Block {
   /** Undefined when each row stays a row. */
   readonly grouping: Grouping | undefined;
   readonly isDistinct: boolean;
+  /** Where rows are told apart: see `Binder.newSite`. */
+  readonly site: number;
   readonly projection: Projection;
 }
 
@@ -64,8 +67,10 @@ export function* blockSteps(
   const selection = () => projectionSteps(query.selection, from.itemNames, from.starSlot, binder);
   const isGrouped = query.groupBy !== undefined || isAggregating(query);
   const projection = yield* isGrouped ? binder.inGroup(selection) : selection();
-  const grouping = isGrouped ? { keys, aggregates: binder.aggregates } : undefined;
-  return { inner: from.inner, predicate, levels, grouping, isDistinct: query.isDistinct, projection };
+  const site = binder.newSite();
+  const grouping = isGrouped ? { keys, aggregates: binder.aggregates, site } : undefined;
+  const { isDistinct } = query;
+  return { inner: from.inner, predicate, levels, grouping, isDistinct, site, projection };
 }
 
 function checkSelection({ selection, from, groupBy }: Query): void {
@@ -172,8 +177,9 @@ function* sourceSteps(source: Source, binder: Binder, isOutermost: boolean): Ste
     if (iterates) throw unsupported('IN over a query that groups or is DISTINCT');
     return block;
   }
-  const read = rowReader(block);
-  const rows = (frame: Frame) => rowsOf(read, frame);
+  const site = binder.newSite();
+  const reader = rowReader(block);
+  const rows = (frame: Frame) => arrayOf(valueOfRows(reader, site, frame, allRows));
   const all = iterates ? (frame: Frame) => rows(frame).flatMap(arrayOf) : rows;
   // What reads the item is correlated with it, though no name around it was used.
   if (isCorrelated || isOutermost || !isRepeatable(collection.query)) return all;
@@ -291,62 +297,16 @@ export function* subquerySteps(node: SubqueryNode, binder: Binder): Steps<Evalua
   const { result: block, isCorrelated } = yield* binder.nested(() =>
     blockSteps(node.query, binder, { readsItem: false }),
   );
-  const evaluate = evaluatorOf(node, rowReader(block));
+  const site = binder.newSite();
+  const reader = rowReader(block);
+  const collect = COLLECTORS[node.form];
+  const evaluate = (frame: Frame) => valueOfRows(reader, site, frame, collect);
   if (isCorrelated || !isRepeatable(node.query)) return evaluate;
   const slot = binder.newSlot();
   return (frame) => {
     frame.slots[slot] ??= [...oneOrNone(evaluate(frame))] as Json[];
     return elementOf(frame.slots[slot], 0);
   };
-}
-
-function evaluatorOf({ form }: SubqueryNode, read: RowReader): Evaluator {
-  switch (form) {
-    case 'scalar':
-      return (frame) => soleRow(read, frame);
-    case 'EXISTS':
-      return (frame) => firstRow(read, frame) !== undefined;
-    case 'ARRAY':
-      return (frame) => rowsOf(read, frame).filter((row) => row !== undefined);
-    case 'ALL':
-      return (frame) => {
-        let isAll = true;
-        read(frame, (row) => {
-          isAll = row === true;
-          return isAll;
-        });
-        return isAll;
-      };
-    case 'FIRST':
-      return (frame) => firstRow(read, frame);
-    case 'LAST':
-      return (frame) => {
-        const rows = rowsOf(read, frame);
-        return rows[rows.length - 1];
-      };
-  }
-}
-
-function firstRow(read: RowReader, frame: Frame): Value {
-  let first: Value;
-  read(frame, (row) => {
-    first = row;
-    return false;
-  });
-  return first;
-}
-
-function soleRow(read: RowReader, frame: Frame): Value {
-  let sole: Value;
-  read(frame, (row) => {
-    if (sole !== undefined) {
-      const message = 'A scalar subquery must not have more than one row; ARRAY(…) takes all of them.';
-      throw new DatabaseError('BadRequest', message);
-    }
-    sole = row;
-    return true;
-  });
-  return sole;
 }
 
 /** The query whose rows are items: the innermost of those in FROM, or the query itself. */

@@ -46,7 +46,9 @@ export interface Candidates {
 const GATHER_WHOLE_MAX = 1_000_000;
 /** Gathered without a second thought, before any item is read. */
 const GATHER_CHEAPLY_MAX = 2_048;
-/** Items read before deciding whether gathering would pay, and the share of them that must be kept if not. */
+/**
+ * Items read before deciding whether gathering would pay, and the share of them that must be kept if not.
+ */
 const SAMPLE_SIZE = 128;
 const SAMPLE_KEPT_SHARE = 16;
 /**

@@ -9,6 +9,7 @@ import { pathOf } from './document-path.ts';
 import { itemPathNames, namesWithin } from './element-condition.ts';
 import type { QueryEnvironment } from './environment.ts';
 import { compileExpression, type Predicate } from './evaluate.ts';
+import { LongWork } from './long-work.ts';
 import type { OrderKey } from './order-key.ts';
 import { parseInTurns, parseQuery, TEXT_AT_ONCE } from './parser.ts';
 import { printQuery } from './printer.ts';
@@ -272,7 +273,7 @@ export function frameFor(
     parameters: compiled.parameterNames.map((name) => values.get(name)),
     environment,
     functions,
-    steps: 0,
+    work: new LongWork(),
   };
 }
 

@@ -55,8 +55,13 @@ export async function readCompositePass(
         if (prefix === undefined) group = undefined;
         else if (group?.prefix.equals(prefix) !== true) group = { prefix, from: kept.length };
         const item = items[i];
-        if (item === undefined || !execution.admit(item, known)) continue;
-        const keys = compiled.order.map((key) => key.evaluate(frame));
+        if (item === undefined) continue;
+        const evaluated = execution.evaluate(() =>
+          execution.admit(item, known) ? compiled.order.map((key) => key.evaluate(frame)) : undefined,
+        );
+        const keys = evaluated instanceof Promise ? await evaluated : evaluated;
+        if (execution.isPauseDue) await execution.pause();
+        if (keys === undefined) continue;
         if (last !== undefined && isConsumed(execution, { number, keys }, last)) continue;
         bytes += item.text.length;
         kept.push({ number, keys, item: bytes <= KEPT_BYTES_MAX ? item : undefined });

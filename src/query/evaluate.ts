@@ -3,17 +3,13 @@ import { isAggregateName } from './aggregates.ts';
 import type { Binder, Evaluator, Frame } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { NO_ENVIRONMENT } from './environment.ts';
-import {
-  type BuiltInFunction,
-  type CallSite,
-  type EnvironmentFunction,
-  finite,
-  joined,
-  lastPrepared,
-} from './functions/built-in-function.ts';
+import { callOf, onceInExecution } from './function-call.ts';
+import { finite, joined, lastPrepared } from './functions/built-in-function.ts';
 import { findFunction } from './functions/function-table.ts';
-import { compileLike, matchesLike } from './like-pattern.ts';
+import { compileLike, likeEffort, likeSteps, matchesLike } from './like-pattern.ts';
 import { isLiteral } from './literal.ts';
+import { effortOf, equalSteps } from './long-values.ts';
+import { LATER, LongWork } from './long-work.ts';
 import {
   type BinaryOperator,
   type CallNode,
@@ -32,7 +28,6 @@ import {
   deepEqual,
   elementOf,
   emptyObject,
-  equalValues,
   isInheritedName,
   isPrimitive,
   memberOf,
@@ -57,14 +52,11 @@ export function compileExpression(expression: Expression, binder: Binder): Evalu
   }
   const evaluator = compileNode(expression, binder);
   if (!isLiteral(expression)) return evaluator;
-  const value = evaluator({
-    slots: [],
-    parameters: [],
-    environment: NO_ENVIRONMENT,
-    functions: NO_FUNCTIONS,
-    steps: 0,
-  });
-  return () => value;
+  const work = new LongWork();
+  const frame = { slots: [], parameters: [], environment: NO_ENVIRONMENT, functions: NO_FUNCTIONS, work };
+  const value = work.attempt(() => evaluator(frame));
+  // What takes long is worked out once for each execution, while others have their turn.
+  return value === LATER ? onceInExecution(evaluator, binder) : () => value;
 }
 
 /** The same, of a long text piece by piece. */
@@ -168,6 +160,7 @@ function compileNode(expression: Exclude<Expression, ConstantNode>, binder: Bind
         expression.operator,
         compileExpression(expression.left, binder),
         compileExpression(expression.right, binder),
+        binder,
       );
     case 'logical':
       return compileLogical(expression, binder);
@@ -181,8 +174,8 @@ function compileNode(expression: Exclude<Expression, ConstantNode>, binder: Bind
       return negate(compileIn(expression, binder), expression.negated);
     case 'between': {
       const operand = compileExpression(expression.operand, binder);
-      const low = compileBinary('>=', operand, compileExpression(expression.low, binder));
-      const high = compileBinary('<=', operand, compileExpression(expression.high, binder));
+      const low = compileBinary('>=', operand, compileExpression(expression.low, binder), binder);
+      const high = compileBinary('<=', operand, compileExpression(expression.high, binder), binder);
       return negate((frame) => both(low(frame), high(frame)), expression.negated);
     }
     case 'like':
@@ -271,7 +264,12 @@ const RELATIONAL: Readonly<Partial<Record<BinaryOperator, (difference: number) =
   '>=': (difference) => difference >= 0,
 };
 
-function compileBinary(operator: BinaryOperator, left: Evaluator, right: Evaluator): Evaluator {
+function compileBinary(
+  operator: BinaryOperator,
+  left: Evaluator,
+  right: Evaluator,
+  binder: Binder,
+): Evaluator {
   const arithmetic = ARITHMETIC[operator];
   if (arithmetic !== undefined) {
     return (frame) => {
@@ -289,9 +287,9 @@ function compileBinary(operator: BinaryOperator, left: Evaluator, right: Evaluat
   }
   switch (operator) {
     case '=':
-      return (frame) => equalValues(left(frame), right(frame));
+      return compileEquals(left, right, binder);
     case '!=':
-      return (frame) => not(equalValues(left(frame), right(frame)));
+      return negate(compileEquals(left, right, binder), true);
     case '??':
       return (frame) => {
         const value = left(frame);
@@ -305,6 +303,25 @@ function compileBinary(operator: BinaryOperator, left: Evaluator, right: Evaluat
         return typeof x === 'string' && typeof y === 'string' ? joined([x, y]) : undefined;
       };
   }
+}
+
+function compileEquals(left: Evaluator, right: Evaluator, binder: Binder): Evaluator {
+  const site = binder.newSite();
+  return (frame) => {
+    const a = left(frame);
+    const b = right(frame);
+    return a === undefined || b === undefined ? undefined : isEqual(a, b, site, frame);
+  };
+}
+
+function isEqual(a: Json, b: Json, site: number, frame: Frame): Value {
+  if (a === b || isPrimitive(a) || isPrimitive(b)) return a === b;
+  return frame.work.valueOf(
+    site,
+    Math.min(effortOf(a), effortOf(b)),
+    () => deepEqual(a, b),
+    () => equalSteps(a, b),
+  );
 }
 
 function compileLogical(node: LogicalNode, binder: Binder): Evaluator {
@@ -333,12 +350,13 @@ function compileIn(node: InNode, binder: Binder): Evaluator {
     };
   }
   const items = node.items.map((item) => compileExpression(item, binder));
+  const site = binder.newSite();
   return (frame) => {
     const value = operand(frame);
     if (value === undefined) return undefined;
     for (const item of items) {
       const candidate = item(frame);
-      if (candidate !== undefined && deepEqual(value, candidate)) return true;
+      if (candidate !== undefined && isEqual(value, candidate, site, frame) === true) return true;
     }
     return false;
   };
@@ -348,12 +366,19 @@ function compileLikeNode(node: LikeNode, binder: Binder): Evaluator {
   const operand = compileExpression(node.operand, binder);
   const pattern = compileExpression(node.pattern, binder);
   const prepare = lastPrepared((text: string) => compileLike(text, node.escape));
+  const site = binder.newSite();
   return (frame) => {
     const text = operand(frame);
     const patternText = pattern(frame);
     if (typeof text !== 'string' || typeof patternText !== 'string') return undefined;
     const prepared = prepare(patternText);
-    return prepared === undefined ? undefined : matchesLike(prepared, text);
+    if (prepared === undefined) return undefined;
+    return frame.work.valueOf(
+      site,
+      likeEffort(prepared, text),
+      () => matchesLike(prepared, text),
+      () => likeSteps(prepared, text),
+    );
   };
 }
 
@@ -389,46 +414,9 @@ function compileCall(node: CallNode, binder: Binder): Evaluator {
   }
   const paths = node.operands.map((operand) => pathOf(operand, { has: (name) => binder.isItem(name) }));
   const operands = node.operands.map((operand) => compileExpression(operand, binder));
-  const evaluator = callOf(found, operands, { paths });
+  const evaluator = callOf(found, operands, { paths }, binder.newSite());
   // What is constant in the text was evaluated when it was compiled.
   return isLiteral(node, 'execution') && !isLiteral(node) ? onceInExecution(evaluator, binder) : evaluator;
-}
-
-/** For what depends on no row; frames are made for one execution. */
-function onceInExecution(evaluator: Evaluator, binder: Binder): Evaluator {
-  const slot = binder.newSlot();
-  return (frame) => {
-    const known = frame.slots[slot];
-    if (Array.isArray(known)) return known[0];
-    const value = evaluator(frame);
-    frame.slots[slot] = value === undefined ? [] : [value];
-    return value;
-  };
-}
-
-/** Calls with few operands are spelt out: gathering operands would cost more than most functions do. */
-function callOf(found: BuiltInFunction, operands: readonly Evaluator[], call: CallSite): Evaluator {
-  if (found.volatility !== 'immutable') return callIn(found, operands, call);
-  const evaluate = found.bind();
-  const [first, second, third] = operands;
-  if (first !== undefined && operands.length === 1) return (frame) => evaluate(first(frame));
-  if (first !== undefined && second !== undefined && operands.length === 2) {
-    return (frame) => evaluate(first(frame), second(frame));
-  }
-  if (first !== undefined && second !== undefined && third !== undefined && operands.length === 3) {
-    return (frame) => evaluate(first(frame), second(frame), third(frame));
-  }
-  return (frame) => evaluate(...operands.map((operand) => operand(frame)));
-}
-
-function callIn(found: EnvironmentFunction, operands: readonly Evaluator[], call: CallSite): Evaluator {
-  const evaluate = found.bind(call);
-  const [first, second] = operands;
-  if (operands.length === 0) return (frame) => evaluate(frame.environment);
-  if (first !== undefined && second !== undefined && operands.length === 2) {
-    return (frame) => evaluate(frame.environment, first(frame), second(frame));
-  }
-  return (frame) => evaluate(frame.environment, ...operands.map((operand) => operand(frame)));
 }
 
 function compileArray(list: readonly Expression[], binder: Binder): Evaluator {

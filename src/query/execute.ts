@@ -5,7 +5,8 @@ import { type ColumnScan, scanColumns } from './column-scan.ts';
 import { type CompiledQuery, frameFor, windowOf } from './compiled-query.ts';
 import { withComposites } from './composite-access.ts';
 import { type Continuation, decodeContinuation } from './continuation.ts';
-import { type ExecuteOptions, Execution, type QueryPage } from './execution.ts';
+import type { ExecuteOptions, QueryPage } from './execute-options.ts';
+import { Execution } from './execution.ts';
 import { executeFused } from './fused-execution.ts';
 import { executeGathering } from './gather-execution.ts';
 import { executeOrdered } from './ordered-execution.ts';
@@ -72,7 +73,8 @@ function functionsOf({ callsFunctions }: CompiledQuery, { callFunctions }: Execu
 /** The rows of a query without FROM, or whose FROM names nothing but queries without one. */
 async function executeWithoutItems(execution: Execution, start: Continuation): Promise<QueryPage> {
   const { compiled, frame, page } = execution;
-  const isKept = compiled.predicate === undefined || compiled.predicate(frame);
+  const { predicate } = compiled;
+  const isKept = predicate === undefined || (await execution.evaluate(() => predicate(frame)));
   if (compiled.isGathering) return executeGathering(execution, isKept ? undefined : NOTHING, start);
   if (!isKept || start.after >= 0) return execution.finish(undefined);
   let outcome = execution.offerNothing();
@@ -178,7 +180,12 @@ async function fillFromColumns(
   for (let chunk = await columns.next(); chunk !== undefined; chunk = await columns.next()) {
     for (const { number, item } of chunk) {
       if (execution.isReplaying) execution.isReplaying = number <= position.replayTo;
-      if (execution.holds(item, columns) && execution.offerRow() === 'refused') return execution.page.isFull;
+      let outcome = execution.offerColumns(item, columns);
+      while (outcome === 'busy') {
+        await execution.pause();
+        outcome = execution.goOn();
+      }
+      if (outcome === 'refused') return execution.page.isFull;
       position.after = number;
       execution.noteRows();
       if (execution.isPauseDue) await execution.pause();
@@ -216,7 +223,9 @@ async function consumeChunk(
   return true;
 }
 
-/** Whether every item has something to give: a VALUE expression may have none, unless it is the item's id. */
+/**
+ * Whether every item has something to give: a VALUE expression may have none, unless it is the item's id.
+ */
 function hasValue(selection: Selection): boolean {
   if (selection.kind !== 'value') return true;
   const { expression } = selection;

@@ -1,60 +1,21 @@
 import { createHash } from 'node:crypto';
-import { assert, type JsonObject } from '../base/index.ts';
+import { assert, finishInTurns, type JsonObject, type Steps } from '../base/index.ts';
 import type { EpkRange } from '../resource/index.ts';
 import { type Frame, ITEM_SLOT } from './binder.ts';
-import type { CarryOver, CarryOvers } from './carry-over.ts';
+import type { CarryOver } from './carry-over.ts';
 import type { CompiledQuery } from './compiled-query.ts';
 import { type Continuation, encodeContinuation, type PartialItem } from './continuation.ts';
-import type { QueryEnvironment } from './environment.ts';
+import type { ExecuteOptions, QueryPage } from './execute-options.ts';
 import { DistinctRows, type GatheredRows } from './grouping.ts';
+import { EFFORT_AT_ONCE, LATER } from './long-work.ts';
+import { NeededCalls } from './needed-calls.ts';
 import type { SortedRest } from './order-key.ts';
-import { type PageLimits, PageRows } from './page-rows.ts';
-import type { IndexCoverage } from './plan.ts';
+import { PageRows } from './page-rows.ts';
 import { PostingMeter } from './posting-meter.ts';
 import { QueryMemory } from './query-memory.ts';
-import { countStep, RowCursor } from './row-levels.ts';
-import type { ItemNumber, QuerySource, QuerySpec, SourceItem } from './source.ts';
-import { type FunctionCaller, PendingCall } from './user-functions.ts';
+import { RowCursor } from './row-levels.ts';
+import type { ItemNumber, QuerySource, SourceItem } from './source.ts';
 import { roughSize } from './values.ts';
-
-export interface ExecuteOptions extends PageLimits {
-  readonly parameters: QuerySpec['parameters'];
-  readonly environment: QueryEnvironment;
-  /** Read from, never closed. */
-  readonly source: QuerySource;
-  readonly indexer: IndexCoverage;
-  /** Only items with a partition key in it. */
-  readonly epkRange?: EpkRange;
-  /** Of the page before. */
-  readonly continuation?: string;
-  /** Asked between chunks of work: true ends the page early, with a continuation. Not for aggregates. */
-  readonly isOverdue?: () => boolean;
-  /** Asked while an index is read for something that the page could do without: true gives that up. */
-  readonly isLate?: () => boolean;
-  /**
-   * Called after each small piece of long work; lets other work of the process run if that has waited for
-   * long enough. Rejects when nobody waits for the page any more.
-   */
-  readonly pause?: () => Promise<void>;
-  /** Runs user-defined functions; without it they are refused. */
-  readonly callFunctions?: FunctionCaller;
-  /** Where a page may leave what spares the next one work. */
-  readonly carryOvers?: CarryOvers;
-}
-
-export interface QueryPage {
-  /** JSON texts. */
-  readonly rows: (Buffer | string)[];
-  /** Undefined when there is nothing more; a page that is full has one even so, unless it looked ahead. */
-  readonly continuation: string | undefined;
-  /** Items loaded, and the bytes of them. */
-  readonly retrievedCount: number;
-  readonly retrievedBytes: number;
-  /** Loaded items that satisfied the condition. */
-  readonly indexHits: number;
-  /** Request units. */
-  readonly charge: number;
-}
 
 /** The published minimum of a query, and prices in request units that keep its order of magnitude. */
 const CHARGE_BASE = 2.3;
@@ -66,7 +27,9 @@ const CHARGE_PER_POSTING = 0.0005;
 const CHUNK_EXACT_MAX = 512;
 const CHUNK_FILTERED_MAX = 128;
 const CHUNK_FILTERED_FIRST = 32;
-/** A page that has all its rows looks through so many chunks for one more; then it takes it that there is. */
+/**
+ * A page that has all its rows looks through so many chunks for one more; then it takes it that there is.
+ */
 const CHUNKS_AHEAD_MAX = 4;
 /** About so many bytes are loaded at once. */
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
@@ -85,6 +48,8 @@ const ROWS_PER_PAUSE = 128;
 const STEPS_PER_PAUSE = 1_024;
 
 export type Outcome = 'kept' | 'dropped' | 'refused' | 'busy';
+/** The same of a part of an item: its rows can come, or one of them is taken. */
+type Step = Outcome | 'begun' | 'taken';
 
 /** What the parts of one execution share. */
 export class Execution {
@@ -113,6 +78,11 @@ export class Execution {
   readonly #carried: CarryOver | undefined;
   #item: { readonly number: ItemNumber; readonly text: Buffer | undefined } | undefined;
   #rowsOfItem = 0;
+  /** The cursor stands at a row that was not given yet. */
+  #hasRow = false;
+  /** What an evaluation put off, and what came of it. */
+  #postponed: (() => Step) | undefined;
+  #settledOutcome: Step | undefined;
   #partial: PartialItem | undefined;
   #retrievedCount = 0;
   #retrievedBytes = 0;
@@ -138,7 +108,7 @@ export class Execution {
       Math.floor(operandBytes / BYTES_LIKE_AN_ITEM) +
       Math.floor(compiled.expressionCount / EXPRESSIONS_LIKE_AN_ITEM);
     const { reader, block, isGathering } = compiled;
-    this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels) : undefined;
+    this.#cursor = reader.levels.length > 0 ? new RowCursor(reader.levels, true) : undefined;
     const carried = this.#carriesOver ? this.#takeCarryOver() : undefined;
     this.#carried = carried;
     this.memory = carried?.memory ?? new QueryMemory();
@@ -151,7 +121,9 @@ export class Execution {
     this.gathered = carried?.gathered;
     this.sorted = carried?.sorted;
     const isDistinct = block.isDistinct && !isGathering;
-    this.#distinct = isDistinct ? (carried?.distinct ?? new DistinctRows(this.memory)) : undefined;
+    this.#distinct = isDistinct
+      ? (carried?.distinct ?? new DistinctRows(this.memory, block.site))
+      : undefined;
     this.hasToReplay = isDistinct && carried === undefined;
   }
 
@@ -207,52 +179,53 @@ export class Execution {
     return items;
   }
 
-  /**
-   * Has the functions called that the rows of these items need: goes through the rows as if they were given,
-   * until nothing is asked for any more. A call may need the value of another: there can be several rounds.
-   */
+  /** Has the functions called that the rows of these items need. */
   async #prepare(items: readonly (SourceItem | undefined)[]): Promise<void> {
-    const { frame } = this;
+    const calls = this.#calls;
     do {
       for (const item of items) {
         if (item === undefined || !this.isInRange(item)) continue;
-        frame.slots[ITEM_SLOT] = parseItem(item);
-        this.#attemptRows();
+        this.frame.slots[ITEM_SLOT] = parseItem(item);
+        await this.#inTurns(calls.rowSteps(this.stepsMax));
       }
       await this.worked(items.length);
-    } while (await frame.functions.makeCalls());
+    } while (await this.frame.functions.makeCalls());
   }
 
   /** As for items, for the one row of a query that reads none. */
   async prepareNothing(): Promise<void> {
     if (!this.compiled.callsFunctions) return;
-    do this.#attemptRows();
+    do await this.#inTurns(this.#calls.rowSteps(this.stepsMax));
     while (await this.frame.functions.makeCalls());
   }
 
   /** As for items, for the group that expressions see. */
   async prepareRow(): Promise<void> {
-    do attempt(() => this.compiled.projection.value(this.frame));
+    do await this.#inTurns(this.#calls.groupSteps());
     while (await this.frame.functions.makeCalls());
   }
 
-  /** Evaluates all that the rows of the present item need, as far as it is known. */
-  #attemptRows(): void {
-    const { frame, compiled } = this;
-    const { predicate, reader } = compiled;
-    const { keys = [], aggregates = [] } = reader.grouping ?? {};
-    const cursor = new RowCursor(reader.levels);
-    frame.steps = 0;
-    attempt(() => {
-      if (predicate !== undefined && !predicate(frame)) return;
-      cursor.begin(frame);
-      while (cursor.next(frame, Number.POSITIVE_INFINITY) === 'row') {
-        countStep(frame);
-        for (const { evaluate } of keys) attempt(() => evaluate(frame));
-        for (const { operand } of aggregates) attempt(() => operand(frame));
-        if (reader.grouping === undefined) attempt(() => compiled.projection.value(frame));
-      }
-    });
+  get #calls(): NeededCalls {
+    return new NeededCalls(this.compiled, this.frame);
+  }
+
+  /**
+   * Evaluates; what takes long is done while others have their turn. What it changes must be no other when it
+   * is changed again.
+   */
+  evaluate<T>(evaluate: () => T): T | Promise<T> {
+    const { work } = this.frame;
+    const result = work.attempt(evaluate);
+    return result === LATER ? this.#inTurns(work.settle(evaluate)) : (result as T);
+  }
+
+  /** Goes on with what an attempt of an evaluation has put off. */
+  settle<T>(evaluate: () => T): Promise<T> {
+    return this.#inTurns(this.frame.work.settle(evaluate));
+  }
+
+  #inTurns<T>(steps: Steps<T>): Promise<T> {
+    return finishInTurns(steps, () => this.#options.pause?.() ?? Promise.resolve());
   }
 
   /** Notes that so many items were dealt with, and lets others run when it is time. */
@@ -268,13 +241,29 @@ export class Execution {
     return this.worked(count * (this.#itemWeight - 1 + UNREAD_WEIGHT));
   }
 
-  /** As much was done as others may have to wait for. */
-  pause(): Promise<void> {
-    return this.worked(ITEMS_PER_PAUSE);
+  /** As much was done as others may have to wait for; what was put off is done now. */
+  async pause(): Promise<void> {
+    const step = this.#postponed;
+    if (step === undefined) return this.worked(ITEMS_PER_PAUSE);
+    this.#postponed = undefined;
+    this.#settledOutcome = await this.#inTurns(this.frame.work.settle(step));
+  }
+
+  /** Does a step of the present item; `busy` when it takes long: then it goes on after a pause. */
+  #do<S extends Step>(step: () => S): S | 'busy' {
+    const outcome = this.frame.work.attempt(step);
+    if (outcome !== LATER) return outcome as S;
+    this.#postponed = step;
+    return 'busy';
   }
 
   /** Whether items and rows that were looked at are reason for a `pause`. */
   get isPauseDue(): boolean {
+    const { work } = this.frame;
+    if (work.effort > 0) {
+      this.#sincePause += (work.effort / EFFORT_AT_ONCE) * ITEMS_PER_PAUSE;
+      work.effort = 0;
+    }
     return this.#sincePause >= ITEMS_PER_PAUSE;
   }
 
@@ -298,7 +287,7 @@ export class Execution {
     this.#sincePause += this.#itemWeight + item.text.length / BYTES_LIKE_AN_ITEM;
     const needsFilter = !known.isExact && predicate !== undefined;
     if (needsFilter || known.isParsed) this.frame.slots[ITEM_SLOT] = parseItem(item);
-    this.frame.steps = 0;
+    this.frame.work.beginRow();
     return !needsFilter || predicate(this.frame);
   }
 
@@ -310,52 +299,81 @@ export class Execution {
   offer(item: SourceItem | undefined, known: { isExact: boolean; isConfined: boolean }): Outcome {
     const { projection } = this.compiled;
     if (this.page.isClosed) return 'refused';
+    if (item === undefined) return 'dropped';
+    const { isExact, isConfined } = known;
     const isParsed = !projection.isWholeItem || this.#cursor !== undefined || this.isDistinct;
-    if (item === undefined || !this.admit(item, { ...known, isParsed })) return 'dropped';
-    if (this.#cursor !== undefined) return this.#begin(item.number, item.text);
-    if (this.#give(item.text) === 'refused') return 'refused';
-    this.hits++;
-    return 'kept';
+    const step = this.#do(() => {
+      if (!this.admit(item, { isExact, isConfined, isParsed })) return 'dropped';
+      if (this.#cursor !== undefined) return this.#begin(item.number, item.text);
+      if (this.#give(item.text) === 'refused') return 'refused';
+      this.hits++;
+      return 'kept';
+    });
+    return step === 'begun' ? this.#giveRows() : step;
   }
 
   /** Makes what is known of an item the one that expressions see; whether the condition holds for it. */
   holds(item: JsonObject, { isExact }: { isExact: boolean }): boolean {
     const { predicate } = this.compiled;
     this.frame.slots[ITEM_SLOT] = item;
-    this.frame.steps = 0;
+    this.frame.work.beginRow();
     return isExact || predicate === undefined || predicate(this.frame);
   }
 
-  /** As `offer`, of an item whose only row is the one that the frame tells. */
-  offerRow(): Outcome {
-    if (this.page.isClosed || this.#give(undefined) === 'refused') return 'refused';
-    this.hits++;
-    return 'kept';
+  /** As `offer`, of what is known of an item that has one row. */
+  offerColumns(item: JsonObject, known: { isExact: boolean }): Outcome {
+    return this.#do(() => {
+      if (!this.holds(item, known)) return 'dropped';
+      if (this.page.isClosed || this.#give(undefined) === 'refused') return 'refused';
+      this.hits++;
+      return 'kept';
+    });
   }
 
   /** The rows of a query that reads no items, whose condition holds. */
   offerNothing(): Outcome {
-    this.frame.steps = 0;
-    if (this.#cursor !== undefined) return this.#begin(0, undefined);
-    return this.#give(undefined) === 'refused' ? 'refused' : 'kept';
+    const step = this.#do(() => {
+      this.frame.work.beginRow();
+      if (this.#cursor !== undefined) return this.#begin(0, undefined);
+      return this.#give(undefined) === 'refused' ? 'refused' : 'kept';
+    });
+    return step === 'begun' ? this.#giveRows() : step;
   }
 
-  #begin(number: ItemNumber, text: Buffer | undefined): Outcome {
+  /** The rows come when it is gone on with. */
+  #begin(number: ItemNumber, text: Buffer | undefined): 'begun' {
     this.#cursor?.begin(this.frame);
     this.#item = { number, text };
     this.#rowsOfItem = 0;
-    return this.goOn();
+    this.#hasRow = false;
+    return 'begun';
   }
 
-  /** Goes on with the rows of the item that was offered last. */
+  /** Goes on with the item that was offered last, after a pause. */
   goOn(): Outcome {
+    const settled = this.#settledOutcome;
+    this.#settledOutcome = undefined;
+    if (settled !== undefined && settled !== 'begun' && settled !== 'taken') return settled;
+    return this.#giveRows();
+  }
+
+  /** Gives some of the rows of the present item. */
+  #giveRows(): Outcome {
+    const rowsMax = Math.ceil(ROWS_PER_PAUSE / this.#itemWeight);
+    for (let row = 0; row < rowsMax; row++) {
+      const outcome = this.#do(this.#giveNext);
+      if (outcome !== 'taken' || this.isPauseDue) return outcome === 'taken' ? 'busy' : outcome;
+    }
+    return 'busy';
+  }
+
+  /** Gives the next row of the present item; able to go on with it when a part of it was put off. */
+  readonly #giveNext = (): Outcome | 'taken' => {
     const item = this.#item;
     const cursor = this.#cursor;
     assert(item !== undefined && cursor !== undefined, 'only an item with several rows is gone on with');
     const { resumeIn, frame } = this;
-    const seen = resumeIn?.number === item.number ? resumeIn.rows : 0;
-    const rowsMax = Math.ceil(ROWS_PER_PAUSE / this.#itemWeight);
-    for (let turn = 0; turn < rowsMax; turn++) {
+    if (!this.#hasRow) {
       const found = cursor.next(frame, this.stepsMax);
       if (found === 'busy') return 'busy';
       if (found === 'end') {
@@ -363,17 +381,17 @@ export class Execution {
         if (this.#rowsOfItem > 0) this.hits++;
         return this.#rowsOfItem > 0 ? 'kept' : 'dropped';
       }
-      frame.steps = 0;
-      const wasReplaying = this.isReplaying;
-      if (this.#rowsOfItem < seen) this.isReplaying = true;
-      else if (this.page.isClosed) return this.#refuse(item.number);
-      const outcome = this.#give(item.text);
-      this.isReplaying = wasReplaying;
-      if (outcome === 'refused') return this.#refuse(item.number);
-      this.#rowsOfItem++;
+      this.#hasRow = true;
     }
-    return 'busy';
-  }
+    frame.work.beginRow();
+    const seen = resumeIn?.number === item.number ? resumeIn.rows : 0;
+    const isSeen = this.#rowsOfItem < seen;
+    if (!isSeen && this.page.isClosed) return this.#refuse(item.number);
+    if (this.#give(item.text, isSeen) === 'refused') return this.#refuse(item.number);
+    this.#rowsOfItem++;
+    this.#hasRow = false;
+    return 'taken';
+  };
 
   #refuse(number: ItemNumber): 'refused' {
     const rows = this.#rowsOfItem;
@@ -381,19 +399,22 @@ export class Execution {
     return 'refused';
   }
 
-  /** Puts the row that the frame holds on the page, if it is one. */
-  #give(itemText: Buffer | undefined): 'taken' | 'refused' {
+  /** Puts the row that the frame holds on the page, if it is one; nothing is changed before all is known. */
+  #give(itemText: Buffer | undefined, isSeen = false): 'taken' | 'refused' {
     const { projection } = this.compiled;
-    if (this.#distinct !== undefined) {
+    const distinct = this.#distinct;
+    let identity: string | undefined;
+    if (distinct !== undefined) {
       const value = projection.value(this.frame);
-      if (value === undefined || !this.#distinct.add(value)) return 'taken';
+      identity = value === undefined ? undefined : distinct.unseen(value, this.frame);
+      if (identity === undefined) return 'taken';
     }
-    if (this.isReplaying) return 'taken';
-    const row = projection.project(this.frame, itemText);
-    if (row === undefined || this.page.offer(row)) return 'taken';
-    // The next page is handed these rows, and has to find this one new.
-    this.#distinct?.withdraw();
-    return 'refused';
+    const isGiven = !this.isReplaying && !isSeen;
+    const row = isGiven ? projection.project(this.frame, itemText) : undefined;
+    // The next page is handed the rows that were noted, and has to find one new that has no room here.
+    if (row !== undefined && !this.page.offer(row)) return 'refused';
+    if (identity !== undefined) distinct?.note(identity);
+    return 'taken';
   }
 
   isInRange({ epk }: SourceItem): boolean {
@@ -459,15 +480,6 @@ export class Execution {
         CHARGE_PER_KB * kilobytes +
         CHARGE_PER_POSTING * this.meter.postings,
     };
-  }
-}
-
-/** Evaluates as far as the values of calls are known. */
-function attempt(evaluate: () => unknown): void {
-  try {
-    evaluate();
-  } catch (error) {
-    if (!(error instanceof PendingCall)) throw error;
   }
 }
 

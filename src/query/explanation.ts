@@ -19,7 +19,7 @@ import { type CompiledQuery, frameFor } from './compiled-query.ts';
 import { withComposites } from './composite-access.ts';
 import { type Condition, indexedPath } from './condition.ts';
 import { type DocumentPath, pathOf } from './document-path.ts';
-import type { ExecuteOptions } from './execution.ts';
+import type { ExecuteOptions } from './execute-options.ts';
 import { estimateAccess } from './gathering.ts';
 import type { ReadStep } from './metered-source.ts';
 import { orderPaths, planAccess } from './plan.ts';

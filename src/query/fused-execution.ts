@@ -1,7 +1,7 @@
 import { assert, type Json } from '../base/index.ts';
 import { type CompiledQuery, compileQuery, frameFor } from './compiled-query.ts';
 import { type Continuation, encodeContinuation } from './continuation.ts';
-import type { ExecuteOptions, QueryPage } from './execution.ts';
+import type { ExecuteOptions, QueryPage } from './execute-options.ts';
 import { type ComponentQuery, type HybridPlan, hybridPlan, withStatistics } from './hybrid-plan.ts';
 import { PageRows } from './page-rows.ts';
 import { ENTRY_BYTES, QueryMemory } from './query-memory.ts';

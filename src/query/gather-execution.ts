@@ -10,14 +10,16 @@ import { type Candidates, chooseCandidates } from './candidates.ts';
 import { scanColumns } from './column-scan.ts';
 import type { Condition } from './condition.ts';
 import type { PartialItem } from './continuation.ts';
-import type { Execution, QueryPage } from './execution.ts';
+import type { QueryPage } from './execute-options.ts';
+import type { Execution } from './execution.ts';
 import { type CandidateScope, gatherCandidates } from './gathering.ts';
 import { DistinctRows, type GatheredRows, Groups } from './grouping.ts';
 import { type Answer, aggregateFromIndex } from './index-aggregates.ts';
+import { LATER } from './long-work.ts';
 import { bindCondition } from './plan.ts';
-import { valueText } from './projection.ts';
+import { rowText } from './projection.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
-import { countStep, RowCursor } from './row-levels.ts';
+import { RowCursor } from './row-levels.ts';
 import type { ItemNumber } from './source.ts';
 
 /** Numbers or postings counted at once. */
@@ -37,6 +39,13 @@ class Collector {
   readonly #cursor: RowCursor;
   /** Rows of the outermost query, unless it groups. */
   readonly #texts: string[] = [];
+  /**
+   * Where it stands when an evaluation was put off: among the rows of the one taken, at a row, passing
+   * one.
+   */
+  #isTaking = false;
+  #hasRow = false;
+  #isPassing = false;
 
   constructor(execution: Execution, block: Block, next?: { collector: Collector; slot: number }) {
     this.#execution = execution;
@@ -45,23 +54,41 @@ class Collector {
     this.#groups = block.grouping && new Groups(block.grouping, execution.memory);
     // Groups of the outermost query are compared when they are given.
     const isHere = block.isDistinct && (next !== undefined || block.grouping === undefined);
-    this.#distinct = isHere ? new DistinctRows(execution.memory) : undefined;
-    this.#cursor = new RowCursor(block.levels);
+    this.#distinct = isHere ? new DistinctRows(execution.memory, block.site) : undefined;
+    this.#cursor = new RowCursor(block.levels, true);
   }
 
   get groups(): Groups | undefined {
     return this.#groups;
   }
 
-  /** Takes the row that the frame holds, its condition and sources not yet looked at. */
+  /**
+   * Takes the row that the frame holds, its condition and sources not yet looked at. When that takes long the
+   * evaluation is put off, and the next call goes on; so with `add`.
+   */
   take(): void {
     const { frame } = this.#execution;
-    if (this.#block.predicate !== undefined && !this.#block.predicate(frame)) return;
-    this.#cursor.begin(frame);
-    while (this.#cursor.next(frame, Number.POSITIVE_INFINITY) === 'row') {
-      countStep(frame);
-      this.add(0);
+    const { work } = frame;
+    if (!this.#isTaking) {
+      if (this.#block.predicate !== undefined && !this.#block.predicate(frame)) return;
+      this.#cursor.begin(frame);
+      this.#isTaking = true;
     }
+    for (;;) {
+      if (!this.#hasRow) {
+        const found = this.#cursor.next(frame, this.#execution.stepsMax);
+        if (found === 'end') break;
+        this.#hasRow = found === 'row';
+      }
+      if (this.#hasRow) {
+        this.add(0);
+        this.#hasRow = false;
+        work.countRow();
+        work.commit();
+      }
+      work.rest();
+    }
+    this.#isTaking = false;
   }
 
   /** Takes the row that the frame holds. */
@@ -72,17 +99,24 @@ class Collector {
 
   #pass(): void {
     const { frame, memory } = this.#execution;
-    const row = this.#block.projection.value(frame);
-    if (row === undefined || this.#distinct?.add(row) === false) return;
-    if (this.#next === undefined) {
-      const text = valueText(row) ?? '';
-      memory.take(ENTRY_BYTES + 2 * text.length);
-      this.#texts.push(text);
-      return;
+    if (!this.#isPassing) {
+      const row = this.#block.projection.value(frame);
+      const identity = row === undefined ? undefined : this.#distinct?.unseen(row, frame);
+      if (row === undefined || (this.#distinct !== undefined && identity === undefined)) return;
+      const text = this.#next === undefined ? rowText(row, this.#block.site, frame) : '';
+      if (identity !== undefined) this.#distinct?.note(identity);
+      if (this.#next === undefined) {
+        memory.take(ENTRY_BYTES + 2 * text.length);
+        this.#texts.push(text);
+        return;
+      }
+      frame.slots[this.#next.slot] = row;
+      this.#isPassing = true;
+      frame.work.beginRow();
+      frame.work.commit();
     }
-    frame.slots[this.#next.slot] = row;
-    frame.steps = 0;
-    this.#next.collector.take();
+    this.#next?.collector.take();
+    this.#isPassing = false;
   }
 
   /** All rows were added: passes on those that were not yet. */
@@ -91,7 +125,7 @@ class Collector {
     const { frame } = this.#execution;
     for (const group of this.#groups?.all() ?? []) {
       this.#groups?.show(group, frame);
-      this.#pass();
+      await this.#execution.evaluate(() => this.#pass());
       this.#execution.noteRows();
       if (this.#execution.isPauseDue) await this.#execution.pause();
     }
@@ -118,7 +152,9 @@ function chainOf(execution: Execution): { first: Collector; last: Collector } {
   return { first, last: last ?? first };
 }
 
-/** A page of the rows that all items together make. `isOneRow` when nothing is read: a query without FROM. */
+/**
+ * A page of the rows that all items together make. `isOneRow` when nothing is read: a query without FROM.
+ */
 export async function executeGathering(
   execution: Execution,
   access: Access | undefined,
@@ -158,9 +194,9 @@ async function readColumns(execution: Execution, access: Access, first: Collecto
   const rows = new ItemRows(execution, first);
   for (let chunk = await found.next(); chunk !== undefined; chunk = await found.next()) {
     for (const { number, item } of chunk) {
-      if (!execution.holds(item, found)) continue;
+      if (!rows.begin(number, () => execution.holds(item, found))) await rows.goOn();
+      if (!rows.isAdmitted) continue;
       execution.hits++;
-      if (!rows.begin(number)) await rows.goOn();
       execution.noteRows();
       if (execution.isPauseDue) await execution.pause();
     }
@@ -179,9 +215,10 @@ async function addChunk(
   const items = await execution.load(numbers);
   let kept = 0;
   for (const item of items) {
-    if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
-    kept++;
-    if (!rows.begin(item.number)) await rows.goOn();
+    if (item === undefined) continue;
+    const known = { isExact, isConfined, isParsed: true };
+    if (!rows.begin(item.number, () => execution.admit(item, known))) await rows.goOn();
+    if (rows.isAdmitted) kept++;
     if (execution.isPauseDue) await execution.pause();
   }
   execution.hits += kept;
@@ -190,50 +227,81 @@ async function addChunk(
 
 /** Hands the rows of one item after the other to the first collector. */
 class ItemRows {
+  /** Whether the present item has satisfied the condition. */
+  isAdmitted = false;
   readonly #execution: Execution;
   readonly #first: Collector;
   readonly #cursor: RowCursor | undefined;
   #number: ItemNumber = 0;
+  #admit: () => boolean = () => true;
+  /** Where it stands when an evaluation was put off: the item's sources have values, a row was found. */
+  #isBegun = false;
+  #hasRow = false;
+  #postponed = false;
 
   constructor(execution: Execution, first: Collector) {
     const { levels } = execution.compiled.reader;
     this.#execution = execution;
     this.#first = first;
-    this.#cursor = levels.length > 0 ? new RowCursor(levels) : undefined;
+    this.#cursor = levels.length > 0 ? new RowCursor(levels, true) : undefined;
   }
 
-  /** Adds the rows of the item in the frame; false when it takes long: then `goOn`. */
-  begin(number: ItemNumber): boolean {
-    if (this.#cursor === undefined) {
-      this.#first.add(number);
-      return true;
-    }
+  /**
+   * Adds the rows of an item if `admit`, which puts it into the frame, says so; false when it takes long:
+   * then `goOn`.
+   */
+  begin(number: ItemNumber, admit: () => boolean): boolean {
     this.#number = number;
-    this.#cursor.begin(this.#execution.frame);
-    return this.#step(this.#cursor);
+    this.#admit = admit;
+    this.isAdmitted = false;
+    this.#isBegun = false;
+    this.#hasRow = false;
+    return this.#advance();
   }
 
   async goOn(): Promise<void> {
-    do await this.#execution.pause();
-    while (this.#cursor !== undefined && !this.#step(this.#cursor));
+    do {
+      if (!this.#postponed) await this.#execution.pause();
+      else if ((await this.#execution.settle(this.#step)) === 'end') return;
+    } while (!this.#advance());
   }
 
   async addAll(number: ItemNumber): Promise<void> {
-    if (!this.begin(number)) await this.goOn();
+    if (!this.begin(number, () => true)) await this.goOn();
   }
 
-  #step(cursor: RowCursor): boolean {
-    const { frame, stepsMax } = this.#execution;
-    while (!this.#execution.isPauseDue) {
-      const found = cursor.next(frame, stepsMax);
+  #advance(): boolean {
+    do {
+      const found = this.#execution.frame.work.attempt(this.#step);
+      this.#postponed = found === LATER;
       if (found === 'end') return true;
-      if (found === 'busy') return false;
-      frame.steps = 0;
-      this.#first.add(this.#number);
-      this.#execution.noteRows();
-    }
+      if (found !== 'row') return false;
+    } while (!this.#execution.isPauseDue);
     return false;
   }
+
+  /** One row more. */
+  readonly #step = (): 'row' | 'end' | 'busy' => {
+    const { frame, stepsMax } = this.#execution;
+    const cursor = this.#cursor;
+    if (!this.isAdmitted && !this.#admit()) return 'end';
+    this.isAdmitted = true;
+    if (cursor === undefined) {
+      this.#first.add(this.#number);
+      return 'end';
+    }
+    if (!this.#isBegun) this.#isBegun = cursor.begin(frame);
+    if (!this.#hasRow) {
+      const found = cursor.next(frame, stepsMax);
+      if (found !== 'row') return found;
+      this.#hasRow = true;
+      frame.work.beginRow();
+    }
+    this.#first.add(this.#number);
+    this.#hasRow = false;
+    this.#execution.noteRows();
+    return 'row';
+  };
 }
 
 /**
@@ -247,7 +315,10 @@ async function giveRows(
 ): Promise<QueryPage> {
   const { compiled, frame, page, resumeIn } = execution;
   const { grouping, isDistinct, projection } = compiled.block;
-  const distinct = isDistinct && grouping !== undefined ? new DistinctRows(execution.memory) : undefined;
+  const distinct =
+    isDistinct && grouping !== undefined
+      ? new DistinctRows(execution.memory, compiled.block.site)
+      : undefined;
   const position = { after: start.after };
   let partial: PartialItem = { number: -1, rows: 0 };
   let isEnd = true;
@@ -263,14 +334,19 @@ async function giveRows(
     const isLookedAt = group !== undefined && (!isSeen || distinct !== undefined);
     if (isLookedAt) rows.groups?.show(group, frame);
     if (compiled.callsFunctions && isLookedAt) await execution.prepareRow();
-    const value = distinct && projection.value(frame);
-    const isNew = distinct === undefined || (value !== undefined && distinct.add(value));
-    if (!isSeen && isNew) {
-      const text = typeof row === 'string' ? row : projection.project(frame, undefined);
-      if (text !== undefined && (page.isClosed || !page.offer(text))) {
-        isEnd = false;
-        break;
-      }
+    const evaluate = () => {
+      frame.work.beginRow();
+      const value = distinct && projection.value(frame);
+      const identity = value === undefined ? undefined : distinct?.unseen(value, frame);
+      if (isSeen || (distinct !== undefined && identity === undefined)) return { identity };
+      return { identity, text: typeof row === 'string' ? row : projection.project(frame, undefined) };
+    };
+    const evaluated = execution.evaluate(evaluate);
+    const { identity, text } = evaluated instanceof Promise ? await evaluated : evaluated;
+    if (identity !== undefined) distinct?.note(identity);
+    if (text !== undefined && (page.isClosed || !page.offer(text))) {
+      isEnd = false;
+      break;
     }
     partial = { number: origin, rows: partial.rows + 1 };
     execution.noteRows();

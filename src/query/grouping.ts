@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { assert, type Json, type Steps } from '../base/index.ts';
 import type { Accumulator } from './aggregates.ts';
 import type { AggregateCall, Frame, GroupKey } from './binder.ts';
+import { canonicalSteps, effortOf } from './long-values.ts';
+import { EFFORT_AT_ONCE } from './long-work.ts';
 import { ENTRY_BYTES, type QueryMemory, sizeOf } from './query-memory.ts';
 import { canonicalText, type Value } from './values.ts';
 
@@ -8,6 +11,8 @@ import { canonicalText, type Value } from './values.ts';
 export interface Grouping {
   readonly keys: readonly GroupKey[];
   readonly aggregates: readonly AggregateCall[];
+  /** Where values are told apart: see `Binder.newSite`. */
+  readonly site: number;
 }
 
 export interface Group {
@@ -24,6 +29,9 @@ export class Groups {
   readonly #grouping: Grouping;
   readonly #memory: QueryMemory;
   readonly #groups = new Map<string, Group>();
+  /** Of the row that is being added. */
+  readonly #values: Value[] = [];
+  readonly #identities: string[] = [];
   /** The only one there is, when there are no keys. */
   readonly #whole: Group | undefined;
 
@@ -38,22 +46,28 @@ export class Groups {
   /** Adds the row in the frame to its group. */
   add(frame: Frame, origin = 0): void {
     const { accumulators } = this.#whole ?? this.#groupOf(frame, origin);
-    const { aggregates } = this.#grouping;
+    const { aggregates, site } = this.#grouping;
+    const values = this.#values;
+    const identities = this.#identities;
+    // All values before the first is added: an evaluation that is put off is made again.
     for (let i = 0; i < aggregates.length; i++) {
-      const call = aggregates[i];
-      if (call !== undefined) accumulators[i]?.add(call.operand(frame));
+      const { aggregate, operand } = aggregates[i] as AggregateCall;
+      const value = operand(frame);
+      values[i] = value;
+      if (aggregate.isSet && value !== undefined) identities[i] = identityOf(value, site, frame);
     }
+    for (let i = 0; i < aggregates.length; i++) accumulators[i]?.add(values[i], identities[i]);
   }
 
   #groupOf(frame: Frame, origin: number): Group {
-    const { keys } = this.#grouping;
+    const { keys, site } = this.#grouping;
     let text = '';
     const values: Value[] = [];
     for (const { evaluate } of keys) {
       const value = evaluate(frame);
       values.push(value);
       // JSON never begins with a comma: no two lists of keys have one text.
-      text += `,${value === undefined ? '' : canonicalText(value)}`;
+      text += `,${value === undefined ? '' : identityOf(value, site, frame)}`;
     }
     const identity = compact(text);
     const known = this.#groups.get(identity);
@@ -98,11 +112,13 @@ export interface GatheredRows {
 /** Rows that have come before, whatever the order of their members. */
 export class DistinctRows {
   readonly #memory: QueryMemory;
+  readonly #site: number;
   readonly #seen = new Set<string>();
-  #last = '';
 
-  constructor(memory: QueryMemory) {
+  /** `site`: as in `Grouping`. */
+  constructor(memory: QueryMemory, site: number) {
     this.#memory = memory;
+    this.#site = site;
   }
 
   get size(): number {
@@ -110,19 +126,45 @@ export class DistinctRows {
   }
 
   /** Whether no equal row was added before. */
-  add(value: Exclude<Value, undefined>): boolean {
-    const identity = compact(canonicalText(value));
-    if (this.#seen.has(identity)) return false;
-    this.#memory.take(ENTRY_BYTES + 2 * identity.length);
-    this.#seen.add(identity);
-    this.#last = identity;
+  add(value: Exclude<Value, undefined>, frame: Frame): boolean {
+    const identity = this.unseen(value, frame);
+    if (identity === undefined) return false;
+    this.note(identity);
     return true;
   }
 
-  /** Takes back the row that was added last. */
-  withdraw(): void {
-    this.#seen.delete(this.#last);
+  /** What is to be noted of a row; undefined when an equal one was added before. */
+  unseen(value: Exclude<Value, undefined>, frame: Frame): string | undefined {
+    const identity = compact(identityOf(value, this.#site, frame));
+    return this.#seen.has(identity) ? undefined : identity;
   }
+
+  note(identity: string): void {
+    this.#memory.take(ENTRY_BYTES + 2 * identity.length);
+    this.#seen.add(identity);
+  }
+}
+
+/** The same text for equal values; of what takes long to write, a digest of it. */
+function identityOf(value: Exclude<Value, undefined>, site: number, frame: Frame): string {
+  if (typeof value !== 'object' || value === null) return canonicalText(value);
+  const effort = effortOf(value);
+  if (effort <= EFFORT_AT_ONCE) {
+    frame.work.effort += effort;
+    return canonicalText(value);
+  }
+  const identity = frame.work.valueOf(
+    site,
+    effort,
+    () => compact(canonicalText(value)),
+    () => identitySteps(value),
+  );
+  assert(typeof identity === 'string', 'steps and what is done at once give the same');
+  return identity;
+}
+
+function* identitySteps(value: Json): Steps<string> {
+  return compact(yield* canonicalSteps(value));
 }
 
 const IDENTITY_LENGTH_MAX = 64;

@@ -243,7 +243,9 @@ function componentQuery(
   };
 }
 
-/** @throws DatabaseError `BadRequest` when the text, once the client has completed it, cannot be executed. */
+/**
+ * @throws DatabaseError `BadRequest` when the text, once the client has completed it, cannot be executed.
+ */
 function checkText(text: string): void {
   const complete = text
     .replaceAll(FILTER_PLACEHOLDER, 'true')

@@ -10,7 +10,7 @@ export {
 } from './computed-properties.ts';
 export { beginEnvironment, type QueryEnvironment } from './environment.ts';
 export { executePage } from './execute.ts';
-export type { ExecuteOptions, QueryPage } from './execution.ts';
+export type { ExecuteOptions, QueryPage } from './execute-options.ts';
 export {
   type ExplainedStep,
   type Explanation,

@@ -1,3 +1,5 @@
+import type { Steps } from '../base/index.ts';
+
 /** One character of the text (a UTF-16 unit, as LENGTH counts), or any run of them. */
 type Step =
   | { readonly kind: 'run' }
@@ -10,7 +12,11 @@ type Step =
     };
 
 /** A LIKE pattern made ready to match. */
-export type LikePattern = readonly Step[];
+export interface LikePattern {
+  readonly steps: readonly Step[];
+  /** Most steps between two runs. */
+  readonly longest: number;
+}
 
 /**
  * `%` any run, `_` one character, `[a-d]` one of a set, `[^a-d]` one not in it; `escapeWith` takes the next
@@ -37,7 +43,13 @@ export function compileLike(pattern: string, escapeWith: string | undefined): Li
       steps.push({ kind: 'unit', unit: pattern.charCodeAt(i) });
     }
   }
-  return steps;
+  let longest = 0;
+  let length = 0;
+  for (const { kind } of steps) {
+    length = kind === 'run' ? 0 : length + 1;
+    if (length > longest) longest = length;
+  }
+  return { steps, longest };
 }
 
 function parseSet(body: string): Step {
@@ -53,17 +65,35 @@ function parseSet(body: string): Step {
   return { kind: 'set', isNegated, ranges };
 }
 
+/** How far a match has come. */
+interface MatchPlace {
+  at: number;
+  step: number;
+  runStep: number;
+  runAt: number;
+}
+
+/** Characters looked at between two moments at which others may have their turn. */
+const CHARACTERS_PER_STEP = 32_768;
+
 /**
- * Whether the whole text matches. When a step fails, only the run seen last takes one character more:
- * earlier runs need no second look, so the work is at most text length × number of steps. A regular
- * expression made from the pattern could be led into trying all combinations of runs.
+ * Whether the whole text matches; undefined when that was not found out with so many looks: the next call
+ * goes on. When a step fails, only the run seen last takes one character more: earlier runs need no second
+ * look, so the work is at most text length × number of steps. A regular expression made from the pattern
+ * could be led into trying all combinations of runs.
  */
-export function matchesLike(steps: LikePattern, text: string): boolean {
-  let at = 0;
-  let step = 0;
-  let runStep = -1;
-  let runAt = 0;
-  while (at < text.length) {
+function matchFrom(
+  place: MatchPlace,
+  steps: readonly Step[],
+  text: string,
+  most: number,
+): boolean | undefined {
+  let { at, step, runStep, runAt } = place;
+  for (let looks = 0; at < text.length; looks++) {
+    if (looks >= most) {
+      Object.assign(place, { at, step, runStep, runAt });
+      return undefined;
+    }
     const current = steps[step];
     if (current !== undefined && current.kind === 'run') {
       runStep = step;
@@ -83,6 +113,31 @@ export function matchesLike(steps: LikePattern, text: string): boolean {
   while (steps[step]?.kind === 'run') step++;
   return step === steps.length;
 }
+
+/** Whether the whole text matches. */
+export function matchesLike({ steps }: LikePattern, text: string): boolean {
+  return matchFrom({ at: 0, step: 0, runStep: -1, runAt: 0 }, steps, text, Number.POSITIVE_INFINITY) === true;
+}
+
+/** The same in pieces. */
+export function* likeSteps({ steps }: LikePattern, text: string): Steps<boolean> {
+  const place: MatchPlace = { at: 0, step: 0, runStep: -1, runAt: 0 };
+  for (;;) {
+    const matches = matchFrom(place, steps, text, CHARACTERS_PER_STEP);
+    if (matches !== undefined) return matches;
+    yield;
+  }
+}
+
+/**
+ * Most work of a match, in looks: what stands between two runs may be compared at each place of the text.
+ */
+export function likeEffort({ longest }: LikePattern, text: string): number {
+  return (text.length * (1 + longest)) / LOOKS_LIKE_EFFORT;
+}
+
+/** A look takes some 5 ns. */
+const LOOKS_LIKE_EFFORT = 8;
 
 function matchesUnit(step: Exclude<Step, { kind: 'run' }>, unit: number): boolean {
   switch (step.kind) {

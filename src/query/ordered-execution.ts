@@ -1,6 +1,7 @@
 import { chooseCandidates } from './candidates.ts';
 import type { Continuation } from './continuation.ts';
-import type { Execution, QueryPage } from './execution.ts';
+import type { QueryPage } from './execute-options.ts';
+import type { Execution } from './execution.ts';
 import { GATHER_MAX, gatherCandidates } from './gathering.ts';
 import {
   consumedIn,
@@ -147,8 +148,13 @@ async function readItems(
     const items = await execution.load(numbers.slice(place, place + execution.chunkMax));
     for (const item of items) {
       if (item === undefined) continue;
-      if (!execution.admit(item, { isExact: isKept, isConfined: isKept, isParsed: true })) continue;
-      const value = key.evaluate(frame);
+      const known = { isExact: isKept, isConfined: isKept, isParsed: true };
+      const evaluated = execution.evaluate(() =>
+        execution.admit(item, known) ? { value: key.evaluate(frame) } : undefined,
+      );
+      const found = evaluated instanceof Promise ? await evaluated : evaluated;
+      if (found === undefined) continue;
+      const { value } = found;
       if (isKept) keyed.push({ number: item.number, key: value });
       else if (value !== undefined || includesMissing) {
         keptBytes += item.text.length;

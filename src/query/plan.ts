@@ -59,6 +59,7 @@ import {
 } from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
 import { languageOf } from './functions/search-functions.ts';
+import { LongWork } from './long-work.ts';
 import type { OrderKey } from './order-key.ts';
 import type { ValueRange } from './source.ts';
 import { queryError } from './syntax-error.ts';
@@ -187,10 +188,10 @@ function valuesAccess(condition: ValuesCondition, indexes: IndexCoverage, frame:
   const known = within === undefined ? UNKNOWN : bindCondition(within, indexes, frame);
   if (known.kind === 'nothing' || !indexes.coverage(path.segments).indexed) return known;
   // Others are in the middle of a row.
-  const own: Frame = { ...frame, slots: [...frame.slots] };
+  const own: Frame = { ...frame, slots: [...frame.slots], work: new LongWork() };
   const holdsFor = (value: Json | undefined): boolean | undefined => {
     own.slots[ITEM_SLOT] = itemWith(property, value);
-    own.steps = 0;
+    own.work.beginRow();
     try {
       return holds(own);
     } catch (error) {

@@ -1,8 +1,10 @@
-import type { Steps } from '../base/index.ts';
+import { assert, type Json, type Steps } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { type Binder, type Evaluator, type Frame, ITEM_SLOT } from './binder.ts';
 import { pathOf } from './document-path.ts';
 import { expressionSteps } from './evaluate.ts';
+import { effortOf, jsonSteps } from './long-values.ts';
+import { EFFORT_AT_ONCE } from './long-work.ts';
 import type { Expression, SelectItem, Selection } from './syntax.ts';
 import { emptyObject, type Value } from './values.ts';
 
@@ -32,8 +34,13 @@ export function* projectionSteps(
       : yield* expressionSteps(selection.expression, binder);
   const isWholeItem =
     selection.kind === 'star' ? starSlot === ITEM_SLOT : isItem(selection.expression, itemNames);
-  if (!isWholeItem) return { isWholeItem, value, project: (frame) => valueText(value(frame)) };
-  return { isWholeItem, value, project: (frame, itemText) => itemText ?? valueText(value(frame)) };
+  const site = binder.newSite();
+  if (!isWholeItem) return { isWholeItem, value, project: (frame) => rowText(value(frame), site, frame) };
+  return {
+    isWholeItem,
+    value,
+    project: (frame, itemText) => itemText ?? rowText(value(frame), site, frame),
+  };
 }
 
 /** Undefined for undefined: a row that has no value is no row, a member that has none is left out. */
@@ -41,9 +48,43 @@ export function valueText(value: Value): string | undefined {
   try {
     return JSON.stringify(value);
   } catch (cause) {
-    // Arrays can hold one large parameter many times without being large themselves; their text cannot.
-    throw new DatabaseError('BadRequest', 'A row of the result is too large.', { cause });
+    throw tooLarge(cause);
   }
+}
+
+/** The same, of a large value in pieces: see `Binder.newSite`. */
+export function rowText(value: undefined, site: number, frame: Frame): undefined;
+export function rowText(value: Json, site: number, frame: Frame): string;
+export function rowText(value: Value, site: number, frame: Frame): string | undefined;
+export function rowText(value: Value, site: number, frame: Frame): string | undefined {
+  if (typeof value !== 'object' || value === null) return valueText(value);
+  const effort = effortOf(value);
+  if (effort <= EFFORT_AT_ONCE) {
+    frame.work.effort += effort;
+    return valueText(value);
+  }
+  const text = frame.work.valueOf(
+    site,
+    effort,
+    () => valueText(value),
+    () => valueTextSteps(value),
+  );
+  assert(typeof text === 'string', 'only what is undefined has no text');
+  return text;
+}
+
+function* valueTextSteps(value: Json): Steps<string> {
+  try {
+    return yield* jsonSteps(value);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw tooLarge(cause);
+  }
+}
+
+function tooLarge(cause: unknown): DatabaseError {
+  // Arrays can hold one large parameter many times without being large themselves; their text cannot.
+  return new DatabaseError('BadRequest', 'A row of the result is too large.', { cause });
 }
 
 function isItem(expression: Expression, aliases: ReadonlySet<string>): boolean {
@@ -74,10 +115,11 @@ function* listSteps(
     });
     if (binder.steps.isDue()) yield;
   }
+  const site = binder.newSite();
   const project: Projection['project'] = (frame, itemText) => {
     let text = '{';
     for (const { key, evaluate, isItem } of members) {
-      const value = memberText(frame, evaluate, isItem ? itemText : undefined);
+      const value = memberText(frame, evaluate, site, isItem ? itemText : undefined);
       if (value !== undefined) text += (text === '{' ? key : `,${key}`) + value;
     }
     return `${text}}`;
@@ -94,8 +136,13 @@ function* listSteps(
 }
 
 /** The stored text of an item says the same as its parsed form, without the work. */
-function memberText(frame: Frame, evaluate: Evaluator, itemText: Buffer | undefined): string | undefined {
-  return itemText === undefined ? valueText(evaluate(frame)) : itemText.toString('utf8');
+function memberText(
+  frame: Frame,
+  evaluate: Evaluator,
+  site: number,
+  itemText: Buffer | undefined,
+): string | undefined {
+  return itemText === undefined ? rowText(evaluate(frame), site, frame) : itemText.toString('utf8');
 }
 
 /** Alias, else the last member of the path, else `$1`, `$2` … by position among those without a name. */

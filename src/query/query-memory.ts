@@ -4,7 +4,9 @@ import { DatabaseError } from '../errors/index.ts';
 /** What one execution may keep besides its page: distinct rows, groups, lists, numbers, sorted rows. */
 const MEMORY_MAX = 64 * 1024 * 1024;
 
-/** Bytes that an entry of a map or a small object takes besides what it holds; measured on V8, rounded up. */
+/**
+ * Bytes that an entry of a map or a small object takes besides what it holds; measured on V8, rounded up.
+ */
 export const ENTRY_BYTES = 100;
 
 /**

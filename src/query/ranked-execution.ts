@@ -8,7 +8,8 @@ import { readVector } from '../index/index.ts';
 import { type Access, intersection } from './access.ts';
 import { chooseCandidates } from './candidates.ts';
 import type { Continuation } from './continuation.ts';
-import type { Execution, QueryPage } from './execution.ts';
+import type { QueryPage } from './execute-options.ts';
+import type { Execution } from './execution.ts';
 import { GATHER_MAX, gatherCandidates } from './gathering.ts';
 import { bindCondition } from './plan.ts';
 import { ENTRY_BYTES } from './query-memory.ts';
@@ -85,7 +86,12 @@ async function offerAll(execution: Execution, numbers: Float64Array, from: numbe
     const chunk = Array.from(numbers.subarray(place, place + execution.nextChunk(true)));
     for (const item of await execution.load(chunk)) {
       // The item may have changed since it was ranked, on an earlier page.
-      if (execution.offer(item, UNKNOWN) === 'refused') return place;
+      let outcome = execution.offer(item, UNKNOWN);
+      while (outcome === 'busy') {
+        await execution.pause();
+        outcome = execution.goOn();
+      }
+      if (outcome === 'refused') return place;
       if (execution.isPauseDue) await execution.pause();
       place++;
     }
@@ -239,14 +245,21 @@ class ScoredItems {
     let hits = 0;
     for (let place = 0; place < numbers.length; place += execution.chunkMax) {
       for (const item of await execution.load(numbers.slice(place, place + execution.chunkMax))) {
+        if (item === undefined) continue;
         const { isExact, isConfined } = known;
-        if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
+        const evaluated = execution.evaluate(() =>
+          execution.admit(item, { isExact, isConfined, isParsed: true })
+            ? { score: this.#score(execution.frame) }
+            : undefined,
+        );
+        const found = evaluated instanceof Promise ? await evaluated : evaluated;
+        if (execution.isPauseDue) await execution.pause();
+        if (found === undefined) continue;
         hits++;
-        const score = this.#score(execution.frame);
+        const { score } = found;
         if (typeof score !== 'number' || (positive !== undefined && score <= 0)) continue;
         positive?.add(item.number);
         this.#keep({ number: item.number, score });
-        if (execution.isPauseDue) await execution.pause();
       }
       // Twice as many as wanted are gathered and the worse half dropped: cheaper than a heap, and sorted.
       if (this.#best.length >= 2 * this.countMax) await this.#shrink();

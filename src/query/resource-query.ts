@@ -5,11 +5,12 @@ import { type CompiledQuery, compileQuery, frameFor, windowOf } from './compiled
 import type { QueryEnvironment } from './environment.ts';
 import { compilePredicate, type Predicate } from './evaluate.ts';
 import { DistinctRows, Groups } from './grouping.ts';
+import { LongWork } from './long-work.ts';
 import { compareKeys } from './order-key.ts';
 import { parseCondition } from './parser.ts';
 import { valueText } from './projection.ts';
 import { QueryMemory } from './query-memory.ts';
-import { countStep, RowCursor } from './row-levels.ts';
+import { RowCursor } from './row-levels.ts';
 import type { QuerySpec } from './source.ts';
 import { unsupported } from './syntax-error.ts';
 import { NO_FUNCTIONS } from './user-functions.ts';
@@ -41,15 +42,15 @@ function rowsOver(compiled: CompiledQuery, frame: Frame, resources: readonly Jso
   const found: { readonly row: Value; readonly keys: readonly Value[] }[] = [];
   const take = () =>
     found.push({ row: block.projection.value(frame), keys: order.map((key) => key.evaluate(frame)) });
-  const cursor = new RowCursor(block.levels);
+  const cursor = new RowCursor(block.levels, false);
   // A query without FROM has one row that is nothing.
   for (const item of compiled.readsItems ? resources : [undefined]) {
     frame.slots[ITEM_SLOT] = item;
-    frame.steps = 0;
+    frame.work.beginRow();
     if (compiled.predicate !== undefined && !compiled.predicate(frame)) continue;
     cursor.begin(frame);
     while (cursor.next(frame, Number.POSITIVE_INFINITY) === 'row') {
-      countStep(frame);
+      frame.work.countRow();
       if (groups === undefined) take();
       else groups.add(frame);
     }
@@ -59,8 +60,8 @@ function rowsOver(compiled: CompiledQuery, frame: Frame, resources: readonly Jso
     take();
   }
   if (order.length > 0) found.sort((a, b) => compareKeys(a.keys, b.keys, order));
-  const distinct = block.isDistinct ? new DistinctRows(new QueryMemory()) : undefined;
-  const kept = found.filter(({ row }) => row !== undefined && distinct?.add(row) !== false);
+  const distinct = block.isDistinct ? new DistinctRows(new QueryMemory(), block.site) : undefined;
+  const kept = found.filter(({ row }) => row !== undefined && distinct?.add(row, frame) !== false);
   return kept.map(({ row }) => valueText(row) ?? '');
 }
 
@@ -84,7 +85,13 @@ export function matchesCondition(text: string, item: JsonObject, environment: Qu
   }
   const slots = new Array<Value>(condition.slotCount).fill(undefined);
   slots[ITEM_SLOT] = item;
-  return condition.holds({ slots, parameters: [], environment, functions: NO_FUNCTIONS, steps: 0 });
+  return condition.holds({
+    slots,
+    parameters: [],
+    environment,
+    functions: NO_FUNCTIONS,
+    work: new LongWork(),
+  });
 }
 
 function compileCondition(text: string): ItemCondition {

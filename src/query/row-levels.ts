@@ -1,4 +1,3 @@
-import { DatabaseError } from '../errors/index.ts';
 import type { Frame } from './binder.ts';
 import type { Predicate } from './evaluate.ts';
 import type { Value } from './values.ts';
@@ -11,37 +10,34 @@ export interface Level {
   readonly filter: Predicate | undefined;
 }
 
-/** Rows of subqueries for one row of the query: bounds how long other requests wait. */
-const STEPS_MAX = 2_000_000;
-
-/** Counts a subquery's row. @throws DatabaseError `BadRequest` when a row of the query takes too many. */
-export function countStep(frame: Frame): void {
-  frame.steps++;
-  if (frame.steps <= STEPS_MAX) return;
-  const message = `The subqueries go through more than ${STEPS_MAX} rows for a single row of the query.`;
-  throw new DatabaseError('BadRequest', message);
-}
+/** What looking at an element takes at the least, in the unit of `EFFORT_AT_ONCE`. */
+const EFFORT_OF_STEP = 2;
 
 /**
  * The rows that the sources of FROM make of each other, the last source fastest: what loops inside each
- * other would give, but able to stop anywhere and go on. Sets the slots of the frame.
+ * other would give, but able to stop anywhere and go on, also where an evaluation was put off. Sets the slots
+ * of the frame.
  */
 export class RowCursor {
   readonly #levels: readonly Level[];
+  readonly #isResumed: boolean;
   readonly #values: (readonly Value[])[] = [];
   readonly #places: number[] = [];
   #depth = 0;
   #isDone = true;
 
-  constructor(levels: readonly Level[]) {
+  /** `isResumed`: whoever evaluates rows again goes on where they stand, and does not begin anew. */
+  constructor(levels: readonly Level[], isResumed: boolean) {
     this.#levels = levels;
+    this.#isResumed = isResumed;
   }
 
   /** Starts anew from what the frame holds. */
-  begin(frame: Frame): void {
+  begin(frame: Frame): true {
     this.#isDone = false;
     this.#depth = 0;
     this.#open(frame, 0);
+    return true;
   }
 
   /** Goes to the next row; `busy` when none was found in so many steps: the next call goes on looking. */
@@ -53,27 +49,30 @@ export class RowCursor {
       return isDone ? 'end' : 'row';
     }
     const last = levels.length - 1;
-    let depth = this.#depth;
-    for (let steps = 0; steps < stepsMax; ) {
+    const { work } = frame;
+    let steps = 0;
+    for (; steps < stepsMax; ) {
+      const depth = this.#depth;
       const level = levels[depth] as Level;
       const values = this.#values[depth] ?? [];
       const place = this.#places[depth] ?? 0;
       if (place >= values.length) {
         this.#depth = depth === 0 ? 0 : depth - 1;
         if (depth === 0) return 'end';
-        depth--;
         continue;
       }
-      this.#places[depth] = place + 1;
       frame.slots[level.slot] = values[place];
       steps++;
-      if (level.filter !== undefined && !level.filter(frame)) continue;
-      this.#depth = depth;
+      work.effort += EFFORT_OF_STEP;
+      const isRow = level.filter === undefined || level.filter(frame);
+      if (isRow && depth < last) this.#open(frame, depth + 1);
+      // Not before: when the filter or the next source is put off, this value is looked at again.
+      this.#places[depth] = place + 1;
+      if (this.#isResumed) work.commit();
+      if (!isRow) continue;
       if (depth === last) return 'row';
-      depth++;
-      this.#open(frame, depth);
+      this.#depth = depth + 1;
     }
-    this.#depth = depth;
     return 'busy';
   }
 

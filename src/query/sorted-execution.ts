@@ -9,7 +9,8 @@ import type { Access } from './access.ts';
 import { chooseCandidates } from './candidates.ts';
 import { readCompositePass } from './composite-pass.ts';
 import type { Continuation } from './continuation.ts';
-import type { Execution, QueryPage } from './execution.ts';
+import type { QueryPage } from './execute-options.ts';
+import type { Execution } from './execution.ts';
 import { gatherCandidates } from './gathering.ts';
 import { comparePlaces, packPlaces, type SortedRest, unpackPlaces } from './order-key.ts';
 import type { CompositeScan } from './plan.ts';
@@ -86,8 +87,12 @@ async function placeOf(execution: Execution, { after, order }: Continuation): Pr
   const [item] = await execution.load([after]);
   // A place cuts long strings: only the item itself tells which of those with one place came before.
   const known = { isExact: true, isConfined: true, isParsed: true };
-  if (item === undefined || !execution.admit(item, known)) return { number: after, places, keys: undefined };
-  const keys = compiled.order.map((key) => key.evaluate(frame));
+  const keys =
+    item &&
+    (await execution.evaluate(() =>
+      execution.admit(item, known) ? compiled.order.map((key) => key.evaluate(frame)) : undefined,
+    ));
+  if (keys === undefined) return { number: after, places, keys: undefined };
   const isSame = comparePlaces(placesOf(keys), places, compiled.order) === 0;
   return { number: after, places, keys: isSame ? keys : undefined };
 }
@@ -119,11 +124,15 @@ async function readPass(
       const numbers = await candidates.numbers.next(want);
       let hits = 0;
       for (const item of await execution.load(numbers)) {
-        const { isExact, isConfined } = candidates;
-        if (item === undefined || !execution.admit(item, { isExact, isConfined, isParsed: true })) continue;
-        hits++;
+        if (item === undefined) continue;
+        const known = { isExact: candidates.isExact, isConfined: candidates.isConfined, isParsed: true };
+        const evaluated = execution.evaluate(() =>
+          execution.admit(item, known) ? order.map((key) => key.evaluate(frame)) : undefined,
+        );
+        const keys = evaluated instanceof Promise ? await evaluated : evaluated;
         if (execution.isPauseDue) await execution.pause();
-        const keys = order.map((key) => key.evaluate(frame));
+        if (keys === undefined) continue;
+        hits++;
         const { number } = item;
         if (last !== undefined && isConsumed(execution, { number, keys }, last)) continue;
         bytes += item.text.length;

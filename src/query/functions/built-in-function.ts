@@ -1,4 +1,4 @@
-import { assert } from '../../base/index.ts';
+import { assert, finish, type Steps } from '../../base/index.ts';
 import type { DocumentPath } from '../document-path.ts';
 import type { QueryEnvironment } from '../environment.ts';
 import type { Value } from '../values.ts';
@@ -21,7 +21,9 @@ interface Description {
   readonly accepts: (count: number) => boolean;
 }
 
-/** Its value depends on the arguments alone, so calls with constant arguments are evaluated once per text. */
+/**
+ * Its value depends on the arguments alone, so calls with constant arguments are evaluated once per text.
+ */
 export interface PureFunction extends Description {
   readonly volatility: 'immutable';
   /**
@@ -29,9 +31,39 @@ export interface PureFunction extends Description {
    * polygon) for the rows that follow; see `lastPrepared`.
    */
   readonly bind: () => Evaluate;
+  /** For those that take long when an operand is large. */
+  readonly long?: LongForm;
 }
 
 export type Evaluate = (...operands: Value[]) => Value;
+
+/** The same function in pieces. */
+export interface LongForm {
+  /** About what a call takes, in the unit of `EFFORT_AT_ONCE`. Asked when an operand is more than small. */
+  readonly effort: (...operands: Value[]) => number;
+  readonly steps: (...operands: Value[]) => Steps<Value>;
+}
+
+/** A function of its arguments that is always done in steps, which end at once for small ones. */
+export function stepwise(signature: string, about: string, long: LongForm): BuiltInFunction {
+  const found = pure(signature, about, (...operands) => finish(long.steps(...operands)));
+  return withLong(found, long);
+}
+
+/** Gives a function a second form, for large operands. */
+export function withLong(found: BuiltInFunction, long: LongForm): BuiltInFunction {
+  assert(found.volatility === 'immutable', 'others have no such form');
+  return { ...found, long };
+}
+
+/** Effort of looking at each element and character of the operands, not at what is in elements. */
+export function lengthOf(...operands: Value[]): number {
+  let length = 0;
+  for (const operand of operands) {
+    if (typeof operand === 'string' || Array.isArray(operand)) length += operand.length;
+  }
+  return length;
+}
 
 /**
  * Depends on the environment too: `stable` functions give equal values for equal arguments throughout an
@@ -48,7 +80,17 @@ export interface CallSite {
   readonly paths: readonly (DocumentPath | undefined)[];
 }
 
-export type EvaluateIn = (environment: QueryEnvironment, ...operands: Value[]) => Value;
+export interface EvaluateIn {
+  (environment: QueryEnvironment, ...operands: Value[]): Value;
+  /** For those that take long when an operand is large. */
+  readonly long?: LongFormIn;
+}
+
+/** As `LongForm`. */
+export interface LongFormIn {
+  readonly effort: (environment: QueryEnvironment, ...operands: Value[]) => number;
+  readonly steps: (environment: QueryEnvironment, ...operands: Value[]) => Steps<Value>;
+}
 
 /** Functions that belong together, under the title they have in the reference page. */
 export interface FunctionFamily {
