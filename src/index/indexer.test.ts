@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../base/index.ts';
 import type { IndexingPolicy } from '../resource/index.ts';
 import { compileIndexingPolicy, compileIndexRules } from './indexer.ts';
-import { ARRAY_ELEMENT, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
+import { ARRAY_ELEMENT, GEOMETRY_CELLS, type PathSegment, pathId, TEXT_WORDS } from './path-id.ts';
 import { decodeIndexValue, encodeIndexValue } from './value-encoding.ts';
 
 const ETAG = '/"_etag"/?';
@@ -339,5 +339,41 @@ describe('words of texts', () => {
     const item = { t: 'die Häuser', deep: { 'a b': 'lakes' }, n: 1 };
     expect(compileIndexRules(indexer.rules).terms(item)).toEqual(indexer.terms(item));
     expect(compileIndexingPolicy(policy).rules).not.toBe(indexer.rules);
+  });
+});
+
+describe('cells of geometries', () => {
+  const indexer = compileIndexingPolicy({
+    indexingMode: 'consistent',
+    automatic: true,
+    includedPaths: [],
+    excludedPaths: [{ path: '/*' }],
+    spatialIndexes: [{ path: '/at/*', types: ['Polygon'] }],
+  });
+  /** By the rules of versions that looked whether rings cross before they gave a geometry cells. */
+  const earlier = compileIndexRules(indexer.rules.replace(String.raw`,\"without checks\"`, ''));
+  const cellsIn = (from: typeof indexer, ring: Json) =>
+    from
+      .terms({ at: { type: 'Polygon', coordinates: [ring] } })
+      .filter((term) => term.startsWith(pathId(['at', GEOMETRY_CELLS]).toString('latin1')));
+  const corners = [
+    [0, 0],
+    [1, 0],
+    [1, 1],
+    [0, 1],
+  ] as const;
+  const ringOf = (...order: number[]): Json =>
+    order.map((place) => [...(corners[place] as readonly number[])]);
+
+  test('are not asked whether a ring crosses itself, but whether it is one', () => {
+    expect(cellsIn(indexer, ringOf(0, 1, 2, 3, 0)).length).toBeGreaterThan(0);
+    expect(cellsIn(indexer, ringOf(0, 2, 1, 3, 0)).length).toBeGreaterThan(0);
+    expect(cellsIn(indexer, ringOf(0, 1, 2))).toEqual([]);
+  });
+
+  test('by earlier rules it had none', () => {
+    expect(earlier.rules).not.toBe(indexer.rules);
+    expect(cellsIn(earlier, ringOf(0, 2, 1, 3, 0))).toEqual([]);
+    expect(cellsIn(earlier, ringOf(0, 1, 2, 3, 0))).toEqual(cellsIn(indexer, ringOf(0, 1, 2, 3, 0)));
   });
 });

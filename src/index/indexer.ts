@@ -43,7 +43,7 @@ import type { TermText } from './postings/posting-block.ts';
 import { type CellGrid, cellsOf, EARTH_GRID } from './spatial/cells.ts';
 import { EARTH } from './spatial/earth.ts';
 import { PLANE } from './spatial/plane.ts';
-import { parseShape } from './spatial/shape.ts';
+import { parseShape, readShape } from './spatial/shape.ts';
 import { analyzerFor, countWords, type TextAnalyzer } from './text/text-analyzer.ts';
 import { repeatedWords } from './text/word-counts.ts';
 import { type ByteSink, VALUE_BYTES_MAX, writeIndexValue } from './value-encoding.ts';
@@ -122,7 +122,8 @@ function geometryRules({ spatialIndexes = [] }: IndexingPolicy): GeometryRule[] 
     if (names.length === 0 || names.length < segments.length) return [];
     const box = isJsonObject(boundingBox) ? boundingBox : undefined;
     const bounds = [box?.xmin, box?.ymin, box?.xmax, box?.ymax].map(Number);
-    return [[names, box === undefined ? 'Earth' : (bounds as [number, number, number, number])] as const];
+    const space = box === undefined ? 'Earth' : (bounds as [number, number, number, number]);
+    return [[names, space, 'without checks'] as const];
   });
 }
 
@@ -208,7 +209,7 @@ interface PathNode {
   /** How the words of a text at this path are indexed; undefined when they are not. */
   readonly words: WordIndex | undefined;
   /** The same of a geometry. */
-  readonly cells: { readonly id: Buffer; readonly grid: CellGrid } | undefined;
+  readonly cells: { readonly id: Buffer; readonly grid: CellGrid; readonly checks: boolean } | undefined;
   readonly children: Map<string, PathNode>;
   element: PathNode | undefined;
   /** Number of the last item that had a value here; kept for explicit paths. */
@@ -312,7 +313,11 @@ class PathIndexer implements Indexer {
           ? { lengthId: childPathId(id, TEXT_LENGTH), repeatsId: childPathId(id, TEXT_REPEATS) }
           : undefined,
       },
-      cells: rules.geometry && { id: childPathId(id, GEOMETRY_CELLS), grid: gridOf(rules.geometry) },
+      cells: rules.geometry && {
+        id: childPathId(id, GEOMETRY_CELLS),
+        grid: gridOf(rules.geometry),
+        checks: rules.checksGeometry,
+      },
       children,
       element,
       seenIn: 0,
@@ -386,8 +391,10 @@ class PathIndexer implements Indexer {
     }
   }
 
-  #addCells({ id, grid }: NonNullable<PathNode['cells']>, value: Json): void {
-    const parsed = parseShape(value, grid === EARTH_GRID ? EARTH : PLANE);
+  /** Cells only propose, so queries see whether a geometry is valid: a write need not wait for that. */
+  #addCells({ id, grid, checks }: NonNullable<PathNode['cells']>, value: Json): void {
+    const surface = grid === EARTH_GRID ? EARTH : PLANE;
+    const parsed = checks ? parseShape(value, surface) : readShape(value, surface);
     if (parsed.kind === 'shape') for (const cell of cellsOf(parsed.shape, grid)) this.#add(id, cell, false);
   }
 

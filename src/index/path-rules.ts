@@ -19,6 +19,8 @@ export interface PathRules {
   keepsCounts: boolean;
   /** Of the geometry at the path, when it is indexed: bounds of its plane, none on the Earth. */
   geometry: GeometryRule[1] | undefined;
+  /** Whether a geometry that is not valid has no cells. */
+  checksGeometry: boolean;
   readonly children: Map<string, PathRules>;
   element: PathRules | undefined;
 }
@@ -31,10 +33,14 @@ const SELDOM_NAMED = ['id', '_ts'];
 /** A property whose words are indexed; earlier versions kept no lengths and no counts. */
 export type TextRule = readonly [path: readonly string[], language: FullTextLanguage, counts?: 'with counts'];
 
-/** A property whose geometry is indexed: on the Earth, or in a plane with these bounds. */
+/**
+ * A property whose geometry is indexed: on the Earth, or in a plane with these bounds. Earlier versions gave
+ * no cells to rings that cross each other, which takes long to see.
+ */
 export type GeometryRule = readonly [
   path: readonly string[],
   bounds: readonly [number, number, number, number] | 'Earth',
+  checks?: 'without checks',
 ];
 
 /** The policy's rules from the item's root down; undefined when nothing is indexed. */
@@ -55,10 +61,11 @@ export function compileRules(
     rules.language = language;
     rules.keepsCounts = counts !== undefined;
   }
-  for (const [path, bounds] of geometries) {
+  for (const [path, bounds, checks] of geometries) {
     let rules = root;
     for (const name of path) rules = childRules(rules, name);
     rules.geometry = bounds;
+    rules.checksGeometry = checks === undefined;
   }
   return root;
 }
@@ -71,6 +78,7 @@ function noRules(): PathRules {
     language: undefined,
     keepsCounts: false,
     geometry: undefined,
+    checksGeometry: false,
     children: new Map(),
     element: undefined,
   };

@@ -78,15 +78,29 @@ export function parseShape(value: Json, surface: Surface): ParsedShape {
 
 /** `parseShape` that can be left in the middle. */
 export function* parseShapeSteps(value: Json, surface: Surface): Steps<ParsedShape> {
+  const parsed = readShape(value, surface);
+  if (parsed.kind === 'invalid' || parsed.shape.areas.length === 0) return parsed;
+  yield;
   try {
-    const reader = new ShapeReader(surface);
-    const shape = reader.read(value);
-    if (shape.areas.length > 0) yield* checkAreasSteps(shape);
-    return { kind: 'shape', shape };
+    yield* checkAreasSteps(parsed.shape);
+    return parsed;
   } catch (error) {
-    if (error instanceof InvalidShape) return { kind: 'invalid', reason: error.message };
-    throw error;
+    return invalid(error);
   }
+}
+
+/** `parseShape` that takes the rings of areas for what they should be: a few milliseconds at the most. */
+export function readShape(value: Json, surface: Surface): ParsedShape {
+  try {
+    return { kind: 'shape', shape: new ShapeReader(surface).read(value) };
+  } catch (error) {
+    return invalid(error);
+  }
+}
+
+function invalid(error: unknown): ParsedShape {
+  if (error instanceof InvalidShape) return { kind: 'invalid', reason: error.message };
+  throw error;
 }
 
 /** Thrown from deep inside a geometry, and caught in `parseShape`. */
