@@ -56,8 +56,8 @@ export interface Question {
   readonly wallMs: number;
   /** Of the last question and its answer; -1 before the first. */
   readonly roundTripMs: number;
-  /** Some neighbour is out of this region's reach. */
-  readonly isCutOff: boolean;
+  /** How many regions far this one's call for help is to go; 0 for none. See Repair. */
+  readonly helpHops: number;
 }
 
 /**

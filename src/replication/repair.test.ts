@@ -23,19 +23,46 @@ test('neighbours while all is well; everybody when one is out of reach, and for 
   expect(repair.isWanted(d, neighbours)).toBe(false);
 });
 
-test('whoever is cut off is helped for as long as it says so', () => {
+test('whoever asks for help gets it for as long as it asks', () => {
   const repair = new Repair();
   const reached = new Map([
     [2, 9_000],
     [3, 9_000],
   ]);
-  expect(repair.help(d.origin, 0)).toBe(true);
-  expect(repair.help(d.origin, 1_000)).toBe(false);
+  expect(repair.help(d.origin, 0, 0)).toBe(false);
+  expect(repair.isWanted(d, neighbours)).toBe(false);
+  expect(repair.help(d.origin, 0, 1)).toBe(true);
+  expect(repair.help(d.origin, 1_000, 1)).toBe(false);
   expect(repair.isWanted(d, neighbours)).toBe(true);
-  expect(repair.isOn).toBe(false);
   expect(repair.update(2_900, neighbours, members, reached)).toBe(false);
   expect(repair.update(3_100, neighbours, members, reached)).toBe(true);
   expect(repair.isWanted(d, neighbours)).toBe(false);
+});
+
+test('a call for help is passed on, one region less far each time', () => {
+  const [cutOff, between] = [new Repair(), new Repair()];
+  expect(between.hops).toBe(0);
+  cutOff.update(2_000, neighbours, members, new Map());
+  expect(cutOff.hops).toBeGreaterThan(members.length);
+  between.help(b.origin, 0, cutOff.hops);
+  between.help(c.origin, 0, 2);
+  expect(between.hops).toBe(cutOff.hops - 1);
+  expect(between.isWanted(d, neighbours), 'the way round may begin here').toBe(true);
+});
+
+test('calls of two who only hear each other end', () => {
+  const pair = [new Repair(), new Repair()] as const;
+  const reached = new Map(members.map(({ origin }) => [origin, Number.POSITIVE_INFINITY]));
+  pair[0].help(d.origin, 0, 99);
+  let nowMs = 0;
+  for (; pair[0].isOn || pair[1].isOn; nowMs += 500) {
+    expect(nowMs).toBeLessThan(20_000);
+    for (const [one, other] of [pair, [pair[1], pair[0]] as const]) {
+      other.help(b.origin, nowMs, one.hops);
+      one.update(nowMs, neighbours, members, reached);
+    }
+  }
+  expect(nowMs).toBeGreaterThan(2_000);
 });
 
 test('without a topology everybody is a neighbour', () => {

@@ -333,13 +333,13 @@ export class Replication {
     const { runtime } = this.#options;
     const roundTripMs = this.#visibility.roundTripMs(source) ?? -1;
     const [askedAtMs, wallMs] = [runtime.monotonicMs(), runtime.nowMs()];
-    return { askedAtMs, wallMs, roundTripMs, isCutOff: this.#repair.isOn };
+    return { askedAtMs, wallMs, roundTripMs, helpHops: this.#repair.hops };
   }
 
   #answer(puller: Origin, question: Question): Told {
     const { runtime, levels, clocks } = this.#options;
     clocks?.note(puller, question.wallMs);
-    if (question.isCutOff && this.#repair.help(puller, this.#nowMs())) this.#relink();
+    if (this.#repair.help(puller, this.#nowMs(), question.helpHops)) this.#relink();
     if (question.roundTripMs >= 0) this.#visibility.measured(puller, question.roundTripMs);
     const leaseMs = levels.ask(puller);
     return { wallMs: runtime.nowMs(), clocks: clocks?.heardBeside(puller) ?? [], leaseMs };

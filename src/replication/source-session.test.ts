@@ -307,7 +307,7 @@ test('positions are told of what is wanted from here, once after each change', (
   const told = (): unknown[] => {
     session.takeFrames();
     for (let tick = 0; tick < 4; tick++) session.tick();
-    hear({ kind: 'ask', askedAtMs: 0, wallMs: 0, roundTripMs: -1, isCutOff: true });
+    hear({ kind: 'ask', askedAtMs: 0, wallMs: 0, roundTripMs: -1, helpHops: 3 });
     return session
       .takeFrames()
       .map(decodeMessage)

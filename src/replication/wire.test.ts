@@ -39,7 +39,7 @@ const MESSAGES: Message[] = [
   { kind: 'want', origins: [] },
   { kind: 'report', releasedBytes: 2 ** 50, rows: [{ partition: 1, vector: new VersionVector() }] },
   { kind: 'rows', rows: [{ partition: 1, origin: 2, vector }] },
-  { kind: 'ask', askedAtMs: 12.5, wallMs: 1.7e12, roundTripMs: -1, isCutOff: true },
+  { kind: 'ask', askedAtMs: 12.5, wallMs: 1.7e12, roundTripMs: -1, helpHops: 3 },
   {
     ...{ kind: 'answer', askedAtMs: 12.5, wallMs: 1.7e12, leaseMs: 2_000, entryFrames: 300 },
     clocks: [{ origin: 3, wallMs: 1.7e12 }],
@@ -78,7 +78,7 @@ describe('messages', () => {
     expect(() => decodeMessage(row)).toThrow(ProtocolError);
     const hello = MESSAGES[0] as Extract<Message, { kind: 'hello' }>;
     const foreign = encodeMessage(1, { ...hello, version: PROTOCOL_VERSION + 1 });
-    expect(() => decodeMessage(foreign)).toThrow(/version 5 is not 4/);
+    expect(() => decodeMessage(foreign)).toThrow(/version 6 is not 5/);
     expect(() => decodeMessage(Buffer.from([0, 1, 99]))).toThrow(ProtocolError);
     expect(() => readFrameHead(Buffer.from([2, 1, 0]))).toThrow(ProtocolError);
   });

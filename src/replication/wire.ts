@@ -12,7 +12,7 @@ import { type ClockReading, type Origin, VersionVector } from '../causality/inde
 import type { PartitionNumber } from '../log/index.ts';
 import { ProtocolError } from './frame-sequence.ts';
 
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 const LANE_CONTROL = 0;
 const LANE_ENTRIES = 1;
@@ -69,14 +69,14 @@ export type Message =
   /**
    * Puller: still here, and may it have a read lease? `askedAtMs` is its own monotonic clock's and comes back
    * as it was; `wallMs` its wall clock (Unix); `roundTripMs` what the last question and answer took, or -1.
-   * `isCutOff`: some neighbour is out of its reach, so others should pull from it too.
+   * `helpHops`: some region within so many is cut off from a neighbour, so any link is to be tried; 0: none.
    */
   | {
       readonly kind: 'ask';
       readonly askedAtMs: number;
       readonly wallMs: number;
       readonly roundTripMs: number;
-      readonly isCutOff: boolean;
+      readonly helpHops: number;
     }
   /**
    * Source: its wall clock and those that it hears itself, the lease's length, counted from `askedAtMs` (0
@@ -185,7 +185,7 @@ function writeFields(writer: ByteWriter, message: Message): void {
       return;
     case 'ask':
       writer.f64(message.askedAtMs).f64(message.wallMs).f64(message.roundTripMs);
-      writer.u8(message.isCutOff ? 1 : 0);
+      writer.uint(message.helpHops);
       return;
     case 'answer':
       writer.f64(message.askedAtMs).f64(message.wallMs).uint(message.clocks.length);
@@ -254,7 +254,7 @@ function readFields(reader: ByteReader, kind: Message['kind']): Message {
         askedAtMs: reader.f64(),
         wallMs: reader.f64(),
         roundTripMs: reader.f64(),
-        isCutOff: reader.u8() === 1,
+        helpHops: reader.uint(),
       };
     case 'answer':
       return {

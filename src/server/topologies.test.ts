@@ -54,6 +54,18 @@ describe.each(TOPOLOGIES)('%j', (topology) => {
   });
 });
 
+test('a link that leads nowhere else joins what fell apart, however far from the break it is', async () => {
+  await open({ topology: { kind: 'chain' } });
+  const chain = REGIONS.slice(1).map((name, place) => `${REGIONS[place]} ${name}`);
+  const up = new Set([...chain.filter((_, place) => place !== 2), `${REGIONS[0]} ${REGIONS[5]}`]);
+  for (const [place, one] of REGIONS.entries()) {
+    for (const other of REGIONS.slice(place + 1)) if (!up.has(`${one} ${other}`)) planet.cut(one, other);
+  }
+  for (const name of REGIONS) await planet.until(planet.write(name, name, 'joined'));
+  await planet.run(30_000);
+  for (const name of REGIONS) await expectEverywhere(name, 'joined');
+});
+
 test('the topology can be changed in mid-stream', async () => {
   await open({ topology: { kind: 'mesh' } });
   let writes = 0;

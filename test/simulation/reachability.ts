@@ -18,7 +18,7 @@ const PER_THOUSAND: Readonly<Record<ScaleName, Readonly<Record<string, number>>>
     'fault bitFlip': 10,
     // Many flipped bits are in what nobody reads again.
     'disks found damaged': 2,
-    'disks found outdated': 20,
+    'disks found outdated': 40,
     'conflicts feed': 80,
     'conflicts procedure': 60,
     'conflicts in the feed at the end': 5_000,
