@@ -43,7 +43,7 @@ export {
   shapesIntersect,
   shapesIntersectSteps,
 } from './spatial/relations.ts';
-export { type ParsedShape, parseShape, parseShapeSteps, type Shape } from './spatial/shape.ts';
+export { type ParsedShape, parseShape, parseShapeSteps, readShape, type Shape } from './spatial/shape.ts';
 export { bm25Score } from './text/bm25.ts';
 export {
   type AnalyzedText,

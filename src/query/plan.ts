@@ -26,10 +26,10 @@ import {
   isExact,
   orderIn,
   PLANE,
-  parseShape,
   prefixRange,
   rangeAbove,
   rangeBelow,
+  readShape,
   searchCells,
   typeRange,
 } from '../index/index.ts';
@@ -226,7 +226,8 @@ function cellsAccess({ path, shape, reach }: CellsCondition, indexes: IndexCover
   if (!indexed || grid === undefined) return UNKNOWN;
   const isEarth = frame.environment.geospatialType === 'Geography';
   const value = shape(frame);
-  const parsed = value === undefined ? undefined : parseShape(value, isEarth ? EARTH : PLANE);
+  // Whether its rings cross is seen by the function, which then has no value for any item.
+  const parsed = value === undefined ? undefined : readShape(value, isEarth ? EARTH : PLANE);
   const limit = reach === undefined ? 0 : reach(frame);
   if (parsed?.kind !== 'shape' || typeof limit !== 'number' || limit < 0) return NOTHING;
   const found = searchCells(parsed.shape, isEarth ? limit / EARTH_RADIUS_LEAST : limit, grid);

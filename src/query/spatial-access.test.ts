@@ -21,13 +21,16 @@ function randomShapes(
       Math.max(-90, Math.min(90, y + dy * size)),
     ];
     const ring = [corner(-1, -1), corner(1, -1), corner(1, 1), corner(-1, 1), corner(-1, -1)];
-    switch (below(6)) {
+    const crossed = [ring[0], ring[2], ring[1], ring[3], ring[0]] as Json[];
+    switch (below(7)) {
       case 0:
         return { type: 'LineString', coordinates: [corner(-1, 0), corner(1, 1)] };
       case 1:
         return { type: 'Polygon', coordinates: [ring] };
       case 2:
         return below(10) === 0 ? { type: 'Polygon', coordinates: [[...ring].reverse()] } : 'no shape';
+      case 3:
+        return { type: 'Polygon', coordinates: [below(3) === 0 ? crossed : ring] };
       default:
         return { type: 'Point', coordinates: [x, y] };
     }

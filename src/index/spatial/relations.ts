@@ -6,8 +6,10 @@ import { boxesMeet, meeting, type Position, type Segment, type Surface } from '.
 
 /** Parts of a segment that are shorter than this share of it are none. */
 const SHARE_MIN = 1e-9;
-/** Areas and places that are compared between two turns of others. */
-const PLACES_BETWEEN_TURNS = 200;
+/** Pairs of segments that are compared between two turns of others: some tenths of a millisecond. */
+const PAIRS_BETWEEN_TURNS = 2_000;
+/** To look for a place in an area is as much work as so many pairs, and now and then much more. */
+const PAIRS_LIKE_PLACE = 20;
 
 /** Whether they have a place in common, boundaries included. */
 export function shapesIntersect(a: Shape, b: Shape): boolean {
@@ -34,11 +36,11 @@ function meetInPlace(a: Shape, b: Shape): boolean {
 
 /** Whether some part of `a` has its first place in an area of `b`. */
 function* startsInSteps(a: Shape, b: Shape): Steps<boolean> {
-  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  const counter = new StepCounter(PAIRS_BETWEEN_TURNS);
   const rings = a.areas.flatMap((area) => [area.outer, ...area.holes]);
   for (const { segments } of [...a.lines, ...rings]) {
     if (segments[0] !== undefined && isInSome(b, segments[0].a)) return true;
-    counter.add(1 + b.areas.length);
+    counter.add(PAIRS_LIKE_PLACE + b.areas.length);
     if (counter.isDue()) yield;
   }
   return false;
@@ -90,13 +92,13 @@ function areApart(a: Shape, b: Shape): boolean {
 }
 
 function* areLinesWithinSteps(a: Shape, b: Shape): Steps<boolean> {
-  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  const counter = new StepCounter(PAIRS_BETWEEN_TURNS);
   let isInside = false;
   for (const segment of a.tree.segments) {
-    for (const place of partsOf(segment, wholeOf(b), b.surface)) {
+    for (const place of partsOf(segment, wholeOf(b), b.surface, counter)) {
       if (!isOn(b, place)) return false;
       isInside ||= isInterior(b, place);
-      counter.add(1 + b.areas.length);
+      counter.add(PAIRS_LIKE_PLACE + b.areas.length);
       if (counter.isDue()) yield;
     }
   }
@@ -116,20 +118,20 @@ function isInterior(shape: Shape, position: Position): boolean {
 
 function* isAreaWithinSteps(area: Area, shape: Shape): Steps<boolean> {
   if (shape.areas.length === 0) return false;
-  const counter = new StepCounter(PLACES_BETWEEN_TURNS);
+  const counter = new StepCounter(PAIRS_BETWEEN_TURNS);
   const { from, to, tree } = area.boundary;
   for (let place = from; place < to; place++) {
-    for (const part of partsOf(tree.segments[place] as Segment, wholeOf(shape), shape.surface)) {
+    for (const part of partsOf(tree.segments[place] as Segment, wholeOf(shape), shape.surface, counter)) {
       if (!isInSome(shape, part)) return false;
-      counter.add(1 + shape.areas.length);
+      counter.add(PAIRS_LIKE_PLACE + shape.areas.length);
       if (counter.isDue()) yield;
     }
   }
   // What bounds the other must not run through this one, and neither lies in a hole of the other.
   for (const segment of shape.tree.segments) {
-    for (const part of partsOf(segment, area.boundary, shape.surface)) {
+    for (const part of partsOf(segment, area.boundary, shape.surface, counter)) {
       if (sideOf(area, part) === 'inside') return false;
-      counter.add();
+      counter.add(PAIRS_LIKE_PLACE);
       if (counter.isDue()) yield;
     }
   }
@@ -163,7 +165,7 @@ function wholeOf({ tree }: Shape): Cutting {
 }
 
 /** A place of each of the parts into which a boundary cuts a segment. */
-function partsOf(segment: Segment, boundary: Cutting, surface: Surface): Position[] {
+function partsOf(segment: Segment, boundary: Cutting, surface: Surface, counter: StepCounter): Position[] {
   const cuts = [0, 1];
   let isMet = false;
   const cutAt = (position: Position): void => {
@@ -171,6 +173,7 @@ function partsOf(segment: Segment, boundary: Cutting, surface: Surface): Positio
     if (share > SHARE_MIN && share < 1 - SHARE_MIN) cuts.push(share);
   };
   boundary.some(segment.box, (other) => {
+    counter.add();
     const how = meeting(segment, other);
     isMet ||= how !== 'apart';
     if (how === 'crossing') cutAt(surface.crossing(segment, other));

@@ -69,7 +69,7 @@ export type ParsedShape =
 /** More than the service takes; the work of checking grows with them. */
 const POSITIONS_MAX = 4_096;
 /** Places that are looked for in an area between two turns of others. */
-const PLACES_BETWEEN_TURNS = 400;
+const PLACES_BETWEEN_TURNS = 100;
 
 /** Points, LineStrings, Polygons and MultiPolygons; anything else is invalid, with the reason. */
 export function parseShape(value: Json, surface: Surface): ParsedShape {

@@ -22,9 +22,17 @@ import { type BuiltInFunction, type FunctionFamily, stable } from './built-in-fu
 
 type Surface = Parameters<typeof parseShape>[1];
 
+interface LastShape {
+  readonly value: Json;
+  readonly surface: Surface;
+  readonly parsed: ParsedShape;
+  /** Whether it has so many points that relations with another such one may take long. */
+  readonly isLong: boolean;
+}
+
 /** Reads geometries; the one read last is remembered. */
 class ShapeReader {
-  #last: { readonly value: Json; readonly surface: Surface; readonly parsed: ParsedShape } | undefined;
+  #last: LastShape | undefined;
 
   read({ geospatialType }: QueryEnvironment, value: Json): ParsedShape {
     const surface = geospatialType === 'Geography' ? EARTH : PLANE;
@@ -39,7 +47,7 @@ class ShapeReader {
   }
 
   #keep(value: Json, surface: Surface, parsed: ParsedShape): ParsedShape {
-    this.#last = { value, surface, parsed };
+    this.#last = { value, surface, parsed, isLong: effortOf(value) > EFFORT_OF_SMALL };
     return parsed;
   }
 
@@ -48,9 +56,10 @@ class ShapeReader {
     return this.#last !== undefined && this.#last.value === value ? 0 : EFFORT_OF_PLACE * effortOf(value);
   }
 
-  /** Whether relations with the geometry read last may take long. */
+  /** Whether relations with another geometry may take long. The same one comes with nearly every row. */
   isLong(value: Value): boolean {
-    return effortOf(value) > EFFORT_OF_SMALL;
+    const last = this.#last;
+    return last !== undefined && last.value === value ? last.isLong : effortOf(value) > EFFORT_OF_SMALL;
   }
 }
 
@@ -88,19 +97,27 @@ function ofTwoShapes(
 ): BuiltInFunction {
   return stable(`${name}(geometry, geometry)`, about, () => {
     const [readFirst, readSecond] = [new ShapeReader(), new ShapeReader()];
+    const trial = new Trial();
     const atOnce = (environment: QueryEnvironment, first: Value, second: Value) => {
       if (first === undefined || second === undefined) return undefined;
+      if (trial.isOf(first, second) && trial.isDone) return trial.value;
       const a = readFirst.read(environment, first);
       const b = readSecond.read(environment, second);
       return a.kind === 'shape' && b.kind === 'shape' ? evaluate(a.shape, b.shape) : undefined;
     };
     return Object.assign(atOnce, {
       long: {
-        effort(_: QueryEnvironment, first: Value, second: Value): number {
-          // Of a point and something large trees tell fast.
-          const areBothLong = readFirst.isLong(first) && readSecond.isLong(second);
+        effort(environment: QueryEnvironment, first: Value, second: Value): number {
           const effort = readFirst.effort(first) + readSecond.effort(second);
-          return areBothLong ? effort + 2 * EFFORT_AT_ONCE : effort;
+          const [isFirstLong, isSecondLong] = [readFirst.isLong(first), readSecond.isLong(second)];
+          if (isFirstLong && isSecondLong) return effort + 2 * EFFORT_AT_ONCE;
+          if (effort > EFFORT_AT_ONCE || !(isFirstLong || isSecondLong)) return effort;
+          if (first === undefined || second === undefined) return effort;
+          if (trial.isOf(first, second)) return effort + trial.effort;
+          const a = readFirst.read(environment, first);
+          const b = readSecond.read(environment, second);
+          if (a.kind !== 'shape' || b.kind !== 'shape') return effort;
+          return effort + trial.begin(first, second, steps(a.shape, b.shape));
         },
         *steps(environment: QueryEnvironment, first: Value, second: Value): Steps<Value> {
           if (first === undefined || second === undefined) return undefined;
@@ -111,6 +128,40 @@ function ofTwoShapes(
       },
     });
   });
+}
+
+/** Pieces of a relation that are tried at one go, a fraction of a millisecond each. */
+const PIECES_TRIED = 8;
+const EFFORT_OF_PIECE = 1_024;
+
+/**
+ * A relation of a geometry of many points and a small one. It is mostly known after one piece, and takes
+ * long now and then: to tell, one has to begin.
+ */
+class Trial {
+  #first: Value;
+  #second: Value;
+  isDone = false;
+  value: Value;
+  /** Of what was done; more than may be done at once when that did not suffice. */
+  effort = 0;
+
+  isOf(first: Json, second: Json): boolean {
+    return this.#first === first && this.#second === second;
+  }
+
+  /** Does some of the steps, and gives the effort. Other executions of the text have the same trial. */
+  begin(first: Json, second: Json, steps: Steps<Value>): number {
+    [this.#first, this.#second, this.isDone] = [first, second, false];
+    this.effort = 2 * EFFORT_AT_ONCE;
+    for (let piece = 1; piece <= PIECES_TRIED; piece++) {
+      const { done, value } = steps.next();
+      if (done !== true) continue;
+      [this.value, this.isDone, this.effort] = [value, true, piece * EFFORT_OF_PIECE];
+      break;
+    }
+    return this.effort;
+  }
 }
 
 /** GeoJSON on the Earth, or on a plane when the container's `geospatialConfig` says `Geometry`. */
