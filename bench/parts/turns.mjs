@@ -82,6 +82,12 @@ const LARGE = {
   'JOIN in a subquery':
     'SELECT VALUE ARRAY_LENGTH(ARRAY(SELECT VALUE x FROM x IN c.list JOIN y IN c.few WHERE x + y < 0)) FROM c WHERE c.kind = "numbers"',
   'array functions': 'SELECT VALUE ARRAY_LENGTH(SetUnion(c.list, c.list)) FROM c WHERE c.kind = "numbers"',
+  'product of a million in a subquery':
+    'SELECT VALUE ARRAY_LENGTH(ARRAY(SELECT VALUE x FROM x IN c.few JOIN y IN c.few JOIN z IN c.few JOIN u IN c.few JOIN v IN c.few JOIN w IN c.few WHERE x + y + z + u + v + w < 9)) FROM c WHERE c.kind = "numbers"',
+  'median of 200,000': 'SELECT VALUE ARRAY_MEDIAN(c.list) FROM c WHERE c.kind = "numbers"',
+  'equality of 200,000': 'SELECT VALUE c.list = ARRAY_CONCAT(c.list, []) FROM c WHERE c.kind = "numbers"',
+  'text of 200,000': 'SELECT VALUE LENGTH(ToString(c.list)) FROM c WHERE c.kind = "numbers"',
+  'row of 2 MB': 'SELECT c.list, c.kind FROM c WHERE c.kind = "numbers"',
   'JOIN of objects': 'SELECT x.a, x.b FROM c JOIN x IN c.list WHERE c.kind = "objects"',
   'DISTINCT of objects': 'SELECT DISTINCT x FROM c JOIN x IN c.list WHERE c.kind = "objects"',
   'regex over 2 MB': 'SELECT VALUE RegexMatch(c.text, "(a|b)*z$") FROM c WHERE c.kind = "text"',
@@ -90,6 +96,9 @@ const LARGE = {
   'REPLACE over 2 MB': 'SELECT VALUE LENGTH(REPLACE(c.text, "e", "ee")) FROM c WHERE c.kind = "text"',
   'LIKE over 2 MB': 'SELECT VALUE c.text LIKE "%a%b%c%d%zz%" FROM c WHERE c.kind = "text"',
   'StringSplit of 2 MB': 'SELECT VALUE ARRAY_LENGTH(StringSplit(c.text, " ")) FROM c WHERE c.kind = "text"',
+  'REVERSE of 2 MB': 'SELECT VALUE LENGTH(REVERSE(c.text)) FROM c WHERE c.kind = "text"',
+  'part of 100,000 in 2 MB':
+    'SELECT VALUE LASTINDEXOF(c.text, CONCAT("z", LEFT(c.text, 100000))) FROM c WHERE c.kind = "text"',
   'LOWER of 2 MB': 'SELECT VALUE LENGTH(LOWER(c.text)) FROM c WHERE c.kind = "text"',
   'FullTextContains over 2 MB':
     'SELECT VALUE FullTextContains(c.text, "red zebra") FROM c WHERE c.kind = "text"',

@@ -11,6 +11,7 @@ import { EFFORT_AT_ONCE, LATER } from './long-work.ts';
 import { NeededCalls } from './needed-calls.ts';
 import type { SortedRest } from './order-key.ts';
 import { PageRows } from './page-rows.ts';
+import { parsedItem } from './parsed-item.ts';
 import { PostingMeter } from './posting-meter.ts';
 import { QueryMemory } from './query-memory.ts';
 import { RowCursor } from './row-levels.ts';
@@ -185,7 +186,7 @@ export class Execution {
     do {
       for (const item of items) {
         if (item === undefined || !this.isInRange(item)) continue;
-        this.frame.slots[ITEM_SLOT] = parseItem(item);
+        this.frame.slots[ITEM_SLOT] = await this.evaluate(() => parsedItem(item, this.frame.work));
         await this.#inTurns(calls.rowSteps(this.stepsMax));
       }
       await this.worked(items.length);
@@ -286,7 +287,7 @@ export class Execution {
     const { predicate } = this.compiled;
     this.#sincePause += this.#itemWeight + item.text.length / BYTES_LIKE_AN_ITEM;
     const needsFilter = !known.isExact && predicate !== undefined;
-    if (needsFilter || known.isParsed) this.frame.slots[ITEM_SLOT] = parseItem(item);
+    if (needsFilter || known.isParsed) this.frame.slots[ITEM_SLOT] = parsedItem(item, this.frame.work);
     this.frame.work.beginRow();
     return !needsFilter || predicate(this.frame);
   }
@@ -481,8 +482,4 @@ export class Execution {
         CHARGE_PER_POSTING * this.meter.postings,
     };
   }
-}
-
-export function parseItem(item: SourceItem): JsonObject {
-  return JSON.parse(item.text.toString('utf8')) as JsonObject;
 }

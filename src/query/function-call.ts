@@ -30,7 +30,7 @@ export function callOf(
 ): Evaluator {
   if (found.volatility !== 'immutable') return callIn(found, operands, call, site);
   const evaluate = found.bind();
-  if (found.long !== undefined) return longCallOf(evaluate, found.long, operands, site);
+  if (found.long !== undefined) return longCallOf(evaluate, found.long(), operands, site);
   const [first, second, third] = operands;
   if (first !== undefined && operands.length === 1) return (frame) => evaluate(first(frame));
   if (first !== undefined && second !== undefined && operands.length === 2) {

@@ -7,8 +7,9 @@ import type { JsonObject } from '../base/index.ts';
 import { allRange, decodeIndexValue, isExact } from '../index/index.ts';
 import { indexedPath } from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
-import { type Execution, parseItem } from './execution.ts';
+import type { Execution } from './execution.ts';
 import { rankOf } from './number-stream.ts';
+import { parseItem } from './parsed-item.ts';
 import type { ItemNumber, QuerySource, ValuePostings } from './source.ts';
 import type { Value } from './values.ts';
 

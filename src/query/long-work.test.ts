@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ArraySource, NO_POLICY, page } from '../../test/kit/array-source.ts';
 import { finish, type Json, type JsonObject, type Steps } from '../base/index.ts';
 import { FUNCTION_FAMILIES } from './functions/function-table.ts';
+import { parseSteps } from './long-json.ts';
 import { canonicalSteps, effortOf, equalSteps, jsonSteps } from './long-values.ts';
 import { LATER, LongWork } from './long-work.ts';
 import { canonicalText, deepEqual, type Value } from './values.ts';
@@ -132,6 +133,34 @@ describe('in pieces and at once, values are the same', () => {
   }
   const values = count(24).map((seed) => valueFrom(seed * 7_919));
 
+  test('JSON', () => {
+    for (const value of [
+      ...values,
+      count(30_000),
+      { a: { b: count(30_000) }, ['__proto__']: [count(20_000)] },
+    ]) {
+      for (const text of [JSON.stringify(value), JSON.stringify(value, null, 1)]) {
+        expect(finish(parseSteps(text))).toEqual(JSON.parse(text));
+        if (text.length < 20_000) continue;
+        for (const wrong of [text.slice(0, -1), `${text}]`, `${text.slice(0, -1)},${text.slice(-1)}`]) {
+          expect(() => finish(parseSteps(wrong))).toThrow(SyntaxError);
+        }
+        const at = text.lastIndexOf(',', text.length / 2);
+        const broken = `${text.slice(0, at)},,${text.slice(at)}`;
+        if (at > 0 && isWrong(broken)) expect(() => finish(parseSteps(broken))).toThrow(SyntaxError);
+      }
+    }
+  });
+
+  function isWrong(text: string): boolean {
+    try {
+      JSON.parse(text);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
   test('texts and equality', () => {
     for (const [i, a] of values.entries()) {
       expect(finish(canonicalSteps(a))).toBe(canonicalText(a));
@@ -145,7 +174,8 @@ describe('in pieces and at once, values are the same', () => {
   const long = FUNCTION_FAMILIES.flatMap(({ functions }) => functions).flatMap((each) =>
     each.volatility === 'immutable' && each.long !== undefined ? [{ ...each, long: each.long }] : [],
   );
-  test.each(long)('$name', ({ bind, long: { steps, effort }, accepts }) => {
+  test.each(long)('$name', ({ bind, long: bindLong, accepts }) => {
+    const { steps, effort } = bindLong();
     const operands: Value[] = [
       ...values,
       'a',

@@ -22,10 +22,11 @@ import {
 } from '../index/index.ts';
 import { type IndexedPath, indexedPath } from './condition.ts';
 import type { DocumentPath } from './document-path.ts';
-import { type Execution, parseItem } from './execution.ts';
+import type { Execution } from './execution.ts';
 import { languageOf } from './functions/search-functions.ts';
 import { type Gathered, VALUES_PER_LOAD } from './gathering.ts';
 import { rankOf } from './number-stream.ts';
+import { parseItem } from './parsed-item.ts';
 import type { TextSearch } from './ranking.ts';
 import type { ValueRange } from './source.ts';
 

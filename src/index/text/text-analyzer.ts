@@ -9,6 +9,7 @@ import { stemmer as stemGerman } from '@orama/stemmers/german';
 import { stemmer as stemItalian } from '@orama/stemmers/italian';
 import { stemmer as stemPortuguese } from '@orama/stemmers/portuguese';
 import { stemmer as stemSpanish } from '@orama/stemmers/spanish';
+import type { Steps } from '../../base/index.ts';
 import type { FullTextLanguage } from '../../resource/index.ts';
 import { stopWordsOf } from './stop-words.ts';
 
@@ -50,6 +51,19 @@ const STEMS_MAX = 50_000;
 /** Texts remembered with their terms: one row asks several times for few properties. */
 const RECENT_TEXTS = 4;
 
+/** UTF-16 units read between two moments at which others may have their turn. */
+const PIECE = 8_192;
+/** Where a text can be cut: whatever stands on one side has nothing to do with the other. */
+const CUT = /[a-zA-Z0-9] (?=[a-zA-Z0-9])/g;
+
+/** The next place to cut at; the end of the text when there is none. */
+function endOfPiece(text: string, from: number): number {
+  if (text.length - from <= PIECE) return text.length;
+  CUT.lastIndex = from + PIECE;
+  const cut = CUT.exec(text);
+  return cut === null ? text.length : cut.index + 2;
+}
+
 export class TextAnalyzer {
   readonly #stopWords: ReadonlySet<string>;
   readonly #stem: (word: string) => string;
@@ -68,6 +82,21 @@ export class TextAnalyzer {
   analyze(text: string): AnalyzedText {
     for (const known of this.#recent) if (known.text === text) return known.terms;
     const terms = this.#read(text);
+    this.#recent[this.#oldest] = { text, terms };
+    this.#oldest = (this.#oldest + 1) % RECENT_TEXTS;
+    return terms;
+  }
+
+  /** Reads a long text piece by piece; `analyze` finds it then. */
+  *analyzeSteps(text: string): Steps<AnalyzedText> {
+    for (const known of this.#recent) if (known.text === text) return known.terms;
+    const terms: (string | undefined)[] = [];
+    for (let from = 0; from < text.length; ) {
+      const end = endOfPiece(text, from);
+      for (const term of this.#read(text.slice(from, end))) terms.push(term);
+      from = end;
+      yield;
+    }
     this.#recent[this.#oldest] = { text, terms };
     this.#oldest = (this.#oldest + 1) % RECENT_TEXTS;
     return terms;

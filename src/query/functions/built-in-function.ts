@@ -31,8 +31,8 @@ export interface PureFunction extends Description {
    * polygon) for the rows that follow; see `lastPrepared`.
    */
   readonly bind: () => Evaluate;
-  /** For those that take long when an operand is large. */
-  readonly long?: LongForm;
+  /** For those that take long when an operand is large; made for each call in a text. */
+  readonly long?: () => LongForm;
 }
 
 export type Evaluate = (...operands: Value[]) => Value;
@@ -46,14 +46,22 @@ export interface LongForm {
 
 /** A function of its arguments that is always done in steps, which end at once for small ones. */
 export function stepwise(signature: string, about: string, long: LongForm): BuiltInFunction {
-  const found = pure(signature, about, (...operands) => finish(long.steps(...operands)));
-  return withLong(found, long);
+  return bound(signature, about, () => long);
+}
+
+/** The same of which each call in a text gets an evaluator of its own. */
+export function bound(signature: string, about: string, long: () => LongForm): BuiltInFunction {
+  const bind = () => {
+    const { steps } = long();
+    return (...operands: Value[]) => finish(steps(...operands));
+  };
+  return { ...describe(signature, about), volatility: 'immutable', bind, long };
 }
 
 /** Gives a function a second form, for large operands. */
 export function withLong(found: BuiltInFunction, long: LongForm): BuiltInFunction {
   assert(found.volatility === 'immutable', 'others have no such form');
-  return { ...found, long };
+  return { ...found, long: () => long };
 }
 
 /** Effort of looking at each element and character of the operands, not at what is in elements. */

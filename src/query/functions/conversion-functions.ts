@@ -1,6 +1,15 @@
-import { isJsonObject, type Json } from '../../base/index.ts';
+import { isJsonObject, type Json, type Steps } from '../../base/index.ts';
+import { parseSteps } from '../long-json.ts';
+import { effortOf, jsonSteps } from '../long-values.ts';
 import { isDeeperThan, VALUE_DEPTH_MAX, type Value } from '../values.ts';
-import { type BuiltInFunction, type FunctionFamily, finite, pure } from './built-in-function.ts';
+import {
+  type BuiltInFunction,
+  type FunctionFamily,
+  finite,
+  lengthOf,
+  pure,
+  stepwise,
+} from './built-in-function.ts';
 
 function parseJson(text: string): Value {
   try {
@@ -15,9 +24,21 @@ function fromText(name: string, about: string, parse: (text: string) => Value): 
   return pure(`${name}(text)`, about, (text) => (typeof text === 'string' ? parse(text) : undefined));
 }
 
-function nested(text: string, isWanted: (value: Value) => boolean): Value {
-  const value = parseJson(text);
-  return isWanted(value) && !isDeeperThan(value as Json, VALUE_DEPTH_MAX) ? value : undefined;
+/** An array or object from its text, in pieces. */
+function ofNested(name: string, about: string, isWanted: (value: Value) => boolean): BuiltInFunction {
+  return stepwise(`${name}(text)`, about, {
+    effort: lengthOf,
+    *steps(text) {
+      if (typeof text !== 'string') return undefined;
+      try {
+        const value = yield* parseSteps(text);
+        return isWanted(value) && !isDeeperThan(value, VALUE_DEPTH_MAX) ? value : undefined;
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        return undefined;
+      }
+    },
+  });
 }
 
 function toNumber(text: string): Value {
@@ -30,20 +51,23 @@ function toBoolean(text: string): Value {
   return typeof value === 'boolean' ? value : undefined;
 }
 
-function toText(value: Value): Value {
-  return typeof value === 'string' || value === undefined ? value : JSON.stringify(value);
+function* textSteps(value: Value): Steps<Value> {
+  return typeof value === 'string' || value === undefined ? value : yield* jsonSteps(value);
 }
 
 export const CONVERSION_FUNCTIONS: FunctionFamily = {
   title: 'Conversions',
   functions: [
-    fromText('STRINGTOARRAY', 'the array whose JSON the text is', (text) => nested(text, Array.isArray)),
+    ofNested('STRINGTOARRAY', 'the array whose JSON the text is', Array.isArray),
     fromText('STRINGTOBOOLEAN', 'the boolean whose JSON the text is', toBoolean),
     fromText('STRINGTONULL', '`null` when the text is its JSON', (text) =>
       parseJson(text) === null ? null : undefined,
     ),
     fromText('STRINGTONUMBER', 'the number whose JSON the text is', toNumber),
-    fromText('STRINGTOOBJECT', 'the object whose JSON the text is', (text) => nested(text, isJsonObject)),
-    pure('TOSTRING(value)', 'a text as it is, any other value as JSON', toText),
+    ofNested('STRINGTOOBJECT', 'the object whose JSON the text is', isJsonObject),
+    stepwise('TOSTRING(value)', 'a text as it is, any other value as JSON', {
+      effort: effortOf,
+      steps: textSteps,
+    }),
   ],
 };

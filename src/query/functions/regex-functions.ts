@@ -1,12 +1,14 @@
 import { RE2JS, RE2JSException } from 're2js';
+import type { Steps } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import type { Value } from '../values.ts';
 import {
   ARRAY_LENGTH_MAX,
   type BuiltInFunction,
+  bound,
   type FunctionFamily,
   lastPrepared,
-  prepared,
+  lengthOf,
 } from './built-in-function.ts';
 import { translatePattern } from './pcre-pattern.ts';
 
@@ -65,15 +67,13 @@ function refuse(pattern: string, why: string): DatabaseError {
 function ofRegex(
   name: string,
   about: string,
-  evaluate: (regex: RE2JS, text: string) => Value,
+  search: (regex: RE2JS, text: string) => Steps<Value>,
   isTest = false,
 ): BuiltInFunction {
-  return prepared(`${name}(text, pattern[, modifiers])`, about, () => {
+  return bound(`${name}(text, pattern[, modifiers])`, about, () => {
     let modifiersOfLast = '';
     let prepare = lastPrepared((pattern: string) => compileRegex(pattern, '', isTest));
-    return (...operands) => {
-      const [text, pattern] = operands;
-      const modifiers = operands.length < 3 ? '' : operands[2];
+    const regexOf = (text: Value, pattern: Value, modifiers: Value): Regex => {
       if (typeof text !== 'string' || typeof pattern !== 'string' || typeof modifiers !== 'string')
         return undefined;
       if (modifiers !== modifiersOfLast) {
@@ -81,23 +81,55 @@ function ofRegex(
         prepare = lastPrepared((each) => compileRegex(each, modifiers, isTest));
       }
       const regex = prepare(pattern);
-      if (regex === undefined) return undefined;
-      if (regex.programSize() * text.length > STEPS_MAX)
+      if (regex !== undefined && regex.programSize() * text.length > STEPS_MAX)
         throw refuse(pattern, 'it is too large for a text that long');
-      return evaluate(regex, text);
+      return regex;
     };
+    function* steps(...operands: Value[]): Steps<Value> {
+      const [text, pattern] = operands;
+      const regex = regexOf(text, pattern, operands.length < 3 ? '' : operands[2]);
+      return regex === undefined || typeof text !== 'string' ? undefined : yield* search(regex, text);
+    }
+    return { effort: (text) => EFFORT_OF_CHARACTER * lengthOf(text), steps };
   });
 }
 
-function extract(regex: RE2JS, text: string): Value {
+/** What a character takes of a search that finds groups, in the unit of effort. */
+const EFFORT_OF_CHARACTER = 2;
+/** Matches, and characters between them, between two moments at which others may have their turn. */
+const MATCHES_PER_STEP = 512;
+const CHARACTERS_PER_STEP = 8_192;
+
+// biome-ignore lint/correctness/useYield: the engine finds one match at one go
+function* test(regex: RE2JS, text: string): Steps<Value> {
+  return regex.test(text);
+}
+
+function* extract(regex: RE2JS, text: string): Steps<Value> {
+  // Whether there is a match is known much sooner than where.
+  if (text.length > CHARACTERS_PER_STEP) {
+    if (!regex.test(text)) return undefined;
+    yield;
+  }
   const matcher = regex.matcher(text);
   return matcher.find() ? (matcher.group() ?? undefined) : undefined;
 }
 
-function extractAll(regex: RE2JS, text: string): Value {
-  const matcher = regex.matcher(text);
+function* extractAll(regex: RE2JS, text: string): Steps<Value> {
   const found: string[] = [];
-  while (found.length < ARRAY_LENGTH_MAX && matcher.find()) found.push(matcher.group() ?? '');
+  if (text.length > CHARACTERS_PER_STEP) {
+    if (!regex.test(text)) return found;
+    yield;
+  }
+  const matcher = regex.matcher(text);
+  let before = 0;
+  while (found.length < ARRAY_LENGTH_MAX && matcher.find()) {
+    found.push(matcher.group() ?? '');
+    const place = matcher.end();
+    if (found.length % MATCHES_PER_STEP > 0 && place - before < CHARACTERS_PER_STEP) continue;
+    before = place;
+    yield;
+  }
   return found;
 }
 
@@ -107,11 +139,6 @@ export const REGEX_FUNCTIONS: FunctionFamily = {
   functions: [
     ofRegex('REGEXEXTRACT', 'the first match; `undefined` without one', extract),
     ofRegex('REGEXEXTRACTALL', 'an array of all matches', extractAll),
-    ofRegex(
-      'REGEXMATCH',
-      'true when the pattern is found in the text',
-      (regex, text) => regex.test(text),
-      true,
-    ),
+    ofRegex('REGEXMATCH', 'true when the pattern is found in the text', test, true),
   ],
 };

@@ -4,7 +4,7 @@
  * functions know which property they are called with. Without a policy they work all the same, with its
  * defaults; indexes only make them faster.
  */
-import { isJsonObject, type Json } from '../../base/index.ts';
+import { isJsonObject, type Json, type Steps } from '../../base/index.ts';
 import {
   type AnalyzedText,
   analyzePhrase,
@@ -29,6 +29,7 @@ import {
   type BuiltInFunction,
   type EnvironmentFunction,
   type FunctionFamily,
+  lengthOf,
   stable,
 } from './built-in-function.ts';
 
@@ -87,6 +88,9 @@ class PropertyReader {
   }
 }
 
+/** What reading a character takes, in the unit of effort. */
+const EFFORT_OF_CHARACTER = 2;
+
 /** A function of a property's text, which comes first, and of further operands. */
 function textFunction(
   signature: string,
@@ -95,11 +99,23 @@ function textFunction(
 ): BuiltInFunction {
   return stable(signature, about, ({ paths }) => {
     const readerOf = perEnvironment((environment) => new PropertyReader(languageOf(environment, paths[0])));
-    return (environment, text, ...operands) => {
+    const atOnce = (environment: QueryEnvironment, text: Value, ...operands: Value[]) => {
       if (typeof text !== 'string') return undefined;
       const reader = readerOf(environment);
       return evaluate(reader.analyzer.analyze(text), reader, operands);
     };
+    return Object.assign(atOnce, {
+      long: {
+        effort: (_: QueryEnvironment, text: Value) => EFFORT_OF_CHARACTER * lengthOf(text),
+        *steps(environment: QueryEnvironment, text: Value, ...operands: Value[]): Steps<Value> {
+          if (typeof text !== 'string') return undefined;
+          const reader = readerOf(environment);
+          const terms = yield* reader.analyzer.analyzeSteps(text);
+          yield;
+          return evaluate(terms, reader, operands);
+        },
+      },
+    });
   });
 }
 
