@@ -134,7 +134,9 @@ class JsonReader {
     }
   }
 
-  /** Behind the value that begins at `from`; -1 when it goes on behind `limit`. What it is, is not checked. */
+  /**
+   * Behind the value that begins at `from`; -1 when it goes on behind `limit`. What it is, is not checked.
+   */
   #endOfValue(from: number, limit: number): number {
     const text = this.#text;
     let depth = 0;
