@@ -110,15 +110,22 @@ export function feedScope(request: HttpRequest, route: Route): FeedScope {
   if (partitionKey !== undefined) scope.partitionKey = partitionKey;
   const rangeId = rangeIdOf(request);
   if (rangeId !== undefined) scope.rangeId = rangeId;
-  const min = request.headers['x-ms-start-epk'];
-  const max = request.headers['x-ms-end-epk'];
-  if (typeof min === 'string' && typeof max === 'string')
-    scope.epkRange = { min: min.toUpperCase(), max: max.toUpperCase() };
+  const min = effectiveKeyOf(request, 'x-ms-start-epk');
+  const max = effectiveKeyOf(request, 'x-ms-end-epk');
+  if (min !== undefined && max !== undefined) scope.epkRange = { min, max };
   const itemCountMax = itemCountMaxOf(request);
   if (itemCountMax !== undefined) scope.itemCountMax = itemCountMax;
   const continuation = headerOf(request, 'x-ms-continuation');
   if (continuation !== undefined) scope.continuation = continuation;
   return scope;
+}
+
+/** An effective partition key as clients write it: the hexadecimal digits of its bytes. */
+function effectiveKeyOf(request: HttpRequest, name: string): string | undefined {
+  const text = request.headers[name];
+  if (typeof text !== 'string') return undefined;
+  if (!/^(?:[0-9a-f]{2})*$/i.test(text)) throw invalidHeader(name, text);
+  return text.toUpperCase();
 }
 
 /** Throughput asked for with a new database or container. */

@@ -501,6 +501,11 @@ describe('feeds and queries', () => {
     expect((await ask('GET', DOCS, { headers: { 'x-ms-max-item-count': size } })).status).toBe(400);
   });
 
+  test.each(['xy', '0A1', '0A '])('a part of a range that begins at "%s" is refused', async (min) => {
+    const headers = { 'x-ms-start-epk': min, 'x-ms-end-epk': 'FF' };
+    expect(await ask('GET', DOCS, { headers })).toMatchObject({ status: 400, json: { code: 'BadRequest' } });
+  });
+
   test('deleting a logical partition', async () => {
     const target = '/dbs/d/colls/c/operations/partitionkeydelete';
     const signed = ['colls', 'dbs/d/colls/c'] as const;
