@@ -497,10 +497,8 @@ describe('feeds and queries', () => {
     },
   );
 
-  const sizes = ['0', '-2', '1.5', 'many'].map((size) => ({ 'x-ms-max-item-count': size }));
-  const starts = ['xy', '0A1', '0A '].map((start) => ({ 'x-ms-start-epk': start }));
-  test.each([...sizes, ...starts])('a header that means nothing is refused: %o', async (headers) => {
-    expect((await ask('GET', DOCS, { headers })).status).toBe(400);
+  test.each(['0', '-2', '1.5', 'many'])('page size %s is refused', async (size) => {
+    expect((await ask('GET', DOCS, { headers: { 'x-ms-max-item-count': size } })).status).toBe(400);
   });
 
   test('deleting a logical partition', async () => {
