@@ -45,7 +45,7 @@ export function callOf(
 /** A call of a function that may take long for large operands, and of which others cost one look. */
 function longCallOf(
   evaluate: Evaluate,
-  { effort, steps }: LongForm,
+  { effort, steps, isAlwaysCounted = false }: LongForm,
   operands: readonly Evaluator[],
   site: number,
 ): Evaluator {
@@ -56,6 +56,13 @@ function longCallOf(
       () => evaluate(...values),
       () => steps(...values),
     );
+  if (isAlwaysCounted) {
+    return (frame) =>
+      evaluateLong(
+        frame,
+        operands.map((operand) => operand(frame)),
+      );
+  }
   const [first, second] = operands;
   if (first !== undefined && operands.length === 1) {
     return (frame) => {

@@ -42,6 +42,8 @@ export interface LongForm {
   /** About what a call takes, in the unit of `EFFORT_AT_ONCE`. Asked when an operand is more than small. */
   readonly effort: (...operands: Value[]) => number;
   readonly steps: (...operands: Value[]) => Steps<Value>;
+  /** Small operands can take long too. */
+  readonly isAlwaysCounted?: boolean;
 }
 
 /** A function of its arguments that is always done in steps, which end at once for small ones. */

@@ -1,6 +1,7 @@
 import { RE2JS, RE2JSException } from 're2js';
 import type { Steps } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
+import { EFFORT_AT_ONCE } from '../long-work.ts';
 import type { Value } from '../values.ts';
 import {
   ARRAY_LENGTH_MAX,
@@ -8,15 +9,17 @@ import {
   bound,
   type FunctionFamily,
   lastPrepared,
-  lengthOf,
 } from './built-in-function.ts';
 import { translatePattern } from './pcre-pattern.ts';
+import { RegexSearch } from './regex-search.ts';
 
+/** Longer ones take too long to be read. */
+const PATTERN_LENGTH_MAX = 4_096;
 /** Instructions of a compiled pattern. */
 const PROGRAM_SIZE_MAX = 1_000;
 /**
  * Instructions times characters of one search: the work of the worst pattern, some 12 ns each when measured.
- * More than that would keep everybody else waiting.
+ * A query has to end some time.
  */
 const STEPS_MAX = 20_000_000;
 
@@ -32,6 +35,7 @@ type Regex = RE2JS | undefined;
 
 /** @throws DatabaseError `BadRequest` for a valid pattern that cannot be searched for in linear time. */
 function compileRegex(pattern: string, modifiers: string, isTest: boolean): Regex {
+  if (pattern.length > PATTERN_LENGTH_MAX) throw refuse(pattern, 'it is too long');
   let flags = RE2JS.LOOKBEHINDS;
   for (const modifier of modifiers) {
     if (!Object.hasOwn(MODIFIERS, modifier)) return undefined;
@@ -85,53 +89,70 @@ function ofRegex(
         throw refuse(pattern, 'it is too large for a text that long');
       return regex;
     };
+    const regexOfCall = (operands: readonly Value[]): Regex =>
+      regexOf(operands[0], operands[1], operands.length < 3 ? '' : operands[2]);
     function* steps(...operands: Value[]): Steps<Value> {
-      const [text, pattern] = operands;
-      const regex = regexOf(text, pattern, operands.length < 3 ? '' : operands[2]);
+      const [text] = operands;
+      const regex = regexOfCall(operands);
       return regex === undefined || typeof text !== 'string' ? undefined : yield* search(regex, text);
     }
-    return { effort: (text) => EFFORT_OF_CHARACTER * lengthOf(text), steps };
+    function effort(...operands: Value[]): number {
+      const [text] = operands;
+      const regex = regexOfCall(operands);
+      return regex === undefined || typeof text !== 'string' ? 0 : effortOf(regex, text);
+    }
+    return { effort, steps, isAlwaysCounted: true };
   });
 }
 
-/** What a character takes of a search that finds groups, in the unit of effort. */
-const EFFORT_OF_CHARACTER = 2;
-/** Matches, and characters between them, between two moments at which others may have their turn. */
-const MATCHES_PER_STEP = 512;
-const CHARACTERS_PER_STEP = 8_192;
+/** Instructions times characters that are like one unit of effort. */
+const LOOKS_LIKE_EFFORT = 4;
 
-// biome-ignore lint/correctness/useYield: the engine finds one match at one go
+/** What a search takes at the worst. */
+function effortOf(regex: RE2JS, text: string): number {
+  return (regex.programSize() * text.length) / LOOKS_LIKE_EFFORT;
+}
+
+function isLong(regex: RE2JS, text: string): boolean {
+  return effortOf(regex, text) > EFFORT_AT_ONCE;
+}
+
 function* test(regex: RE2JS, text: string): Steps<Value> {
-  return regex.test(text);
+  return isLong(regex, text) ? yield* new RegexSearch(regex, text).test() : regex.test(text);
 }
 
 function* extract(regex: RE2JS, text: string): Steps<Value> {
-  // Whether there is a match is known much sooner than where.
-  if (text.length > CHARACTERS_PER_STEP) {
-    if (!regex.test(text)) return undefined;
-    yield;
+  if (!isLong(regex, text)) {
+    const matcher = regex.matcher(text);
+    return matcher.find() ? (matcher.group() ?? undefined) : undefined;
   }
-  const matcher = regex.matcher(text);
-  return matcher.find() ? (matcher.group() ?? undefined) : undefined;
+  const search = new RegexSearch(regex, text);
+  // Whether there is a match is known much sooner than where.
+  const match = (yield* search.test()) ? yield* search.find(0) : undefined;
+  return match && text.slice(...match);
 }
 
 function* extractAll(regex: RE2JS, text: string): Steps<Value> {
   const found: string[] = [];
-  if (text.length > CHARACTERS_PER_STEP) {
-    if (!regex.test(text)) return found;
-    yield;
+  if (!isLong(regex, text)) {
+    const matcher = regex.matcher(text);
+    while (found.length < ARRAY_LENGTH_MAX && matcher.find()) found.push(matcher.group() ?? '');
+    return found;
   }
-  const matcher = regex.matcher(text);
-  let before = 0;
-  while (found.length < ARRAY_LENGTH_MAX && matcher.find()) {
-    found.push(matcher.group() ?? '');
-    const place = matcher.end();
-    if (found.length % MATCHES_PER_STEP > 0 && place - before < CHARACTERS_PER_STEP) continue;
-    before = place;
-    yield;
+  const search = new RegexSearch(regex, text);
+  if (!(yield* search.test())) return found;
+  for (let from = 0; found.length < ARRAY_LENGTH_MAX; ) {
+    const match = yield* search.find(from);
+    if (match === undefined) break;
+    found.push(text.slice(...match));
+    from = search.behind(match);
+    if (found.length % MATCHES_PER_STEP === 0) yield;
   }
   return found;
 }
+
+/** Matches between two moments at which others may have their turn. */
+const MATCHES_PER_STEP = 512;
 
 /** Patterns are those of PCRE as far as their search takes linear time; modifiers are `m`, `s`, `i`, `x`. */
 export const REGEX_FUNCTIONS: FunctionFamily = {
