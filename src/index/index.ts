@@ -48,10 +48,11 @@ export { bm25Score } from './text/bm25.ts';
 export {
   type AnalyzedText,
   analyzePhrase,
+  analyzePhraseSteps,
   analyzerFor,
-  containsPhrase,
-  countOccurrences,
+  containsPhraseSteps,
   countWords,
+  occurrenceSteps,
   type TextAnalyzer,
 } from './text/text-analyzer.ts';
 export { COUNT_MAX, countOfRepeats, repeatsRange } from './text/word-counts.ts';

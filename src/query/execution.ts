@@ -187,7 +187,7 @@ export class Execution {
       for (const item of items) {
         if (item === undefined || !this.isInRange(item)) continue;
         this.frame.slots[ITEM_SLOT] = await this.evaluate(() => parsedItem(item, this.frame.work));
-        await this.#inTurns(calls.rowSteps(this.stepsMax));
+        await this.inTurns(calls.rowSteps(this.stepsMax));
       }
       await this.worked(items.length);
     } while (await this.frame.functions.makeCalls());
@@ -196,13 +196,13 @@ export class Execution {
   /** As for items, for the one row of a query that reads none. */
   async prepareNothing(): Promise<void> {
     if (!this.compiled.callsFunctions) return;
-    do await this.#inTurns(this.#calls.rowSteps(this.stepsMax));
+    do await this.inTurns(this.#calls.rowSteps(this.stepsMax));
     while (await this.frame.functions.makeCalls());
   }
 
   /** As for items, for the group that expressions see. */
   async prepareRow(): Promise<void> {
-    do await this.#inTurns(this.#calls.groupSteps());
+    do await this.inTurns(this.#calls.groupSteps());
     while (await this.frame.functions.makeCalls());
   }
 
@@ -217,15 +217,16 @@ export class Execution {
   evaluate<T>(evaluate: () => T): T | Promise<T> {
     const { work } = this.frame;
     const result = work.attempt(evaluate);
-    return result === LATER ? this.#inTurns(work.settle(evaluate)) : (result as T);
+    return result === LATER ? this.inTurns(work.settle(evaluate)) : (result as T);
   }
 
   /** Goes on with what an attempt of an evaluation has put off. */
   settle<T>(evaluate: () => T): Promise<T> {
-    return this.#inTurns(this.frame.work.settle(evaluate));
+    return this.inTurns(this.frame.work.settle(evaluate));
   }
 
-  #inTurns<T>(steps: Steps<T>): Promise<T> {
+  /** Does work of many steps while others have their turn. */
+  inTurns<T>(steps: Steps<T>): Promise<T> {
     return finishInTurns(steps, () => this.#options.pause?.() ?? Promise.resolve());
   }
 
@@ -247,7 +248,7 @@ export class Execution {
     const step = this.#postponed;
     if (step === undefined) return this.worked(ITEMS_PER_PAUSE);
     this.#postponed = undefined;
-    this.#settledOutcome = await this.#inTurns(this.frame.work.settle(step));
+    this.#settledOutcome = await this.inTurns(this.frame.work.settle(step));
   }
 
   /** Does a step of the present item; `busy` when it takes long: then it goes on after a pause. */

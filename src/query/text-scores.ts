@@ -3,7 +3,7 @@
  * are. That is all that BM25 asks of single words. Of phrases the index tells which texts have all of their
  * words: only those are read.
  */
-import { isJsonObject, type Json } from '../base/index.ts';
+import { finish, isJsonObject, type Json, type Steps } from '../base/index.ts';
 import {
   type AnalyzedText,
   allRange,
@@ -11,10 +11,10 @@ import {
   analyzerFor,
   bm25Score,
   COUNT_MAX,
-  countOccurrences,
   countOfRepeats,
   decodeIndexValue,
   equalRange,
+  occurrenceSteps,
   repeatsRange,
   TEXT_LENGTH,
   TEXT_REPEATS,
@@ -147,24 +147,39 @@ async function countsOf(
   return counts;
 }
 
+/** Texts of so many UTF-16 units are read at one go. */
+const AT_ONCE_MAX = 16_384;
+
+/** How often each phrase stands in a text. */
+function* countSteps(
+  text: string,
+  { sought, analyzer }: CountedTexts,
+  note: (which: number, count: number) => void,
+): Steps<void> {
+  const terms = yield* analyzer.analyzeSteps(text);
+  for (const [which, { phrase }] of sought.entries()) note(which, yield* occurrenceSteps(terms, phrase));
+}
+
 /** Counts in the texts themselves where the index does not tell. */
 async function readCounts(
   execution: Execution,
   property: DocumentPath,
-  { numbers, sought, analyzer }: CountedTexts,
+  texts: CountedTexts,
   unsure: Uint8Array,
   counts: readonly Uint32Array[],
 ): Promise<void> {
   let chunk: number[] = [];
   const read = async () => {
-    const items = await execution.load(chunk.map((place) => numbers[place] as number));
+    const items = await execution.load(chunk.map((place) => texts.numbers[place] as number));
     for (const [index, place] of chunk.entries()) {
       const item = items[index];
       const value = item && valueAt(parseItem(item), property);
-      const text = typeof value === 'string' ? analyzer.analyze(value) : [];
-      sought.forEach(({ phrase }, which) => {
-        (counts[which] as Uint32Array)[place] = countOccurrences(text, phrase);
+      const text = typeof value === 'string' ? value : '';
+      const steps = countSteps(text, texts, (which, count) => {
+        (counts[which] as Uint32Array)[place] = count;
       });
+      if (text.length > AT_ONCE_MAX) await execution.inTurns(steps);
+      else finish(steps);
     }
     chunk = [];
   };

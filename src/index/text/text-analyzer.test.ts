@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { analyzePhrase, analyzerFor, containsPhrase, countOccurrences, countWords } from './text-analyzer.ts';
+import {
+  analyzePhrase,
+  analyzerFor,
+  containsPhrase,
+  containsPhraseSteps,
+  countOccurrences,
+  countWords,
+  TextAnalyzer,
+} from './text-analyzer.ts';
 
 const english = analyzerFor('en');
 
@@ -78,4 +86,35 @@ describe('phrases', () => {
   ])('"%s" has "%s" %i times', (text, phrase, count) => {
     expect(occurrences(text, phrase)).toBe(count);
   });
+});
+
+test('a long text is read in pieces to the same words as at one go', () => {
+  const parts = [
+    'ΟΔΟΣ.Α ΟΔΟΣ, ',
+    "don't;",
+    '{"a":1,"b":[2,3]}',
+    'ﬁne=\u0338x ',
+    'naïve|',
+    '漢字',
+    '1.5 ',
+    'Σ^',
+    '\n\u0301e ',
+  ];
+  let text = '';
+  for (let i = 0; text.length < 60_000; i++) text += parts[(i * i + (i >> 3)) % parts.length];
+  const steps = new TextAnalyzer('en').analyzeSteps(text);
+  let pieces = 0;
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) pieces++;
+  expect(pieces).toBeGreaterThan(4);
+  expect(step.value).toEqual(new TextAnalyzer('en').analyze(text));
+});
+
+test('a long phrase is looked for piece by piece', () => {
+  const text = Array.from({ length: 4_000 }, () => 'ship');
+  const steps = containsPhraseSteps(text, [...text.slice(0, 2_000), 'sail']);
+  let pieces = 0;
+  for (; steps.next().done !== true; ) pieces++;
+  expect(pieces).toBeGreaterThan(10);
+  expect(containsPhrase(text, text.slice(0, 2_000))).toBe(true);
 });

@@ -9,7 +9,7 @@ import { stemmer as stemGerman } from '@orama/stemmers/german';
 import { stemmer as stemItalian } from '@orama/stemmers/italian';
 import { stemmer as stemPortuguese } from '@orama/stemmers/portuguese';
 import { stemmer as stemSpanish } from '@orama/stemmers/spanish';
-import type { Steps } from '../../base/index.ts';
+import { finish, StepCounter, type Steps } from '../../base/index.ts';
 import type { FullTextLanguage } from '../../resource/index.ts';
 import { stopWordsOf } from './stop-words.ts';
 
@@ -53,15 +53,19 @@ const RECENT_TEXTS = 4;
 
 /** UTF-16 units read between two moments at which others may have their turn. */
 const PIECE = 8_192;
-/** Where a text can be cut: whatever stands on one side has nothing to do with the other. */
-const CUT = /[a-zA-Z0-9] (?=[a-zA-Z0-9])/g;
+/**
+ * Where a text can be cut: what stands on one side has nothing to do with the other. No word goes on behind
+ * one of these, nothing before an ASCII character combines with it, and none is among those which a sigma
+ * looks past to see whether it ends its word (the apostrophe, `.`, `:`, `^`, and the backtick).
+ */
+const CUT = /[ \t\r\n!"#$%&()*+,\-/;<=>?@[\\\]_{|}~](?=[\0-\x7f])/g;
 
 /** The next place to cut at; the end of the text when there is none. */
 function endOfPiece(text: string, from: number): number {
   if (text.length - from <= PIECE) return text.length;
   CUT.lastIndex = from + PIECE;
   const cut = CUT.exec(text);
-  return cut === null ? text.length : cut.index + 2;
+  return cut === null ? text.length : cut.index + 1;
 }
 
 export class TextAnalyzer {
@@ -148,12 +152,23 @@ export function countWords(terms: AnalyzedText): number {
   return count;
 }
 
+/** Words compared between two moments at which others may have their turn. */
+const COMPARED_PER_STEP = 131_072;
+
 /**
  * What is looked for: words that must stand one after the other, as far apart as in `phrase`; empty when it
  * has only stop words or no word at all, and then it is found nowhere.
  */
 export function analyzePhrase(analyzer: TextAnalyzer, phrase: string): AnalyzedText {
-  const terms = analyzer.analyze(phrase);
+  return withoutEnds(analyzer.analyze(phrase));
+}
+
+/** The same piece by piece. */
+export function* analyzePhraseSteps(analyzer: TextAnalyzer, phrase: string): Steps<AnalyzedText> {
+  return withoutEnds(yield* analyzer.analyzeSteps(phrase));
+}
+
+function withoutEnds(terms: AnalyzedText): AnalyzedText {
   const first = terms.findIndex((term) => term !== undefined);
   if (first < 0) return [];
   return terms.slice(first, terms.findLastIndex((term) => term !== undefined) + 1);
@@ -161,32 +176,47 @@ export function analyzePhrase(analyzer: TextAnalyzer, phrase: string): AnalyzedT
 
 /** How often the phrase stands in the text; occurrences may overlap. */
 export function countOccurrences(text: AnalyzedText, phrase: AnalyzedText): number {
+  return finish(occurrenceSteps(text, phrase));
+}
+
+export function containsPhrase(text: AnalyzedText, phrase: AnalyzedText): boolean {
+  return finish(containsPhraseSteps(text, phrase));
+}
+
+export function* containsPhraseSteps(text: AnalyzedText, phrase: AnalyzedText): Steps<boolean> {
+  const [first] = phrase;
+  if (first === undefined) return false;
+  if (phrase.length === 1) return text.includes(first);
+  return (yield* occurrenceSteps(text, phrase, 1)) > 0;
+}
+
+/** Counts occurrences up to `most`. A long phrase in a text that repeats its beginning takes long. */
+export function* occurrenceSteps(
+  text: AnalyzedText,
+  phrase: AnalyzedText,
+  most = Number.POSITIVE_INFINITY,
+): Steps<number> {
   const [first] = phrase;
   if (first === undefined) return 0;
+  const compared = new StepCounter(COMPARED_PER_STEP);
   let count = 0;
   const last = text.length - phrase.length;
-  for (let place = 0; place <= last; place++) {
-    if (text[place] === first && standsAt(text, phrase, place)) count++;
+  for (let place = 0; place <= last && count < most; place++) {
+    if (text[place] !== first) continue;
+    const length = commonLength(text, phrase, place);
+    if (length === phrase.length) count++;
+    compared.add(length);
+    if (compared.isDue()) yield;
   }
   return count;
 }
 
-export function containsPhrase(text: AnalyzedText, phrase: AnalyzedText): boolean {
-  const [first] = phrase;
-  if (first === undefined) return false;
-  if (phrase.length === 1) return text.includes(first);
-  const last = text.length - phrase.length;
-  for (let place = 0; place <= last; place++) {
-    if (text[place] === first && standsAt(text, phrase, place)) return true;
-  }
-  return false;
-}
-
-function standsAt(text: AnalyzedText, phrase: AnalyzedText, place: number): boolean {
+/** How much of the phrase stands at a place of the text where it fits in. */
+function commonLength(text: AnalyzedText, phrase: AnalyzedText, place: number): number {
   for (let i = 1; i < phrase.length; i++) {
     const wanted = phrase[i];
     // Any word may stand where the phrase has a stop word.
-    if (wanted !== undefined && text[place + i] !== wanted) return false;
+    if (wanted !== undefined && text[place + i] !== wanted) return i;
   }
-  return true;
+  return phrase.length;
 }

@@ -87,7 +87,7 @@ interface Automata {
   readonly prefix: string;
   readonly prefixComplete: boolean;
   readonly numSubexp: number;
-  readonly prefilter: { eval(input: Input, place: number): boolean } | null;
+  readonly prefilter: { eval: (input: Input, place: number) => boolean } | null;
   readonly prog: { readonly start: number; readonly numLb: number };
   readonly dfa: StateAutomaton;
   match(text: string): boolean;

@@ -4,15 +4,15 @@
  * functions know which property they are called with. Without a policy they work all the same, with its
  * defaults; indexes only make them faster.
  */
-import { isJsonObject, type Json, type Steps } from '../../base/index.ts';
+import { finish, isJsonObject, type Json, type Steps } from '../../base/index.ts';
 import {
   type AnalyzedText,
-  analyzePhrase,
+  analyzePhraseSteps,
   analyzerFor,
   bm25Score,
-  containsPhrase,
-  countOccurrences,
+  containsPhraseSteps,
   countWords,
+  occurrenceSteps,
   readVector,
   type TextAnalyzer,
   vectorScore,
@@ -77,11 +77,11 @@ class PropertyReader {
     this.analyzer = analyzerFor(language);
   }
 
-  phrase(text: string): AnalyzedText {
+  *phrase(text: string): Steps<AnalyzedText> {
     let phrase = this.#phrases.get(text);
     if (phrase === undefined) {
       if (this.#phrases.size >= PHRASES_MAX) this.#phrases.clear();
-      phrase = analyzePhrase(this.analyzer, text);
+      phrase = yield* analyzePhraseSteps(this.analyzer, text);
       this.#phrases.set(text, phrase);
     }
     return phrase;
@@ -95,14 +95,14 @@ const EFFORT_OF_CHARACTER = 2;
 function textFunction(
   signature: string,
   about: string,
-  evaluate: (text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]) => Value,
+  evaluate: (text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]) => Steps<Value>,
 ): BuiltInFunction {
   return stable(signature, about, ({ paths }) => {
     const readerOf = perEnvironment((environment) => new PropertyReader(languageOf(environment, paths[0])));
     const atOnce = (environment: QueryEnvironment, text: Value, ...operands: Value[]) => {
       if (typeof text !== 'string') return undefined;
       const reader = readerOf(environment);
-      return evaluate(reader.analyzer.analyze(text), reader, operands);
+      return finish(evaluate(reader.analyzer.analyze(text), reader, operands));
     };
     return Object.assign(atOnce, {
       long: {
@@ -112,7 +112,7 @@ function textFunction(
           const reader = readerOf(environment);
           const terms = yield* reader.analyzer.analyzeSteps(text);
           yield;
-          return evaluate(terms, reader, operands);
+          return yield* evaluate(terms, reader, operands);
         },
       },
     });
@@ -123,22 +123,36 @@ function asTexts(operands: readonly Value[]): readonly string[] | undefined {
   return operands.every((operand) => typeof operand === 'string') ? operands : undefined;
 }
 
-function containsAll(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Value {
-  return asTexts(operands)?.every((phrase) => containsPhrase(text, reader.phrase(phrase)));
+function* containsAll(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Steps<Value> {
+  const phrases = asTexts(operands);
+  if (phrases === undefined) return undefined;
+  for (const phrase of phrases)
+    if (!(yield* containsPhraseSteps(text, yield* reader.phrase(phrase)))) return false;
+  return true;
 }
 
-function containsAny(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Value {
-  return asTexts(operands)?.some((phrase) => containsPhrase(text, reader.phrase(phrase)));
+function* containsAny(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Steps<Value> {
+  const phrases = asTexts(operands);
+  if (phrases === undefined) return undefined;
+  for (const phrase of phrases)
+    if (yield* containsPhraseSteps(text, yield* reader.phrase(phrase))) return true;
+  return false;
+}
+
+// biome-ignore lint/correctness/useYield: a step of others, which may wait
+function* wordCount(text: AnalyzedText): Steps<Value> {
+  return countWords(text);
 }
 
 /** `_FullTextScore(text, phrases, documentCount, wordCount, hitCounts)`: see `TextStatistics`. */
-function score(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Value {
+function* score(text: AnalyzedText, reader: PropertyReader, operands: readonly Value[]): Steps<Value> {
   const [given, documentCount, wordCount, hitCounts] = operands;
   const phrases = Array.isArray(given) ? asTexts(given) : undefined;
   if (phrases === undefined || typeof documentCount !== 'number' || typeof wordCount !== 'number')
     return undefined;
   if (!isNumbers(hitCounts) || hitCounts.length !== phrases.length) return undefined;
-  const occurrences = phrases.map((phrase) => countOccurrences(text, reader.phrase(phrase)));
+  const occurrences: number[] = [];
+  for (const phrase of phrases) occurrences.push(yield* occurrenceSteps(text, yield* reader.phrase(phrase)));
   return bm25Score({ wordCount: countWords(text), occurrences }, { documentCount, wordCount, hitCounts });
 }
 
@@ -205,7 +219,7 @@ export const FULL_TEXT_FUNCTIONS: FunctionFamily = {
       'how well the text answers the phrases, by statistics of all texts',
       score,
     ),
-    textFunction('_FULLTEXTWORDCOUNT(text)', 'number of words', (text) => countWords(text)),
+    textFunction('_FULLTEXTWORDCOUNT(text)', 'number of words', wordCount),
   ],
 };
 
