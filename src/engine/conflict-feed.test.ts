@@ -103,7 +103,7 @@ describe('three concurrent writes', () => {
       await region.host.collect(
         (partition) => partition.vector,
         () => true,
-        [],
+        () => [],
       );
       await region.host.drain();
     }

@@ -69,7 +69,7 @@ async function collect(region: EngineRegion): Promise<void> {
   await region.host.collect(
     ({ vector }) => vector,
     (origin) => origin === region.origin,
-    [],
+    () => [],
   );
 }
 
@@ -142,7 +142,7 @@ describe('taking expired items away', () => {
     await a.host.collect(
       () => new (Object.getPrototypeOf(before?.vector).constructor)(),
       () => true,
-      [],
+      () => [],
     );
     expect(before?.applied.itemCount, 'nor while somebody may lack them').toBe(251);
     await collect(a);

@@ -88,7 +88,7 @@ test('expired items that carry more conflicts along than fit one entry go in sev
   await host.collect(
     () => partition.vector,
     () => true,
-    [],
+    () => [],
   );
   expect(keys.map((key) => partition.lookup(key)?.visible)).toEqual(keys.map(() => undefined));
   expect(partition.tail() - before).toBeGreaterThan(1);

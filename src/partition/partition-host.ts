@@ -234,13 +234,13 @@ export class PartitionHost implements PartitionTable {
 
   /**
    * Drops the merge state that nobody can need any more, and takes expired items away. `stableIn`: what every
-   * member is known to have applied; `members`: who they are. `isOurs`: whether it is on this region to take
-   * away what an origin wrote last.
+   * member is known to have applied; `members`: who they are at that moment. `isOurs`: whether it is on this
+   * region to take away what an origin wrote last.
    */
   async collect(
     stableIn: (partition: Partition) => VersionVector,
     isOurs: (origin: Origin) => boolean,
-    members: readonly Origin[],
+    members: () => readonly Origin[],
   ): Promise<void> {
     for (const partition of [...this.#partitions.values()]) {
       let visited = 0;
@@ -248,13 +248,13 @@ export class PartitionHost implements PartitionTable {
       const hasTtl = expiry.defaultTtl !== undefined && expiry.building === undefined;
       if (partition.applied.unsettled === 0 && !hasTtl) continue;
       const stable = stableIn(partition);
+      const horizon = { vector: stable, origins: members() };
       if (hasTtl) await this.#expire(partition, stable, isOurs);
       if (partition.unique !== undefined) {
         const isLost = (key: ItemKey) => isLostHere(partition, key, stable, isOurs);
         await this.#endItems(partition, partition.unsettledKeys(), isLost);
       }
       if (!partition.horizon.isWithin(stable)) continue;
-      const horizon = { vector: stable, origins: members };
       for (const key of partition.takeCollectible(stable)) {
         partition.collectItem(key, horizon);
         if (++visited % VISITS_IN_TURN === 0) await this.#means.turn();

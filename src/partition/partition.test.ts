@@ -436,7 +436,11 @@ describe('two regions', () => {
     await two.pull(one);
     expect(one.read('a')).toEqual(two.read('a'));
     expect(one.partition.countUnsettled()).toEqual({ siblings: 1, tombstones: 0 });
-    await one.host.collect(() => new VersionVector([[1, 1]]), everything, []);
+    await one.host.collect(
+      () => new VersionVector([[1, 1]]),
+      everything,
+      () => [],
+    );
     await one.host.collect(
       () =>
         new VersionVector([
@@ -444,7 +448,7 @@ describe('two regions', () => {
           [2, 1],
         ]),
       everything,
-      [],
+      () => [],
     );
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 0 });
     expect(one.read('a')).toEqual(two.read('a'));
@@ -467,7 +471,7 @@ describe('two regions', () => {
           [2, 1],
         ]),
       everything,
-      [],
+      () => [],
     );
     await one.host.drain();
     expect(one.partition.countUnsettled()).toEqual({ siblings: 0, tombstones: 0 });

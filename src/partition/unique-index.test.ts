@@ -179,7 +179,7 @@ class Node {
     await this.host.collect(
       () => stable,
       (origin) => origin === this.origin,
-      [],
+      () => [],
     );
   }
 

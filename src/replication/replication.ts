@@ -14,7 +14,7 @@
  *        │   └──── Intake ── CausalBuffer (one per partition)
  *        └──────── Feed (one per puller) ── SourceSession        what others lack
  */
-import type { Origin, PeerClocks, VersionVector } from '../causality/index.ts';
+import { type Origin, type PeerClocks, VersionVector } from '../causality/index.ts';
 import type { PartitionNumber } from '../log/index.ts';
 import type { PartitionTable } from '../partition/index.ts';
 import type { Cancel, Channel, Network, NetworkListener, Runtime } from '../runtime/index.ts';
@@ -307,6 +307,8 @@ export class Replication {
 
   /** What `origin` told at some time that it had; what this region has dropped on that word outlives it. */
   #knownOf(partition: PartitionNumber, origin: Origin): VersionVector {
+    // The link may be older than the wipe: who answers at its end then has another disk.
+    if (this.#options.retired().includes(origin)) return new VersionVector();
     const known = this.#reports.known(partition, origin);
     const restedOn = this.#options.table.get(partition)?.knownOf(origin);
     if (restedOn !== undefined) known.join(restedOn);

@@ -356,13 +356,13 @@ class RegionNode implements Region {
   }
 
   collect(): Promise<void> {
-    const { regions } = this.#options.directory.state;
-    const origins = regions.map((region) => region.origin);
+    const origins = this.#options.directory.state.regions.map((region) => region.origin);
     // What a region wrote that is no member any more falls to the first of those that are.
     const isFirst = this.origin === Math.min(...origins);
     const isOurs = (origin: Origin) => (origins.includes(origin) ? origin === this.origin : isFirst);
     const stableIn = (partition: Partition) => this.#book.stable(partition.number, partition.vector);
-    return this.#host.collect(stableIn, isOurs, origins);
+    // The directory may already name a newcomer, who has reported nothing yet.
+    return this.#host.collect(stableIn, isOurs, () => this.#book.members);
   }
 
   status(): NodeStatus {

@@ -13,6 +13,11 @@ export class StabilityBook {
     this.#membership = membershipOf(state);
   }
 
+  /** Those whose progress `stable` rests on. */
+  get members(): readonly Origin[] {
+    return this.#membership.origins;
+  }
+
   membershipChanged(state: AccountState): void {
     const membership = membershipOf(state);
     if (membership.epoch === this.#membership.epoch || !membership.origins.includes(this.#self)) return;
