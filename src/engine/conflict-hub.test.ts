@@ -34,15 +34,23 @@ const SAMPLE = `function resolver(incomingItem, existingItem, isTombstone, confl
 let planet: EnginePlanet;
 let hub: EngineRegion;
 let other: EngineRegion;
+/** Takes place once, in the middle of the next run. */
+let between: (() => Promise<void>) | undefined;
 
 beforeEach(async () => {
-  planet = await EnginePlanet.open();
+  between = undefined;
+  const beforeAnswer = async () => {
+    const now = between;
+    between = undefined;
+    await now?.();
+  };
+  planet = await EnginePlanet.open({ regions: ['A', 'B', 'C'], beforeAnswer });
   [hub, other] = [planet.region(0), planet.region(1)];
   await hub.engine.resources.createDatabase({ id: 'd' }, undefined);
 });
 
 afterEach(async () => {
-  expect([...hub.failures, ...other.failures]).toEqual([]);
+  expect(planet.regions.flatMap(({ failures }) => failures)).toEqual([]);
   await planet.close();
 });
 
@@ -139,6 +147,20 @@ test('a procedure that always loses against the next write is stopped after some
   expect(await fields(hub)).toBe('last');
   const [entry] = await hub.engine.conflicts.list(PATH);
   expect(JSON.parse(String(entry?.content))).toMatchObject({ by: expected });
+});
+
+test('one that throws because a write took away what it was given is run again', async () => {
+  const throwing = KEEPING.replace(' });', ' }, function (error) { if (error) throw error; });');
+  await begin(throwing);
+  const third = planet.region(2);
+  await write(hub, { by: 'A' });
+  await write(other, { by: 'B' });
+  await write(third, { by: 'C' });
+  between = () => hub.pull(third);
+  await hub.pull(other);
+  await soon(() => fields(hub), 'B+A+C');
+  expect(between).toBeUndefined();
+  expect(await hub.engine.conflicts.list(PATH)).toEqual([]);
 });
 
 test('conflicts of many items are all decided', async () => {

@@ -78,8 +78,12 @@ export async function runMergeProcedure(
     throw error;
   }
   if (outcome.kind === 'failed' || !mayDecide()) {
+    // What it was given may be gone by the time it asks for more, and then it rightly throws.
+    const isVoid = transaction.isOutdated;
     await transaction.rollBack();
-    return outcome.kind === 'failed' ? { kind: 'failed', reason: outcome.reason } : { kind: 'obsolete' };
+    if (outcome.kind === 'done') return { kind: 'obsolete' };
+    if (outcome.reason === 'exception' && isVoid) return { kind: 'void' };
+    return { kind: 'failed', reason: outcome.reason };
   }
   transaction.settle(key, [loser.dot]);
   try {

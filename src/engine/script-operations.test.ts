@@ -9,9 +9,12 @@ const PATH = { database: 'd', container: 'c' };
 const KEY: PartitionKey = ['k'];
 
 let planet: EnginePlanet;
+/** Takes place before each answer that a script gets. */
+let beforeAnswer: () => Promise<void>;
 
 beforeEach(async () => {
-  planet = await EnginePlanet.open();
+  beforeAnswer = async () => undefined;
+  planet = await EnginePlanet.open({ beforeAnswer: () => beforeAnswer() });
   const { resources } = planet.region(0).engine;
   await resources.createDatabase({ id: 'd' }, undefined);
   await resources.createContainer('d', { id: 'c', partitionKey: { paths: ['/k'], kind: 'Hash' } }, undefined);
@@ -166,6 +169,30 @@ describe('stored procedures', () => {
     expect(bodies.map(({ n }) => n).sort()).toEqual([1, 2, 3, 4]);
     const last = bodies.find(({ n }) => n === 4);
     expect(await read('count')).toEqual(last);
+  });
+
+  test('are run again when they throw over what a write changed in between', async () => {
+    await create({ id: 'count', k: 'k', n: 0 });
+    let answers = 0;
+    beforeAnswer = async () => {
+      answers += 1;
+      if (answers === 2)
+        await engine().items.upsert({
+          path: PATH,
+          partitionKey: KEY,
+          body: Buffer.from('{"id":"count","k":"k","n":10}'),
+        });
+    };
+    const { value } = await run(`function () {
+      __.readDocument(__.getAltLink() + '/docs/count', function (e, read) {
+        __.queryDocuments(__.getSelfLink(), 'SELECT VALUE c.n FROM c', function (e, found) {
+          if (found[0] !== read.n) throw new Error('read ' + read.n + ', found ' + found[0]);
+          getContext().getResponse().setBody(found);
+        });
+      });
+    }`);
+    expect(value).toEqual([10]);
+    expect(answers).toBe(4);
   });
 
   test('what they say of items they made is what readers find, whatever came before them in the log', async () => {

@@ -147,17 +147,19 @@ export class ScriptOperations {
     for (let attempt = 1; ; attempt++) {
       containers.requireOpen(scope.record, scope.partition);
       const transaction = new ScriptTransaction(this.#options, scope);
+      let isOutdated = false;
       try {
         let finish: Finish<T>;
         try {
           finish = await work(transaction, endMs - runtime.monotonicMs());
         } catch (error) {
+          isOutdated = transaction.isOutdated;
           await transaction.rollBack();
           throw error;
         }
         return finish(await transaction.commit(), transaction);
       } catch (error) {
-        const isVoid = error instanceof DatabaseError && error.code === 'RetryWith';
+        const isVoid = isOutdated || (error instanceof DatabaseError && error.code === 'RetryWith');
         if (isVoid && attempt < ATTEMPTS_MAX && runtime.monotonicMs() < endMs) continue;
         const { handle, record, partition } = scope;
         const charge = chargeOf(transaction);

@@ -115,6 +115,11 @@ export class ScriptTransaction {
     this.#transaction.settle(key, conflicts);
   }
 
+  /** See Transaction. */
+  get isOutdated(): boolean {
+    return this.#transaction.isOutdated;
+  }
+
   commit(): Promise<TransactionOutcome> {
     return this.#transaction.commit();
   }

@@ -262,12 +262,9 @@ export class Transaction {
   commit(): Promise<TransactionOutcome> {
     this.#end();
     const now = this.#host.standpoint();
-    if (this.#watch?.isChanged === true) return this.#refuse(now.lsn);
-    if (now.lsn !== this.#standpoint.lsn || now.defaultTtl !== this.#standpoint.defaultTtl) {
-      for (const [key, { initial }] of this.#touched) {
-        if (!isSame(this.#host.shown(this.#host.lookup(key)), initial))
-          return this.#refuse(this.#host.lookup(key)?.lsn ?? 0);
-      }
+    const changedAt = this.#changedAt(now);
+    if (changedAt !== undefined) return this.#refuse(changedAt);
+    if (!this.#isAt(now)) {
       this.#standpoint = now;
       if (!this.#renderAgain()) return this.#refuse(now.lsn);
     }
@@ -280,6 +277,29 @@ export class Transaction {
     }
     if (drafts.length === 0) return this.#settleReads().then(() => ({ lsn: this.#standpoint.lsn, puts }));
     return this.#host.commitDrafts(drafts, this.#standpoint).then((lsn) => ({ lsn, puts }));
+  }
+
+  /**
+   * Whether others have changed what was read, so that the reads may not fit together: what was made of them
+   * is no more to be trusted than written.
+   */
+  get isOutdated(): boolean {
+    return this.#changedAt(this.#host.standpoint()) !== undefined;
+  }
+
+  /** Where something that was read has changed since; undefined when nothing has. */
+  #changedAt(now: Standpoint): Lsn | undefined {
+    if (this.#watch?.isChanged === true) return now.lsn;
+    if (this.#isAt(now)) return undefined;
+    for (const [key, { initial }] of this.#touched) {
+      const present = this.#host.lookup(key);
+      if (!isSame(this.#host.shown(present), initial)) return present?.lsn ?? 0;
+    }
+    return undefined;
+  }
+
+  #isAt({ lsn, defaultTtl }: Standpoint): boolean {
+    return lsn === this.#standpoint.lsn && defaultTtl === this.#standpoint.defaultTtl;
   }
 
   /** All writes anew at the present standpoint; false when others have taken their unique values since. */

@@ -10,7 +10,7 @@ import {
   type Network,
   type Runtime,
 } from '../../src/runtime/index.ts';
-import { createInProcessRunner } from '../../src/script/index.ts';
+import { createInProcessRunner, type ScriptHost } from '../../src/script/index.ts';
 import { createMemoryStore, MemoryStoreState } from '../../src/store/index.ts';
 
 export interface EnginePlanetOptions {
@@ -22,6 +22,8 @@ export interface EnginePlanetOptions {
   readonly sessionPatienceMs?: number;
   /** How long the regions' logs take to make something durable; 0 unless given. */
   readonly syncMs?: number;
+  /** Takes place in a region each time that one of its scripts asks for something, before the answer. */
+  readonly beforeAnswer?: (region: string) => Promise<void> | void;
 }
 
 /** Engines over memory in one account, without replication: entries go over only when a test says so. */
@@ -49,6 +51,7 @@ export class EnginePlanet {
           network,
           sessionPatienceMs: options.sessionPatienceMs ?? 50,
           syncMs: options.syncMs ?? 0,
+          beforeAnswer: options.beforeAnswer ?? (() => undefined),
         }),
     );
   }
@@ -100,6 +103,7 @@ interface RegionParts {
   readonly network: Network;
   readonly sessionPatienceMs: number;
   readonly syncMs: number;
+  readonly beforeAnswer: (region: string) => Promise<void> | void;
 }
 
 export class EngineRegion {
@@ -115,7 +119,7 @@ export class EngineRegion {
   readonly #drops: Promise<void>[] = [];
 
   constructor(given: RegionParts) {
-    const { name, origin, runtime, directory, network, sessionPatienceMs, syncMs } = given;
+    const { name, origin, runtime, directory, network, sessionPatienceMs, syncMs, beforeAnswer } = given;
     this.#given = given;
     this.origin = origin;
     this.log = createMemoryLog({ runtime, syncMs });
@@ -128,6 +132,7 @@ export class EngineRegion {
       dirtyBytesMax: 1 << 20,
       onFailed: (reason) => this.failures.push(reason),
     });
+    const runner = createInProcessRunner(runtime);
     this.parts = createEngine({
       runtime,
       region: name,
@@ -142,7 +147,14 @@ export class EngineRegion {
         committed: () => undefined,
         committedHere: () => undefined,
       },
-      runner: createInProcessRunner(runtime),
+      runner: {
+        ...runner,
+        run: (run, host) =>
+          runner.run(run, async (requests: Parameters<ScriptHost>[0]) => {
+            await beforeAnswer(name);
+            return host(requests);
+          }),
+      },
       decidesConflicts: () => directory.state.regions[0]?.name === name,
       onFailed: (reason) => this.failures.push(reason),
       sessionPatienceMs,
