@@ -22,10 +22,14 @@ export function createInProcessRunner(runtime: SandboxRuntime, instance?: Script
           interruptsLeft: sandbox.interruptsLeft,
         }),
       };
-      const outcome = await runToEnd(stepper, run, host, () => runtime.monotonicMs());
-      const isIntact = outcome.kind === 'done' || outcome.reason === 'exception';
-      if (instance !== undefined && isIntact) sandbox.dispose();
-      return outcome;
+      let isIntact = true;
+      try {
+        const outcome = await runToEnd(stepper, run, host, () => runtime.monotonicMs());
+        isIntact = outcome.kind === 'done' || outcome.reason === 'exception';
+        return outcome;
+      } finally {
+        if (instance !== undefined && isIntact) sandbox.dispose();
+      }
     },
     close: () => undefined,
   };

@@ -1,7 +1,7 @@
 import type { VersionVector } from '../../src/causality/index.ts';
 import type { ItemOperation } from '../../src/merge/index.ts';
 import { epkOf } from '../../src/partition/index.ts';
-import { isMade } from './container-under-test.ts';
+import { isForPeople, isMade } from './container-under-test.ts';
 import { itemValue } from './item-value.ts';
 import type { Ledger } from './ledger.ts';
 import { nameOf, visibleOf } from './model-item.ts';
@@ -16,6 +16,8 @@ export interface ConflictJudgement {
   readonly violations: Violations;
 }
 
+/** What has been made of something made so often is for people. */
+const TOO_DEEP = 'm'.repeat(8);
 /** Of so many writes it is worked out anew what their origin saw lose. */
 const RECOMPUTED_MAX = 150;
 /** The same where it takes all items of a logical partition to tell. */
@@ -45,6 +47,7 @@ export function judgeConflicts(judgement: ConflictJudgement): number {
 function judgeDecisions(entries: readonly LoggedEntry[], { violations }: ConflictJudgement): void {
   const report = (message: string) => violations.report('I12 a merge procedure decides once', message);
   const made = new Set<string>();
+  const values = new Map<string, string>();
   const settled = new Set<string>();
   /** For people: several of them may deal with one at the same time. */
   const referred = new Set<string>();
@@ -56,15 +59,21 @@ function judgeDecisions(entries: readonly LoggedEntry[], { violations }: Conflic
       doesEnd ||= operation.kind === 'settle';
       // A transaction may lose in several items: each is a conflict.
       for (const conflict of operation.conflicts.map((one) => `${key} ${nameOf(one)}`)) {
-        if (operation.kind === 'refer') referred.add(conflict);
+        if (operation.kind === 'refer') {
+          referred.add(conflict);
+          const value = values.get(conflict);
+          if (value !== undefined && !isForPeople(value) && !value.startsWith(TOO_DEEP))
+            report(`${name} leaves ${conflict} to people, which makes ${value}`);
+        }
         if (referred.has(conflict)) continue;
         if (settled.has(conflict)) report(`${name} ends the conflict of ${conflict} again`);
         settled.add(conflict);
       }
     }
-    for (const { operation } of changes) {
+    for (const { key, operation } of changes) {
       if (operation.kind !== 'put') continue;
       const value = itemValue(operation.body);
+      values.set(`${key} ${name}`, value);
       if (!isMade(value)) continue;
       if (made.has(value)) report(`${value} was made twice, the second time by ${name}`);
       made.add(value);

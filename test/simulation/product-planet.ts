@@ -28,6 +28,7 @@ import type {
 } from './region-under-test.ts';
 import type { PlanetContext } from './simulation.ts';
 import { type AccountKind, BOUND } from './swarm.ts';
+import { UnhurriedRunner } from './unhurried-runner.ts';
 
 /** Loaded before any simulation, whose time stands still while something real is waited for. */
 const INSTANCE = await loadInstance(SCRIPT_LIMITS.memoryBytes);
@@ -87,6 +88,7 @@ export async function makeProductPlanet(
   });
   const container = await createContainer(directory, machine.nowMs(), swarm);
   const opened = new Map<string, Region>();
+  const runners = new Map<string, UnhurriedRunner>();
   /** Storage lives that were there from the start, or have caught up since: only these may serve. */
   const knowing = new Set(directory.state.regions.map((region) => region.origin));
   const media = new Media({ random, hasFileLogs: swarm.hasFileLogs });
@@ -97,6 +99,8 @@ export async function makeProductPlanet(
       const isKnowing =
         planted.admitsAtOnce === true ||
         directory.state.regions.some((one) => one.name === name && knowing.has(one.origin));
+      const runner = new UnhurriedRunner(createInProcessRunner(opening, INSTANCE), opening);
+      runners.set(name, runner);
       const region = await openRegion({
         runtime: opening,
         network: network.forRegion(opening),
@@ -104,7 +108,7 @@ export async function makeProductPlanet(
         store: wrapStore(store),
         directory,
         region: name,
-        runner: createInProcessRunner(opening, INSTANCE),
+        runner,
         listenAddresses: addressesOf(name),
         addressesOf,
         memory: MEMORY[swarm.memory],
@@ -136,6 +140,7 @@ export async function makeProductPlanet(
     },
     crash(name) {
       opened.delete(name);
+      runners.get(name)?.close();
       media.of(name).powerLoss();
     },
     disk: (name) => media.of(name).disk,
