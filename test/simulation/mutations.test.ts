@@ -519,6 +519,15 @@ describe('in conflicts for people and procedures', () => {
     });
     await expectFound({}, decided('procedure'));
   });
+
+  test('a merge procedure that throws over what has changed meanwhile is believed', async () => {
+    vi.doMock('../../src/partition/transaction.ts', async (original) => {
+      const { Transaction, ...others } = await original<{ Transaction: { prototype: object } }>();
+      Object.defineProperty(Transaction.prototype, 'isOutdated', { get: () => false });
+      return { ...others, Transaction };
+    });
+    await expectFound({}, decided('procedure'));
+  });
 });
 
 describe('below', () => {

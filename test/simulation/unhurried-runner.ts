@@ -2,8 +2,10 @@ import { DatabaseError } from '../../src/errors/index.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
 import type { ScriptHost, ScriptOutcome, ScriptRun, ScriptRunner } from '../../src/script/index.ts';
 
-/** Mostly far less: one in two is an eighth of a second at most. */
-const ANSWER_MS_MAX = 2_000;
+const QUICK_MS_MAX = 5;
+/** As long as it takes for the writes of others to get in between, and not for a queue to form. */
+const SLOW_MS_MAX = 500;
+const SLOW_SHARE = 0.1;
 
 /**
  * Scripts that take their time, as those in threads do: others write while one waits for an answer. `close`
@@ -27,9 +29,10 @@ export class UnhurriedRunner implements ScriptRunner {
   }
 
   #pause(): Promise<void> {
+    const longest = this.#runtime.random() < SLOW_SHARE ? SLOW_MS_MAX : QUICK_MS_MAX;
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
-      this.#runtime.after(this.#runtime.random() ** 4 * ANSWER_MS_MAX, () => {
+      this.#runtime.after(this.#runtime.random() * longest, () => {
         this.#waiting.delete(reject);
         resolve();
       });
