@@ -182,12 +182,23 @@ class Bench {
       await this.server.ask('begin');
       // Each text is another one, so each is compiled.
       ran = await this.run(link, { query: `${query} -- ${run}`, parameters });
-      longest.push((await this.server.ask('end')).longestMs);
+      longest.push(await this.server.ask('end'));
     }
-    longest.sort((a, b) => a - b);
-    const [leastMs, medianMs, mostMs] = [longest[0], longest[longest.length >> 1], longest.at(-1)];
-    this.figures[name] = { leastMs, medianMs, mostMs, ...ran };
-    const times = [leastMs, medianMs, mostMs].map((ms) => ms.toFixed(1).padStart(7)).join('');
+    longest.sort((a, b) => a.longestMs - b.longestMs);
+    const [least, median, most] = [longest[0], longest[longest.length >> 1], longest.at(-1)];
+    this.figures[name] = {
+      leastMs: least.longestMs,
+      medianMs: median.longestMs,
+      mostMs: most.longestMs,
+      // Of the last two.
+      collectionsMs: [median.collectionsMs, most.collectionsMs],
+      ...ran,
+    };
+    const times = [least, median, most]
+      .map(({ longestMs, collectionsMs }) =>
+        `${longestMs.toFixed(1)} (${collectionsMs.toFixed(1)})`.padStart(15),
+      )
+      .join('');
     process.stderr.write(`${times} of ${ran.ms.toFixed(0).padStart(5)} ms, ${name}: ${ran.outcome}\n`);
   }
 

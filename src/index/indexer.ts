@@ -231,7 +231,7 @@ class PathIndexer implements Indexer {
   /**
    * Terms at paths below arrays, the only ones that can come twice; as text, since buffers have no equality.
    */
-  readonly #repeatable = new Set<string>();
+  #repeatable = new Set<string>();
 
   constructor(parts: {
     readonly rules: PathRules;
@@ -262,7 +262,7 @@ class PathIndexer implements Indexer {
     this.#items += 1;
     this.#sink.length = 0;
     this.#ends = [];
-    if (this.#repeatable.size > 0) this.#repeatable.clear();
+    if (this.#repeatable.size > 0) this.#repeatable = new Set();
     this.#enterObject(this.#root, item, false);
     for (const node of this.#explicit) {
       if (node.seenIn !== this.#items) this.#add(node.id, undefined, false);

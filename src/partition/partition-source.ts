@@ -108,8 +108,11 @@ class PartitionSource implements QuerySource {
   readonly #dirty = new Map<ItemNumber, DirtyVisible>();
   /** Numbers under which the store shows something that is no longer so. */
   readonly #hidden = new Set<ItemNumber>();
-  /** Items that a scan of numbers met on its way, for the `load` that will follow. */
-  readonly #met = new Map<ItemNumber, SourceItem>();
+  /**
+   * Items that a scan of numbers met on its way, for the `load` that will follow. Never cleared but replaced: a
+   * map's old table keeps the new one and all that is in it alive until a major collection (see Slots).
+   */
+  #met = new Map<ItemNumber, SourceItem>();
   readonly #withUnindexed: boolean;
 
   constructor(partition: Partition, store: Store, { blocks, turn }: SourceMeans, withUnindexed: boolean) {
@@ -289,7 +292,7 @@ class PartitionSource implements QuerySource {
     const item = this.#sourceItem(number, value);
     if (item === undefined) return undefined;
     // Whoever scans without loading must not fill the memory with what it passes by.
-    if (this.#met.size >= MET_MAX) this.#met.clear();
+    if (this.#met.size >= MET_MAX) this.#met = new Map();
     this.#met.set(number, item);
     return number;
   }
@@ -325,7 +328,7 @@ class PartitionSource implements QuerySource {
         if (!this.#withUnindexed) this.#cache.documents.keep(item, this.#batches);
       }
     }
-    this.#met.clear();
+    if (this.#met.size > 0) this.#met = new Map();
     return items;
   }
 

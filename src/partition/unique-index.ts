@@ -31,7 +31,7 @@ export class UniqueIndex {
   /** Bodies are never changed in place, and most are asked for again. */
   readonly #known = new WeakMap<Uint8Array, readonly UniqueValue[]>();
   /** Values whose claimants have changed since the last verdict. */
-  readonly #unjudged = new Set<UniqueValue>();
+  #unjudged = new Set<UniqueValue>();
 
   constructor(keys: UniqueKeys, store: Pick<Store, 'get'>, partition: PartitionNumber) {
     this.#keys = keys;
@@ -93,7 +93,7 @@ export class UniqueIndex {
         for (const other of values) this.#unjudged.add(other);
       }
     }
-    this.#unjudged.clear();
+    this.#unjudged = new Set();
     const losing = losingClaims([...claims.values()]);
     return [...claims.keys()].map((key) => [key, losing.has(key)]);
   }

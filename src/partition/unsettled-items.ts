@@ -12,7 +12,7 @@ const CHUNK = 1000;
 export class UnsettledItems {
   readonly #keys = new Set<ItemKey>();
   /** Those that came or changed since the last round of collection. */
-  readonly #fresh = new Set<ItemKey>();
+  #fresh = new Set<ItemKey>();
   /** What was stable in the last round. */
   #lookedAt: VersionVector | undefined;
 
@@ -42,7 +42,7 @@ export class UnsettledItems {
   takeCollectible(stable: VersionVector): ItemKey[] {
     const isNew = this.#lookedAt?.equals(stable) !== true;
     const keys = isNew ? [...this.#keys] : [...this.#fresh];
-    this.#fresh.clear();
+    this.#fresh = new Set();
     if (isNew) this.#lookedAt = stable.clone();
     return keys;
   }

@@ -37,18 +37,19 @@ interface Done {
  * What is known of one evaluation that is done again: values by place in the text and number of the call.
  */
 class Journal {
-  readonly #done = new Map<number, Map<number, Done>>();
-  readonly #calls = new Map<number, number>();
+  // Replaced where others would clear them: see PartitionSource on what it met.
+  #done = new Map<number, Map<number, Done>>();
+  #calls = new Map<number, number>();
 
   /** From the start of the evaluation. */
   rewind(): void {
-    this.#calls.clear();
+    if (this.#calls.size > 0) this.#calls = new Map();
   }
 
   /** What comes before will not be evaluated again. */
   forget(): void {
-    this.#done.clear();
-    this.#calls.clear();
+    if (this.#done.size > 0) this.#done = new Map();
+    this.rewind();
   }
 
   /** Numbers the calls of one place in the text. */

@@ -29,8 +29,8 @@ export class PendingCall extends Error {
  */
 export class FunctionCalls {
   readonly #caller: FunctionCaller | undefined;
-  readonly #known = new Map<string, Value>();
-  readonly #wanted = new Map<string, FunctionCall>();
+  #known = new Map<string, Value>();
+  #wanted = new Map<string, FunctionCall>();
 
   /** Without a caller every call is refused. */
   constructor(caller: FunctionCaller | undefined) {
@@ -54,7 +54,7 @@ export class FunctionCalls {
   async makeCalls(): Promise<boolean> {
     const wanted = [...this.#wanted];
     if (wanted.length === 0 || this.#caller === undefined) return false;
-    this.#wanted.clear();
+    this.#wanted = new Map();
     if (this.#known.size + wanted.length > VALUES_MAX) {
       const message = `The query needs the values of more than ${VALUES_MAX} calls of functions at once.`;
       throw new DatabaseError('BadRequest', message);
@@ -68,7 +68,7 @@ export class FunctionCalls {
 
   /** Values that later rows are unlikely to need. */
   forget(): void {
-    this.#known.clear();
+    if (this.#known.size > 0) this.#known = new Map();
   }
 }
 
