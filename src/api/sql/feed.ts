@@ -1,45 +1,60 @@
-import type { JsonObject } from '../../base/index.ts';
+import { type JsonObject, StepCounter, type Steps } from '../../base/index.ts';
 import { DatabaseError } from '../../errors/index.ts';
 import { BodyPool, type PooledBody } from './body-pool.ts';
 
 const bodies = new BodyPool(8 << 20);
+const COMMA = 0x2c;
+
+/** Rows that are looked at, or copied, before others have their turn: well below a millisecond. */
+const ROWS_AT_ONCE = 1_000;
 
 /** `{"_rid":…,"<name>":[rows],"_count":n}` around rows that are JSON text already. */
-export function feedBody(ownerRid: string, name: string, rows: readonly (Buffer | string)[]): PooledBody {
-  const pieces: (Buffer | string)[] = [`{"_rid":${JSON.stringify(ownerRid)},"${name}":[`];
+export function* feedBody(
+  ownerRid: string,
+  name: string,
+  rows: readonly (Buffer | string)[],
+): Steps<PooledBody> {
+  const head = `{"_rid":${JSON.stringify(ownerRid)},"${name}":[`;
+  const tail = `],"_count":${rows.length}}`;
+  const pace = new StepCounter(ROWS_AT_ONCE);
+  let length = Buffer.byteLength(head) + Math.max(0, rows.length - 1) + tail.length;
   for (const row of rows) {
-    if (pieces.length > 1) pieces.push(',');
-    pieces.push(row);
+    length += sizeOf(row);
+    pace.add();
+    if (pace.isDue()) yield;
   }
-  pieces.push(`],"_count":${rows.length}}`);
-  const pooled = bodies.take(lengthOf(pieces));
-  copyInto(pooled.body, pieces);
+  const pooled = bodies.take(length);
+  const { body } = pooled;
+  let position = body.write(head, 0);
+  for (let place = 0; place < rows.length; place++) {
+    if (place > 0) body[position++] = COMMA;
+    position += copyTo(body, position, rows[place] as Buffer | string);
+    pace.add();
+    if (pace.isDue()) yield;
+  }
+  body.write(tail, position);
   return pooled;
 }
 
 /** One text from pieces of text, each copied once. */
 export function joinText(pieces: readonly (Buffer | string)[]): Buffer {
-  const text = Buffer.allocUnsafe(lengthOf(pieces));
-  copyInto(text, pieces);
+  let length = 0;
+  for (const piece of pieces) length += sizeOf(piece);
+  const text = Buffer.allocUnsafe(length);
+  let position = 0;
+  for (const piece of pieces) position += copyTo(text, position, piece);
   return text;
 }
 
-function lengthOf(pieces: readonly (Buffer | string)[]): number {
-  let length = 0;
-  for (const piece of pieces) length += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
-  return length;
+function sizeOf(piece: Buffer | string): number {
+  return typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
 }
 
-function copyInto(text: Buffer, pieces: readonly (Buffer | string)[]): void {
-  let position = 0;
-  for (const piece of pieces) {
-    if (typeof piece === 'string') {
-      position += text.write(piece, position);
-    } else {
-      text.set(piece, position);
-      position += piece.length;
-    }
-  }
+/** Returns how many bytes that were. */
+function copyTo(text: Buffer, position: number, piece: Buffer | string): number {
+  if (typeof piece === 'string') return text.write(piece, position);
+  text.set(piece, position);
+  return piece.length;
 }
 
 /** Metadata pages are small, so a client that does not say gets this many. */

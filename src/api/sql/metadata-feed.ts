@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../base/index.ts';
+import { finish, type JsonObject } from '../../base/index.ts';
 import { beginEnvironment, evaluateOverResources } from '../../query/index.ts';
 import type { HttpResponse } from '../../runtime/index.ts';
 import type { Exchange } from './exchange.ts';
@@ -44,7 +44,7 @@ export function metadataFeed(
     ...extra,
   ];
   if (page.continuation !== undefined) headers.push('x-ms-continuation', page.continuation);
-  const { body, release } = feedBody(feed.ownerRid, feed.name, page.rows);
+  const { body, release } = finish(feedBody(feed.ownerRid, feed.name, page.rows));
   return { status: 200, headers, body, onSent: release };
 }
 

@@ -40,14 +40,13 @@ export function handleItemQuery(exchange: Exchange): Answer {
   if (wantsMetrics || wantsIndexes || wantsPlan) query.wantMetrics = true;
   if (!isSet(request, 'x-ms-documentdb-query-enablecrosspartition')) query.staysInOneKey = true;
   return service.engine.items.query(query).then((answer) => {
-    const response = feedResponse(exchange, answer);
     const { metrics } = answer;
-    if (metrics === undefined) return response;
-    const headers = [...response.headers];
+    if (metrics === undefined) return feedResponse(exchange, answer);
+    const headers: string[] = [];
     if (wantsMetrics) headers.push('x-ms-documentdb-query-metrics', metricsText(metrics));
     if (wantsIndexes) headers.push('x-ms-cosmos-index-utilization', utilizationText(metrics));
     if (wantsPlan) headers.push(EXPLAIN, explanationText(answer, metrics));
-    return { ...response, headers };
+    return feedResponse(exchange, answer, headers);
   });
 }
 

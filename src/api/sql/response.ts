@@ -1,7 +1,8 @@
-import type { JsonObject } from '../../base/index.ts';
+import { finish, finishInTurns, type JsonObject } from '../../base/index.ts';
 import type { AnswerHead, FeedAnswer, ItemAnswer } from '../../engine/index.ts';
-import type { HttpResponse } from '../../runtime/index.ts';
-import type { Exchange } from './exchange.ts';
+import { type HttpResponse, Turns } from '../../runtime/index.ts';
+import type { PooledBody } from './body-pool.ts';
+import type { Answer, Exchange } from './exchange.ts';
 import { feedBody } from './feed.ts';
 
 /**
@@ -12,6 +13,8 @@ import { feedBody } from './feed.ts';
 const GATEWAY_VERSION = 'version=2.14.0';
 const SERVICE_VERSION = 'version=2.14.0.0';
 const SCHEMA_VERSION = '1.18';
+/** A page of fewer is put together at once. */
+const MANY_ROWS = 2_000;
 
 /** Request units of operations on metadata, which draw on no container's throughput. */
 export const METADATA_CHARGE = { read: 1, feed: 2, write: 2 } as const;
@@ -77,12 +80,18 @@ export function itemResponse(exchange: Exchange, answer: ItemAnswer, isMinimal =
   return { status: answer.status, headers, body: isMinimal ? undefined : answer.body };
 }
 
-export function feedResponse(exchange: Exchange, answer: FeedAnswer): HttpResponse {
-  const headers = dataHeaders(exchange, answer);
-  headers.push('x-ms-item-count', String(answer.rows.length));
-  if (answer.continuation !== undefined) headers.push('x-ms-continuation', answer.continuation);
-  const { body, release } = feedBody(answer.containerRid, 'Documents', answer.rows);
-  return { status: 200, headers, body, onSent: release };
+/** `extra` headers are appended. A page of many rows is made while others have their turn. */
+export function feedResponse(exchange: Exchange, answer: FeedAnswer, extra: readonly string[] = []): Answer {
+  const { rows, continuation, containerRid } = answer;
+  const respond = ({ body, release }: PooledBody): HttpResponse => {
+    const headers = dataHeaders(exchange, answer);
+    headers.push('x-ms-item-count', String(rows.length));
+    if (continuation !== undefined) headers.push('x-ms-continuation', continuation);
+    return { status: 200, headers: [...headers, ...extra], body, onSent: release };
+  };
+  const making = feedBody(containerRid, 'Documents', rows);
+  if (rows.length < MANY_ROWS) return respond(finish(making));
+  return finishInTurns(making, new Turns(exchange.service.runtime).begin()).then(respond);
 }
 
 /** A resource that is metadata; `extra` headers are appended. */
