@@ -1,6 +1,7 @@
 /** Small values that know nothing of databases. */
 export { AssertionError, assert, unreachable } from './assert.ts';
 export { ByteReader, ByteWriter } from './byte-codec.ts';
+export { ByteSlabs } from './byte-slabs.ts';
 export { compareBytes, prefixEnd } from './bytes.ts';
 export { Histogram, type HistogramSnapshot } from './histogram.ts';
 export { isJsonObject, type Json, type JsonObject } from './json.ts';

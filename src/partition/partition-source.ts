@@ -109,8 +109,8 @@ class PartitionSource implements QuerySource {
   /** Numbers under which the store shows something that is no longer so. */
   readonly #hidden = new Set<ItemNumber>();
   /**
-   * Items that a scan of numbers met on its way, for the `load` that will follow. Never cleared but replaced: a
-   * map's old table keeps the new one and all that is in it alive until a major collection (see Slots).
+   * Items that a scan of numbers met on its way, for the `load` that will follow. Never cleared but replaced:
+   * a map's old table keeps the new one and all that is in it alive until a major collection (see Slots).
    */
   #met = new Map<ItemNumber, SourceItem>();
   readonly #withUnindexed: boolean;

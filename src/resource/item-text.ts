@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
+import { ByteSlabs, isJsonObject, type Json, type JsonObject } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
 import { checkItemId } from './resource-id.ts';
 
@@ -234,6 +234,9 @@ function isSystemName(text: Buffer, quote: number, end: number): boolean {
   return systemNames.has(JSON.parse(text.toString('utf8', quote, end + 1)));
 }
 
+/** Items stay in memory until the store has them. */
+const completeItems = new ByteSlabs();
+
 /** The complete item: `text` (a JSON object without system properties) and the system properties after it. */
 export function withSystemProperties(text: Buffer, { rid, self, etag, ts }: SystemProperties): Buffer {
   let end = text.length - 1;
@@ -243,7 +246,7 @@ export function withSystemProperties(text: Buffer, { rid, self, etag, ts }: Syst
   const tail =
     `${isEmpty ? '' : ','}"_rid":"${rid}","_self":"${self}","_etag":"${etag.replaceAll('"', '\\"')}",` +
     `"_attachments":"attachments/","_ts":${ts}}`;
-  const complete = Buffer.allocUnsafe(end + tail.length);
+  const complete = completeItems.take(end + tail.length);
   text.copy(complete, 0, 0, end);
   complete.write(tail, end, 'latin1');
   return complete;
