@@ -621,3 +621,15 @@ test('the tail is read from memory, old entries from disk', async () => {
   expect(disk.counts.read).toBe(before + 1);
   await log.close();
 });
+
+test('what was read from memory stays what it is while much more is written', async () => {
+  const log = await openOn(newDisk(), { segmentBytes: 1 << 20, tailCacheBytes: 40_000 });
+  const given: Uint8Array[] = [];
+  for (let round = 0; round < 20; round++) {
+    await fill(log, 1, 15);
+    given.push(...(await log.read(1, given.length + 1, 1 << 20)));
+  }
+  expect(given).toHaveLength(300);
+  expect(given).toEqual(await log.read(1, 1, 1 << 20));
+  await log.close();
+});

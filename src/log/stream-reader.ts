@@ -35,11 +35,12 @@ interface Place {
   readonly dataEnd: number;
 }
 
-/** Bytes of a segment from `start` on, and whether they come from the disk and so must be checked. */
+/** Bytes of a segment from `start` on. */
 interface Chunk {
   readonly buffer: Buffer;
   readonly start: number;
-  readonly isChecked: boolean;
+  /** They are what was written, and will be overwritten; those from the disk are to be checked, and stay. */
+  readonly isCached: boolean;
 }
 
 /** One call of `read`: what was found so far. */
@@ -150,10 +151,12 @@ export class StreamReader {
     let needed = 0;
     for (;;) {
       const length = Math.max(needed, chunkLength(place, cursor.point, harvest.bytesMax - harvest.bytes));
-      const chunk = await this.#chunk(place, cursor.offset, length);
+      // Nothing is waited for between a look into the cache and the end of its use.
+      const chunk =
+        this.#cachedChunk(place, cursor.offset) ?? (await this.#readChunk(place, cursor.offset, length));
       needed = takeEntries(place, cursor, chunk, harvest, last);
       if (needed === DONE) return;
-      const isWhole = chunk.isChecked || chunk.buffer.length < length;
+      const isWhole = chunk.isCached || chunk.buffer.length < length;
       // A frame that is cut off is read again from its start; one that is cut off there, and not for
       // want of asking, is not what it says it is.
       const isStuck = cursor.offset === chunk.start && (needed <= length || isWhole);
@@ -161,11 +164,14 @@ export class StreamReader {
     }
   }
 
-  async #chunk(place: Place, start: number, length: number): Promise<Chunk> {
-    const cached = this.#cache.find(place.segment, start);
-    if (cached !== undefined) return { buffer: cached, start, isChecked: true };
-    const bytes = Math.min(length, place.dataEnd - start);
-    return { buffer: await this.#files.read(place.segment, start, bytes), start, isChecked: false };
+  #cachedChunk({ segment }: Place, start: number): Chunk | undefined {
+    const buffer = this.#cache.find(segment, start);
+    return buffer && { buffer, start, isCached: true };
+  }
+
+  async #readChunk({ segment, dataEnd }: Place, start: number, length: number): Promise<Chunk> {
+    const bytes = Math.min(length, dataEnd - start);
+    return { buffer: await this.#files.read(segment, start, bytes), start, isCached: false };
   }
 }
 
@@ -237,9 +243,9 @@ function takeEntries(place: Place, cursor: Cursor, chunk: Chunk, harvest: Harves
       if (lsn > harvest.next) return DAMAGED;
       if (lsn === harvest.next) {
         if (end > buffer.length) return end - position;
-        if (!chunk.isChecked && !isFrameSound(buffer, position, end, place.seed)) return DAMAGED;
+        if (!chunk.isCached && !isFrameSound(buffer, position, end, place.seed)) return DAMAGED;
         const entry = buffer.subarray(position + FRAME_HEADER_BYTES, end);
-        harvest.entries.push(entry);
+        harvest.entries.push(chunk.isCached ? Buffer.from(entry) : entry);
         harvest.bytes += entry.length;
         harvest.next++;
         if (harvest.next > last) return DONE;

@@ -8,8 +8,10 @@ import { readPut, writePut } from './put-record.ts';
 /** Larger writes would leave too much of a slab empty, and beside them a few objects hardly count. */
 const PACKED_SHARE = 8;
 const SLAB_BYTES_MAX = 64 << 10;
+/** Under a steady load as many get free as are taken, a few at a time. */
+const FREE_SLABS_MAX = 16;
 
-/** Memory that several items share; it goes when the last of them does. */
+/** Memory that several items share; it is used again when the last of them is gone. */
 interface Slab {
   readonly bytes: Buffer;
   used: number;
@@ -37,9 +39,10 @@ export class PackedItem {
     slab.live++;
   }
 
-  /** Its body is a view of the slab. */
+  /** A copy: the slab will hold other items. */
   unpack(key: ItemKey): HeldItem {
-    const put = readPut(new ByteReader(this.slab.bytes.subarray(this.#start, this.#end)), this.incarnation);
+    const record = Buffer.from(this.slab.bytes.subarray(this.#start, this.#end));
+    const put = readPut(new ByteReader(record), this.incarnation);
     return { key, state: { siblings: [put], dead: [] }, visible: put, lsn: this.lsn };
   }
 }
@@ -52,6 +55,8 @@ export class PackedItems {
   readonly #slabBytes: number;
   readonly #writer = new ByteWriter(4096);
   #slab: Slab | undefined;
+  /** Empty ones: as garbage they would be as much as is written, and old enough to need major collections. */
+  readonly #free: Slab[] = [];
   #slabs = 0;
 
   /** `bytesMax`: how much memory there is for them. */
@@ -75,20 +80,29 @@ export class PackedItems {
   }
 
   #slabFor(bytes: number): Slab {
-    let slab = this.#slab;
-    if (slab === undefined || slab.used + bytes > this.#slabBytes) {
-      // One that is full and empty again will not be released any more.
-      if (slab?.live === 0) this.#slabs--;
-      slab = { bytes: Buffer.allocUnsafeSlow(this.#slabBytes), used: 0, live: 0 };
-      this.#slab = slab;
-      this.#slabs++;
-    }
-    return slab;
+    const slab = this.#slab;
+    if (slab !== undefined && slab.used + bytes <= this.#slabBytes) return slab;
+    // One that is full and empty again will not be released any more.
+    if (slab?.live === 0) this.#setFree(slab);
+    this.#slab = this.#free.pop() ?? {
+      bytes: Buffer.allocUnsafeSlow(this.#slabBytes),
+      used: 0,
+      live: 0,
+    };
+    this.#slabs++;
+    return this.#slab;
   }
 
-  /** The item is kept no more. Views of it stay what they are. */
+  #setFree(slab: Slab): void {
+    this.#slabs--;
+    if (this.#free.length === FREE_SLABS_MAX) return;
+    slab.used = 0;
+    this.#free.push(slab);
+  }
+
+  /** The item is kept no more. */
   release({ slab }: PackedItem): void {
     slab.live--;
-    if (slab.live === 0 && slab !== this.#slab) this.#slabs--;
+    if (slab.live === 0 && slab !== this.#slab) this.#setFree(slab);
   }
 }
