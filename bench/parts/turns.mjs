@@ -106,6 +106,24 @@ const LARGE = {
   'ST_ISVALID of many points': 'SELECT VALUE ST_ISVALID(c.shape) FROM c WHERE c.kind = "polygon"',
   'ST_DISTANCE of polygons': `SELECT VALUE ST_DISTANCE(c.shape, {type: "Polygon", coordinates: [${ring(500, 50)}]}) FROM c WHERE c.kind = "polygon"`,
   'ST_AREA of many points': 'SELECT VALUE ST_AREA(c.shape) FROM c WHERE c.kind = "polygon"',
+  'SetUnion of wide objects':
+    'SELECT VALUE ARRAY_LENGTH(SetUnion([c.wide], [c.wide])) FROM c WHERE c.kind = "wide"',
+  'ObjectToArray of a wide object':
+    'SELECT VALUE ARRAY_LENGTH(ObjectToArray(c.wide)) FROM c WHERE c.kind = "wide"',
+  'equality of wide objects': 'SELECT VALUE c.wide = c.other FROM c WHERE c.kind = "wide"',
+  'text of a wide object': 'SELECT VALUE LENGTH(ToString(c.wide)) FROM c WHERE c.kind = "wide"',
+  'GROUP BY a wide object': 'SELECT c.wide, COUNT(1) AS n FROM c WHERE c.kind = "wide" GROUP BY c.wide',
+  'ST_ISVALID of a wide object': 'SELECT VALUE ST_ISVALID(c.wide) FROM c WHERE c.kind = "wide"',
+  'ST_DISTANCE of wide objects': 'SELECT VALUE ST_DISTANCE(c.wide, c.other) FROM c WHERE c.kind = "wide"',
+  'StringToObject of 2 MB': 'SELECT VALUE StringToObject(c.json).k1 FROM c WHERE c.kind = "json"',
+  'StringToNumber of 2 MB': 'SELECT VALUE StringToNumber(c.json) FROM c WHERE c.kind = "json"',
+  'StringToBoolean of 2 MB': 'SELECT VALUE StringToBoolean(c.json) FROM c WHERE c.kind = "json"',
+  'order of texts of 2 MB': 'SELECT VALUE c.text < CONCAT(c.text, "x") FROM c WHERE c.kind = "text"',
+  '|| of texts of 2 MB': 'SELECT VALUE LENGTH(c.text || c.text) FROM c WHERE c.kind = "text"',
+  'IN of 2 MB': 'SELECT VALUE c.list IN (c.few, ARRAY_CONCAT(c.list, [])) FROM c WHERE c.kind = "numbers"',
+  'VectorDistance of 200,000': 'SELECT VALUE VectorDistance(c.list, c.list) FROM c WHERE c.kind = "numbers"',
+  'pattern that repeats':
+    'SELECT VALUE RegexMatch("a", REPLICATE("[a-z]{999}", 3)) FROM c WHERE c.kind = "few"',
 };
 
 function ring(count, west) {
@@ -140,7 +158,13 @@ function largeItems() {
       kind: 'polygon',
       shape: { type: 'Polygon', coordinates: [JSON.parse(ring(4_000, 5))] },
     },
+    { id: '5', pk: 'p', kind: 'wide', wide: wide(70_000), other: wide(70_000) },
+    { id: '6', pk: 'p', kind: 'json', json: JSON.stringify(wide(100_000)) },
   ];
+}
+
+function wide(members) {
+  return Object.fromEntries(list(members, (i) => [`k${(i * 7_919) % members}`, i]));
 }
 
 function places() {

@@ -1,5 +1,6 @@
 /** JSON of a megabyte and more, read in pieces: what is between two places is parsed natively. */
 import type { Json, Steps } from '../base/index.ts';
+import { NameList } from './long-objects.ts';
 import { VALUE_DEPTH_MAX } from './values.ts';
 
 /** Characters parsed at one go. */
@@ -59,10 +60,11 @@ class JsonReader {
     const isArray = this.#text.charAt(this.#at) === '[';
     const list: Json[] = [];
     const object: { [name: string]: Json } = {};
+    const names = new NameList();
     const take = (from: number, to: number) => {
       const part = this.#text.slice(from, to);
       if (isArray) for (const element of JSON.parse(`[${part}]`) as Json[]) list.push(element);
-      else addMembers(object, JSON.parse(`{${part}}`) as { [name: string]: Json });
+      else addMembers(object, names, JSON.parse(`{${part}}`) as { [name: string]: Json });
     };
     this.#at++;
     this.#skipSpace();
@@ -76,7 +78,7 @@ class JsonReader {
         yield;
         const value = yield* this.#longSteps(depth + 1);
         if (isArray) list.push(value);
-        else addMembers(object, Object.fromEntries([[JSON.parse(name) as string, value]]));
+        else addMembers(object, names, Object.fromEntries([[JSON.parse(name) as string, value]]));
         from = -1;
       }
       this.#skipSpace();
@@ -99,7 +101,9 @@ class JsonReader {
     }
     if ((this.#text.charAt(this.#at) === ']') !== isArray) throw this.#fault();
     this.#at++;
-    return isArray ? list : object;
+    if (isArray) return list;
+    names.leaveFor(object);
+    return object;
   }
 
   #unit(): number {
@@ -162,9 +166,14 @@ class JsonReader {
   }
 }
 
-function addMembers(object: { [name: string]: Json }, members: { readonly [name: string]: Json }): void {
+function addMembers(
+  object: { [name: string]: Json },
+  names: NameList,
+  members: { readonly [name: string]: Json },
+): void {
   for (const name of Object.keys(members)) {
     const value = members[name] as Json;
+    names.add(object, name);
     // Plain assignment would change the prototype.
     if (name === '__proto__') {
       Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });

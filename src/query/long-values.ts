@@ -1,5 +1,6 @@
 /** Values of a megabyte and more: what is done with all of one, in pieces. */
 import { isJsonObject, type Json, type Steps } from '../base/index.ts';
+import { namesAtHand, namesOf } from './long-objects.ts';
 import { EFFORT_AT_ONCE } from './long-work.ts';
 import { canonicalText, deepEqual, isPrimitive, type Value } from './values.ts';
 
@@ -25,6 +26,8 @@ function weightUpTo(most: number, value: Value): number {
     }
     return weight;
   }
+  const names = namesAtHand(value);
+  if (names !== undefined && names.length > most) return names.length;
   for (const name in value) {
     if (weight > most) break;
     weight += weightUpTo(most - weight, value[name]);
@@ -75,9 +78,9 @@ export function* equalSteps(a: Json, b: Json): Steps<boolean> {
     return true;
   }
   if (!isJsonObject(a) || !isJsonObject(b)) return deepEqual(a, b);
-  const names = Object.keys(a);
+  const names = namesOf(a);
   yield;
-  if (names.length !== Object.keys(b).length) return false;
+  if (names.length !== namesOf(b).length) return false;
   for (const name of names) {
     if (!Object.hasOwn(b, name)) return false;
     const [x, y] = [a[name] as Json, b[name] as Json];
@@ -89,39 +92,63 @@ export function* equalSteps(a: Json, b: Json): Steps<boolean> {
 
 /** As `canonicalText`. */
 export function* canonicalSteps(value: Json): Steps<string> {
-  return yield* textOf(value, canonicalText, (names) => names.sort());
+  return yield* textOf(value, true);
 }
 
 /** As `JSON.stringify`. */
 export function* jsonSteps(value: Json): Steps<string> {
-  return yield* textOf(
-    value,
-    (part) => JSON.stringify(part),
-    (names) => names,
-  );
+  return yield* textOf(value, false);
 }
 
-/** `whole` writes a part that is not long; `order` says in which order members come. */
-function* textOf(
-  value: Json,
-  whole: (part: Json) => string,
-  order: (names: string[]) => string[],
-): Steps<string> {
+/** As `sort` of a copy: pieces, merged two by two. */
+function* sortedSteps(names: readonly string[]): Steps<readonly string[]> {
+  let runs: string[][] = [];
+  for (let from = 0; from < names.length; from += PIECE) {
+    runs.push(names.slice(from, from + PIECE).sort());
+    yield;
+  }
+  while (runs.length > 1) {
+    const merged: string[][] = [];
+    for (let i = 0; i < runs.length; i += 2)
+      merged.push(yield* mergedSteps(runs[i] ?? [], runs[i + 1] ?? []));
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+function* mergedSteps(a: readonly string[], b: readonly string[]): Steps<string[]> {
+  const merged: string[] = [];
+  for (let [i, j] = [0, 0]; i < a.length || j < b.length; ) {
+    const [x, y] = [a[i], b[j]];
+    if (y === undefined || (x !== undefined && x <= y)) {
+      merged.push(x as string);
+      i++;
+    } else {
+      merged.push(y);
+      j++;
+    }
+    if (merged.length % PIECE === 0) yield;
+  }
+  return merged;
+}
+
+function* textOf(value: Json, isCanonical: boolean): Steps<string> {
+  const whole = (part: Json) => (isCanonical ? canonicalText(part) : JSON.stringify(part));
   if (typeof value !== 'object' || value === null) return whole(value);
   const texts: string[] = [];
   const parts = new Parts();
   if (Array.isArray(value)) {
     for (const element of value) {
-      texts.push(parts.isLong(element) ? yield* textOf(element, whole, order) : whole(element));
+      texts.push(parts.isLong(element) ? yield* textOf(element, isCanonical) : whole(element));
       if (parts.isDue()) yield;
     }
     return `[${yield* joinedSteps(texts)}]`;
   }
-  const names = order(Object.keys(value));
+  const names = isCanonical ? yield* sortedSteps(namesOf(value)) : namesOf(value);
   yield;
   for (const name of names) {
     const member = value[name] as Json;
-    const text = parts.isLong(member) ? yield* textOf(member, whole, order) : whole(member);
+    const text = parts.isLong(member) ? yield* textOf(member, isCanonical) : whole(member);
     texts.push(`${JSON.stringify(name)}:${text}`);
     if (parts.isDue()) yield;
   }

@@ -1,5 +1,6 @@
 import { assert, type Json } from '../base/index.ts';
 import { DatabaseError } from '../errors/index.ts';
+import { namesOf } from './long-objects.ts';
 
 /** What one execution may keep besides its page: distinct rows, groups, lists, numbers, sorted rows. */
 const MEMORY_MAX = 64 * 1024 * 1024;
@@ -48,7 +49,7 @@ export function sizeOf(value: Json): number {
       if (value === null) return 8;
       let size = 32;
       if (Array.isArray(value)) for (const element of value) size += 8 + sizeOf(element);
-      else for (const name of Object.keys(value)) size += 16 + sizeOf(value[name] as Json);
+      else for (const name of namesOf(value)) size += 16 + sizeOf(value[name] as Json);
       return size;
     }
     default:

@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../base/index.ts';
+import { isJsonObject, type Json, type JsonObject } from '../base/index.ts';
+import { namesAtHand } from './long-objects.ts';
 
 /** What an expression yields: JSON, or undefined for "there is no such thing". */
 export type Value = Json | undefined;
@@ -107,7 +108,10 @@ export const VALUE_DEPTH_MAX = 256;
 
 export function isDeeperThan(value: Json, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return depth === 0 || Object.values(value).some((part) => isDeeperThan(part, depth - 1));
+  if (depth === 0) return true;
+  const names = namesAtHand(value);
+  const parts = names?.map((name) => (value as JsonObject)[name] as Json) ?? Object.values(value);
+  return parts.some((part) => isDeeperThan(part, depth - 1));
 }
 
 /** About how many bytes a value takes as text. */

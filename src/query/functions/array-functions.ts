@@ -1,4 +1,5 @@
 import { finish, isJsonObject, type Json, type JsonObject, type Steps } from '../../base/index.ts';
+import { namesOf } from '../long-objects.ts';
 import { canonicalSteps, effortOf, equalSteps, PIECE } from '../long-values.ts';
 import { compareForOrder, deepEqual, emptyObject, isPrimitive, type Value } from '../values.ts';
 import {
@@ -56,7 +57,7 @@ function hasMembers(whole: Json, part: JsonObject): boolean {
 function* hasMembersSteps(whole: Json, part: JsonObject): Steps<boolean> {
   if (!isJsonObject(whole)) return false;
   let place = 0;
-  for (const name of Object.keys(part)) {
+  for (const name of namesOf(part)) {
     if (++place % PIECE_OF_OBJECTS === 0) yield;
     if (!Object.hasOwn(whole, name)) return false;
     if (!(yield* equalSteps(whole[name] as Json, part[name] as Json))) return false;
@@ -285,7 +286,7 @@ function* objectToArray(...operands: Value[]): Steps<Value> {
   if (operands.slice(1).some((name) => typeof name !== 'string')) return undefined;
   if (!isJsonObject(object) || typeof keyName !== 'string' || typeof valueName !== 'string') return undefined;
   const pairs: Json[] = [];
-  for (const name of Object.keys(object)) {
+  for (const name of namesOf(object)) {
     const pair = emptyObject();
     pair[keyName] = name;
     pair[valueName] = object[name] as Json;

@@ -41,14 +41,22 @@ function ofNested(name: string, about: string, isWanted: (value: Value) => boole
   });
 }
 
+// A text of megabytes that begins like an array is not read as one, only to be none of these.
+const LIKE_NUMBER = /^[ \t\n\r]*[-0-9]/;
+const LIKE_WORD = /^[ \t\n\r]*[tfn]/;
+
 function toNumber(text: string): Value {
-  const value = parseJson(text);
+  const value = LIKE_NUMBER.test(text) ? parseJson(text) : undefined;
   return typeof value === 'number' ? finite(value) : undefined;
 }
 
 function toBoolean(text: string): Value {
-  const value = parseJson(text);
+  const value = LIKE_WORD.test(text) ? parseJson(text) : undefined;
   return typeof value === 'boolean' ? value : undefined;
+}
+
+function toNull(text: string): Value {
+  return LIKE_WORD.test(text) && parseJson(text) === null ? null : undefined;
 }
 
 function* textSteps(value: Value): Steps<Value> {
@@ -60,9 +68,7 @@ export const CONVERSION_FUNCTIONS: FunctionFamily = {
   functions: [
     ofNested('STRINGTOARRAY', 'the array whose JSON the text is', Array.isArray),
     fromText('STRINGTOBOOLEAN', 'the boolean whose JSON the text is', toBoolean),
-    fromText('STRINGTONULL', '`null` when the text is its JSON', (text) =>
-      parseJson(text) === null ? null : undefined,
-    ),
+    fromText('STRINGTONULL', '`null` when the text is its JSON', toNull),
     fromText('STRINGTONUMBER', 'the number whose JSON the text is', toNumber),
     ofNested('STRINGTOOBJECT', 'the object whose JSON the text is', isJsonObject),
     stepwise('TOSTRING(value)', 'a text as it is, any other value as JSON', {

@@ -1,4 +1,8 @@
+import { DatabaseError } from '../../errors/index.ts';
 import { type Instant, toFields } from './date-time.ts';
+
+/** Longer ones would be made ready, and written, at one go. */
+const FORMAT_LENGTH_MAX = 4_096;
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const;
 const MONTHS = [
@@ -21,8 +25,14 @@ export type DateFormat = readonly Piece[];
  * `FFFFFFF` (without trailing zeros), `g`, `h`, `H`, `K`, `m`, `M` to `MMMM`, `s`, `t`, `y` to `yyyyy`, `z`.
  * `\` takes the next character as it is, quotes take what is between them; everything else stands for itself.
  * Undefined for a format that ends inside quotes or behind `\`, or has more than seven `f` or `F`.
+ *
+ * @throws DatabaseError `BadRequest` when it has more than 4,096 characters.
  */
 export function compileDateFormat(format: string): DateFormat | undefined {
+  if (format.length > FORMAT_LENGTH_MAX) {
+    const message = `The format of DateTimeFormat has more than ${FORMAT_LENGTH_MAX} characters.`;
+    throw new DatabaseError('BadRequest', message);
+  }
   const pieces: Piece[] = [];
   for (let i = 0; i < format.length; ) {
     const character = format.charAt(i);

@@ -34,4 +34,5 @@ test('a search that would be long all the same is refused', () => {
   expect(call('REGEXMATCH', 'abc', pattern)).toBe(false);
   expect(() => call('REGEXMATCH', 'a'.repeat(100_000), pattern)).toThrow(/too large for a text that long/);
   expect(() => call('REGEXMATCH', 'a', '(a{400}){3}')).toThrow(/it is too large|it repeats too much/);
+  expect(() => call('REGEXMATCH', 'a', '.{999}'.repeat(500))).toThrow('it repeats too much');
 });

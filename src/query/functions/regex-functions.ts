@@ -10,6 +10,7 @@ import {
   type FunctionFamily,
   lastPrepared,
 } from './built-in-function.ts';
+import { estimatedSize } from './pattern-size.ts';
 import { translatePattern } from './pcre-pattern.ts';
 import { RegexSearch } from './regex-search.ts';
 
@@ -17,6 +18,8 @@ import { RegexSearch } from './regex-search.ts';
 const PATTERN_LENGTH_MAX = 4_096;
 /** Instructions of a compiled pattern. */
 const PROGRAM_SIZE_MAX = 1_000;
+/** The same by estimate, which may be wrong by some factor. */
+const ESTIMATE_MAX = 4 * PROGRAM_SIZE_MAX;
 /**
  * Instructions times characters of one search: the work of the worst pattern, some 12 ns each when measured.
  * A query has to end some time.
@@ -47,6 +50,8 @@ function compileRegex(pattern: string, modifiers: string, isTest: boolean): Rege
     isTest,
   });
   if (translated.kind === 'unsupported') throw refuse(pattern, `it has ${translated.what}`);
+  // Those that would be far too large are not even made.
+  if (estimatedSize(translated.source) > ESTIMATE_MAX) throw refuse(pattern, 'it repeats too much');
   const regex = compileTranslated(pattern, translated.source, flags);
   if (regex !== undefined && regex.programSize() > PROGRAM_SIZE_MAX) throw refuse(pattern, 'it is too large');
   return regex;

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { finish, type JsonObject } from '../base/index.ts';
+import { parseSteps } from './long-json.ts';
+import { namesAtHand, namesOf } from './long-objects.ts';
+import { canonicalSteps, jsonSteps } from './long-values.ts';
+import { canonicalText } from './values.ts';
+
+/** The text of an object with many members, as `name` calls them. */
+function textOf(members: number, name: (i: number) => string): string {
+  const parts = Array.from({ length: members }, (_, i) => `${JSON.stringify(name(i))}:${i}`);
+  return `{${parts.join(',')}}`;
+}
+
+const shuffled = (i: number) => `k${(i * 7_919) % 10_007}`;
+const cases: [string, string, boolean][] = [
+  ['in any order', textOf(10_000, shuffled), true],
+  ['that come again', textOf(10_000, (i) => shuffled(i % 6_000)), true],
+  ['with a prototype by name', textOf(10_000, (i) => (i === 5_000 ? '__proto__' : shuffled(i))), true],
+  ['with a long value', `{"long":[${'1,'.repeat(20_000)}1],${textOf(10_000, shuffled).slice(1)}`, true],
+  ['like places in an array', textOf(10_000, (i) => String((i * 7_919) % 10_007)), false],
+  ['of which one is like a place', textOf(10_000, (i) => (i === 9_999 ? '7' : shuffled(i))), false],
+  ['that are few', textOf(4_000, (i) => `name-${i}`), false],
+];
+
+describe('names of objects that are parsed in pieces are those of the platform', () => {
+  test.each(cases)('%s', (_, text, isAtHand) => {
+    const object = finish(parseSteps(text)) as JsonObject;
+    const whole = JSON.parse(text) as JsonObject;
+    expect(namesOf(object)).toEqual(Object.keys(whole));
+    expect(namesAtHand(object) !== undefined).toBe(isAtHand);
+    expect(finish(jsonSteps(object))).toBe(JSON.stringify(whole));
+    expect(finish(canonicalSteps(object))).toBe(canonicalText(whole));
+  });
+});
