@@ -1,5 +1,6 @@
 import { type DocumentPath, pathOf } from './document-path.ts';
 import { findFunction } from './functions/function-table.ts';
+import { isLiteral } from './literal.ts';
 import { type Expression, expressionsOf, partsOf, type Query } from './syntax.ts';
 import { isInheritedName } from './values.ts';
 
@@ -46,6 +47,8 @@ export function pathsIn(
 ): readonly DocumentPath[] | undefined {
   const paths = new Map<string, DocumentPath>();
   const collect = (expression: Expression): boolean => {
+    // Long lists are mostly constants, of which it is known at once.
+    if (expression.kind === 'constant' || (expression.kind === 'array' && isLiteral(expression))) return true;
     const path = pathOf(expression, itemNames);
     if (path === undefined) return isPlain(expression) && partsOf(expression).every(collect);
     if (path.length === 0 || path.some(isInheritedName)) return false;

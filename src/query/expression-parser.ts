@@ -1,4 +1,4 @@
-import { assert } from '../base/index.ts';
+import { assert, finish, type Steps } from '../base/index.ts';
 import type { BinaryOperator, ConstantNode, Expression, Query, SubqueryNode } from './syntax.ts';
 import { queryError } from './syntax-error.ts';
 import type { TokenStream } from './token-stream.ts';
@@ -58,6 +58,16 @@ function isBinaryOperator(text: string): text is BinaryOperator {
   return Object.hasOwn(BINARY_STRENGTH, text);
 }
 
+/** Operators and their operands, as far as they are read. */
+interface Chain {
+  left: Expression;
+  /** What an operator yields cannot be taken by a tighter one: `a IN (1) + 2` is an error, not a sum. */
+  strengthMax: number;
+}
+
+/** Parts of a long clause that are read before others may have their turn. */
+export const PARTS_PER_STEP = 256;
+
 export class ExpressionParser {
   readonly #tokens: TokenStream;
   readonly #parseQuery: () => Query;
@@ -75,21 +85,40 @@ export class ExpressionParser {
 
   /** An expression whose operators all bind at least as tight as `strengthMin`. */
   parse(strengthMin = 0): Expression {
+    const chain = this.#begin();
+    while (this.#extend(chain, strengthMin)) {}
+    return this.#end(chain);
+  }
+
+  /** The same with any operators, a long chain of them in pieces. */
+  *parseSteps(): Steps<Expression> {
+    const chain = this.#begin();
+    for (let operators = 1; this.#extend(chain, 0); operators++) {
+      if (operators % PARTS_PER_STEP === 0) yield;
+    }
+    return this.#end(chain);
+  }
+
+  #begin(): Chain {
     this.#nesting++;
     if (this.#nesting > NESTING_MAX) throw this.#tooDeep();
-    let left = this.#parsePrefix();
-    // What an operator yields cannot be taken by a tighter one: `a IN (1) + 2` is an error, not a sum.
-    let strengthMax: number = STRENGTH.postfix;
-    for (;;) {
-      const strength = this.#infixStrength();
-      if (strength < strengthMin || strength > strengthMax || strength === 0) break;
-      this.#count();
-      const leftHeight = this.#height;
-      left = this.#parseInfix(left, strength);
-      this.#height = Math.max(this.#height, leftHeight) + 1;
-      if (this.#height > HEIGHT_MAX) throw this.#tooDeep();
-      strengthMax = strength === STRENGTH.membership ? STRENGTH.membership - 1 : strength;
-    }
+    return { left: this.#parsePrefix(), strengthMax: STRENGTH.postfix };
+  }
+
+  /** Takes one more operator; false when none follows that belongs to the chain. */
+  #extend(chain: Chain, strengthMin: number): boolean {
+    const strength = this.#infixStrength();
+    if (strength < strengthMin || strength > chain.strengthMax || strength === 0) return false;
+    this.#count();
+    const leftHeight = this.#height;
+    chain.left = this.#parseInfix(chain.left, strength);
+    this.#height = Math.max(this.#height, leftHeight) + 1;
+    if (this.#height > HEIGHT_MAX) throw this.#tooDeep();
+    chain.strengthMax = strength === STRENGTH.membership ? STRENGTH.membership - 1 : strength;
+    return true;
+  }
+
+  #end({ left }: Chain): Expression {
     this.#nesting--;
     if (this.#height > HEIGHT_MAX) throw this.#tooDeep();
     this.#tallest = Math.max(this.#tallest, this.#height);
@@ -98,6 +127,10 @@ export class ExpressionParser {
 
   /** One or more expressions separated by commas. */
   parseList(): Expression[] {
+    return finish(this.listSteps());
+  }
+
+  *listSteps(): Steps<Expression[]> {
     const list: Expression[] = [];
     let height = 0;
     do {
@@ -109,6 +142,7 @@ export class ExpressionParser {
         list.push(value);
         height = Math.max(height, value.kind === 'constant' ? 1 : 2);
       }
+      if (list.length % PARTS_PER_STEP === 0) yield;
     } while (this.#tokens.acceptSymbol(','));
     this.#height = height;
     return list;

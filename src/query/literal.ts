@@ -10,9 +10,10 @@ const NEVER = 3;
 
 /**
  * Trees are asked at every height, and can be high. What is known of every so many heights is kept, so that
- * no question goes further down; most trees are lower, and then nothing is.
+ * no question goes further down, and what is known of nodes with many parts; of most trees nothing is.
  */
 const KEPT_HEIGHTS = 16;
+const KEPT_PARTS = 64;
 const kept = new WeakMap<Expression, number>();
 
 /**
@@ -36,11 +37,12 @@ function levelOf(expression: Expression, depth = 1): number {
   const seen = kept.get(expression);
   if (seen !== undefined) return seen;
   let level: number = expression.kind === 'call' ? levelOfCall(expression) : LEVELS.nothing;
-  for (const part of partsOf(expression)) {
+  const parts = partsOf(expression);
+  for (const part of parts) {
     if (level === NEVER) break;
     level = Math.max(level, levelOf(part, depth + 1));
   }
-  if (depth % KEPT_HEIGHTS === 0) kept.set(expression, level);
+  if (depth % KEPT_HEIGHTS === 0 || parts.length > KEPT_PARTS) kept.set(expression, level);
   return level;
 }
 

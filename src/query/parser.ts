@@ -1,4 +1,5 @@
-import { ExpressionParser } from './expression-parser.ts';
+import { finish, finishInTurns, type Steps } from '../base/index.ts';
+import { ExpressionParser, PARTS_PER_STEP } from './expression-parser.ts';
 import { Lexer, type Token } from './lexer.ts';
 import type {
   Collection,
@@ -23,9 +24,8 @@ const COUNT_MAX = 2_147_483_647;
  * The tree of a whole query. @throws DatabaseError `BadRequest` with the documented body (SC1001, SC2060
  * …).
  */
-export function parseQuery(text: string, tokens?: readonly Token[]): Query {
-  const parser = new QueryParser(text, tokens);
-  return parser.parseWhole();
+export function parseQuery(text: string): Query {
+  return finish(new QueryParser(text).wholeSteps());
 }
 
 /** Texts up to this length are read at one go, in UTF-16 units: some milliseconds. */
@@ -44,7 +44,7 @@ async function parseLong(text: string, turn: () => Promise<void>): Promise<Query
   const lexer = new Lexer(text);
   while (!lexer.read(TOKENS_PER_TURN)) await turn();
   await turn();
-  const query = parseQuery(text, lexer.tokens);
+  const query = await finishInTurns(new QueryParser(text, lexer.tokens).wholeSteps(), turn);
   await turn();
   return query;
 }
@@ -67,8 +67,8 @@ class QueryParser {
     this.#expressions = new ExpressionParser(this.#tokens, () => this.#parseQuery());
   }
 
-  parseWhole(): Query {
-    const query = this.#parseQuery();
+  *wholeSteps(): Steps<Query> {
+    const query = yield* this.#querySteps();
     this.#tokens.expectEnd();
     return query;
   }
@@ -82,6 +82,11 @@ class QueryParser {
   }
 
   #parseQuery(): Query {
+    return finish(this.#querySteps());
+  }
+
+  /** Clauses are read in pieces, what is nested in them at one go. */
+  *#querySteps(): Steps<Query> {
     const tokens = this.#tokens;
     this.#depth++;
     if (this.#depth > SUBQUERY_DEPTH_MAX) {
@@ -90,10 +95,10 @@ class QueryParser {
     tokens.expectKeyword('SELECT');
     const isDistinct = tokens.acceptKeyword('DISTINCT');
     const top = tokens.acceptKeyword('TOP') ? this.#parseCount('SC2060', 'TOP') : undefined;
-    const selection = this.#parseSelection();
+    const selection = yield* this.#selectionSteps();
     const from = tokens.acceptKeyword('FROM') ? this.#parseFrom() : undefined;
-    const where = tokens.acceptKeyword('WHERE') ? this.#expressions.parse() : undefined;
-    const groupBy = this.#acceptPair('GROUP') ? this.#expressions.parseList() : undefined;
+    const where = tokens.acceptKeyword('WHERE') ? yield* this.#expressions.parseSteps() : undefined;
+    const groupBy = this.#acceptPair('GROUP') ? yield* this.#expressions.listSteps() : undefined;
     const hasOrder = this.#acceptPair('ORDER');
     const isRanked = hasOrder && tokens.isWord('RANK') && !this.#isNameAlone(1);
     if (isRanked) tokens.next();
@@ -144,7 +149,7 @@ class QueryParser {
     return { kind: 'constant', value, location };
   }
 
-  #parseSelection(): Selection {
+  *#selectionSteps(): Steps<Selection> {
     const tokens = this.#tokens;
     if (tokens.isSymbol('*')) return { kind: 'star', location: locationOf(tokens.next()) };
     if (tokens.acceptKeyword('VALUE')) return { kind: 'value', expression: this.#expressions.parse() };
@@ -154,6 +159,7 @@ class QueryParser {
       // Behind AS every word is a plain name; it never has to be told apart from a clause again.
       const alias = tokens.acceptKeyword('AS') ? tokens.expectName() : this.#parseAlias();
       items.push({ expression, alias, location });
+      if (items.length % PARTS_PER_STEP === 0) yield;
     } while (tokens.acceptSymbol(','));
     return { kind: 'list', items };
   }
