@@ -66,6 +66,8 @@ export function* blockSteps(
   }
   const selection = () => projectionSteps(query.selection, from.itemNames, from.starSlot, binder);
   const isGrouped = query.groupBy !== undefined || isAggregating(query);
+  if (query.selection.kind === 'list') binder.steps.add(query.selection.items.length);
+  if (binder.steps.isDue()) yield;
   const projection = yield* isGrouped ? binder.inGroup(selection) : selection();
   const site = binder.newSite();
   const grouping = isGrouped ? { keys, aggregates: binder.aggregates, site } : undefined;

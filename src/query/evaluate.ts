@@ -69,6 +69,8 @@ export function* expressionSteps(expression: Expression, binder: Binder): Steps<
 
 /** Expressions with up to so many parts are compiled at one go. */
 const AT_ONCE_MAX = 32;
+/** So many constants are looked at as fast as one part is compiled. */
+const CONSTANTS_LIKE_PART = 32;
 
 /** How many parts an expression has, itself counted; more than `most` are not counted on. */
 function sizeUpTo(most: number, expression: Expression): number {
@@ -88,11 +90,17 @@ function sizeUpTo(most: number, expression: Expression): number {
 function* prepareSteps(expression: Expression, binder: Binder): Steps<void> {
   if (expression.kind === 'subquery') binder.prepare(expression, yield* binder.subquerySteps(expression));
   else if (!isCompiledAsOne(expression, binder)) {
-    for (const part of partsOf(expression)) {
-      if (sizeUpTo(AT_ONCE_MAX, part) > AT_ONCE_MAX) yield* prepareSteps(part, binder);
-      else if (part.kind !== 'constant') binder.prepare(part, compileExpression(part, binder));
+    const parts = partsOf(expression);
+    for (let place = 0; place < parts.length; place++) {
+      const part = parts[place] as Expression;
+      if (part.kind === 'constant') binder.steps.add(place % CONSTANTS_LIKE_PART === 0 ? 1 : 0);
+      else if (sizeUpTo(AT_ONCE_MAX, part) > AT_ONCE_MAX) yield* prepareSteps(part, binder);
+      else binder.prepare(part, compileExpression(part, binder));
       if (binder.steps.isDue()) yield;
     }
+    // A long list is gone through a few more times when it is compiled.
+    binder.steps.add(Math.floor(parts.length / CONSTANTS_LIKE_PART));
+    if (binder.steps.isDue()) yield;
     binder.prepare(expression, compileExpression(expression, binder));
   }
 }
