@@ -149,6 +149,21 @@ test('a procedure that always loses against the next write is stopped after some
   expect(JSON.parse(String(entry?.content))).toMatchObject({ by: expected });
 });
 
+test('one that leaves what won as it is may do so as often as it likes', async () => {
+  await begin('function () {}');
+  const regions = [other, planet.region(2)];
+  // Neither knows of the other's writes, so each write is in conflict with the one before.
+  for (let round = 0; round < 14; round++) {
+    const region = regions[round % 2] as EngineRegion;
+    await write(region, { by: `${round}` });
+    await hub.pull(region);
+    // Time enough for it to be decided.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await soon(() => fields(hub), `${round}`);
+    await soon(async () => (await hub.engine.conflicts.list(PATH)).length, 0);
+  }
+});
+
 test('one that throws because a write took away what it was given is run again', async () => {
   await begin(KEEPING);
   const third = planet.region(2);

@@ -273,7 +273,7 @@ export class Transaction {
     for (const [key, { before, endsOld, intent, shown, edits, parsed, verdict }] of this.#touched) {
       if (intent === undefined && !endsOld && verdict === undefined) continue;
       drafts.push({ key, before, endsOld, put: intent && shown, edits, parsed, verdict });
-      puts.set(key, shown);
+      if (intent !== undefined || endsOld) puts.set(key, shown);
     }
     if (drafts.length === 0) return this.#settleReads().then(() => ({ lsn: this.#standpoint.lsn, puts }));
     return this.#host.commitDrafts(drafts, this.#standpoint).then((lsn) => ({ lsn, puts }));
