@@ -108,6 +108,9 @@ function* bindSteps(condition: Condition, binding: Binding): Steps<Access> {
         terms.push(yield* bindSteps(term, binding));
         if (steps.isDue()) yield;
       }
+      // They are gone through once more when they are put together.
+      steps.add(terms.length);
+      if (steps.isDue()) yield;
       return condition.kind === 'and' ? intersection(narrowed(terms)) : union(terms);
     }
     case 'opaque': {
