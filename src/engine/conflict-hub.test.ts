@@ -177,6 +177,60 @@ test('one that throws because a write took away what it was given is run again',
   expect(await hub.engine.conflicts.list(PATH)).toEqual([]);
 });
 
+test('one whose time passed while the machine stood still is run again', async () => {
+  await begin(KEEPING);
+  await write(hub, { by: 'A' });
+  await write(other, { by: 'B' });
+  between = async () => {
+    planet.stoodStillMs += 60_000;
+  };
+  await hub.pull(other);
+  await soon(() => fields(hub), 'A+B');
+  expect(between).toBeUndefined();
+  expect(await hub.engine.conflicts.list(PATH)).toEqual([]);
+});
+
+test.each([
+  ['goes on as if nothing were', ''],
+  ['throws', "if (!isAccepted) throw new Error('no time left');"],
+])('one that is refused a call after such a stand, and %s, is run again', async (_, check) => {
+  await begin(`function (incoming, existing) {
+    __.createDocument(__.getSelfLink(), { id: 'journal', k: 'k' }, function () {
+      var isAccepted = __.replaceDocument(existing._self, { id: 'i', k: 'k', by: 'both' });
+      ${check}
+    });
+  }`);
+  await write(hub, { by: 'A' });
+  await hub.pull(other);
+  await other.pull(hub);
+  await write(hub, { by: 'A' });
+  await write(other, { by: 'B' });
+  between = async () => {
+    planet.stoodStillMs += 4_500;
+  };
+  await hub.pull(other);
+  await soon(() => fields(hub), 'both');
+  expect(between).toBeUndefined();
+  expect(await hub.engine.conflicts.list(PATH)).toEqual([]);
+});
+
+test('one whose time is never enough leaves the conflict to people', async () => {
+  await begin(KEEPING);
+  await write(hub, { by: 'A' });
+  await write(other, { by: 'B' });
+  let runs = 0;
+  const standStill = async () => {
+    runs += 1;
+    planet.stoodStillMs += 60_000;
+    between = standStill;
+  };
+  between = standStill;
+  await hub.pull(other);
+  await soon(async () => (await hub.engine.conflicts.list(PATH)).length, 1);
+  expect(runs).toBe(3);
+  expect(await fields(hub)).toBe('B');
+});
+
 test('conflicts of many items are all decided', async () => {
   await begin(KEEPING);
   for (const id of ['i', 'j', 'l', 'm', 'n']) {

@@ -42,8 +42,8 @@ const LOOK_MS = 10;
 const RETRY_MS = 500;
 /** Runs of a procedure over one conflict while other writes get in between, before it is left for later. */
 const ATTEMPTS_MAX = 10;
-/** Runs whose sandbox broke, before the procedure is held to be at fault. */
-const CRASHES_MAX = 3;
+/** Runs whose sandbox broke, or whose time was up, before the procedure is held to be at fault. */
+const RUNS_CUT_SHORT_MAX = 3;
 /**
  * How often in a row what a procedure wrote may lose against others and be merged again: a procedure that
  * runs into itself is stopped by people.
@@ -154,7 +154,7 @@ export class ConflictHub {
     const procedure = findMergeProcedure(this.#options.directory, handle);
     const depth = (this.#depths.get(nameOf(partition, loser.dot)) ?? 0) + 1;
     if (procedure === undefined || depth > DEPTH_MAX) return this.#refer(conflict);
-    let crashes = 0;
+    let cutShort = 0;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (!this.#isOpen(conflict)) return true;
       const outcome = await runMergeProcedure(this.#options, conflict, procedure, () =>
@@ -165,9 +165,11 @@ export class ConflictHub {
         this.#keepDepth(partition, outcome, depth);
         return true;
       }
-      // A sandbox that is gone may just have been in the way of something else.
-      if (outcome.kind === 'failed' && (outcome.reason !== 'crash' || ++crashes >= CRASHES_MAX))
-        return this.#refer(conflict);
+      if (outcome.kind !== 'failed') continue;
+      // A sandbox that is gone may just have been in the way of something else, and the time may have passed
+      // while the whole machine stood still.
+      const mayBeChance = outcome.reason === 'crash' || outcome.reason === 'time';
+      if (!mayBeChance || ++cutShort >= RUNS_CUT_SHORT_MAX) return this.#refer(conflict);
     }
     return false;
   }

@@ -77,10 +77,12 @@ export async function runMergeProcedure(
     await transaction.rollBack();
     throw error;
   }
-  if (outcome.kind === 'failed' || !mayDecide()) {
+  // There is nobody who would call it again for the rest: it does all, or its run was in vain.
+  if (outcome.kind === 'failed' || outcome.hasRefused || !mayDecide()) {
     // What it was given may be gone by the time it asks for more, and then it rightly throws.
     const isVoid = transaction.isOutdated;
     await transaction.rollBack();
+    if (outcome.hasRefused) return { kind: 'failed', reason: 'time' };
     if (outcome.kind === 'done') return { kind: 'obsolete' };
     if (outcome.reason === 'exception' && isVoid) return { kind: 'void' };
     return { kind: 'failed', reason: outcome.reason };

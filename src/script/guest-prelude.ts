@@ -15,7 +15,7 @@ export const GUEST_PRELUDE = `(function (now, random) {
 'use strict';
 var global = globalThis;
 var parse = JSON.parse, stringify = JSON.stringify;
-var asked = [], waiting = [], input, startedMs = 0, accepting = true, requests = 0;
+var asked = [], waiting = [], input, startedMs = 0, requests = 0, hasRefused = false;
 var thrown, isThrown = false, log = '', evaluate = eval;
 
 ${dateAndChance()}
@@ -54,9 +54,9 @@ function fail(error) {
   thrown = error;
 }
 
-function isAccepted(body) {
-  if (now() - startedMs > input.acceptMs || requests >= input.requestsMax) accepting = false;
-  return accepting;
+function isAccepted() {
+  if (now() - startedMs > input.acceptMs || requests >= input.requestsMax) hasRefused = true;
+  return !hasRefused;
 }
 
 function ask(request, options, callback, settle) {
@@ -294,9 +294,11 @@ return {
     }
   },
   report: function () {
-    if (isThrown) return stringify({ thrown: describe(thrown), log: log });
+    if (isThrown) return stringify({ thrown: describe(thrown), log: log, hasRefused: hasRefused });
     if (asked.length > 0) return '{"asked":[' + asked.splice(0).join(',') + ']}';
-    return stringify({ body: response.getBody(), requestBody: request.getBody(), log: log });
+    return stringify({
+      body: response.getBody(), requestBody: request.getBody(), log: log, hasRefused: hasRefused
+    });
   }
 };
 `;

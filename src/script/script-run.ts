@@ -78,6 +78,8 @@ export type ScriptOutcome =
       readonly body: Json | undefined;
       readonly requestBody: Json | undefined;
       readonly log: string;
+      /** Whether calls of the collection were not accepted: what the script does may be half done. */
+      readonly hasRefused: boolean;
     }
   | {
       readonly kind: 'failed';
@@ -90,6 +92,8 @@ export type ScriptOutcome =
       /** The `number` of the error that was thrown, if it is an integer. */
       readonly number: number | undefined;
       readonly log: string;
+      /** Whether calls of the collection were not accepted, which may be why it threw. */
+      readonly hasRefused: boolean;
     };
 
 /** The one face of the sandbox. */

@@ -75,8 +75,9 @@ function requestOf(asked: Json): HostRequest {
 function outcomeOf(report: JsonObject): ScriptOutcome {
   const log = typeof report.log === 'string' ? report.log.slice(0, LOG_CHARACTERS_MAX) : '';
   const { thrown } = report;
+  const hasRefused = report.hasRefused === true;
   if (thrown === undefined) {
-    return { kind: 'done', body: report.body, requestBody: report.requestBody, log };
+    return { kind: 'done', body: report.body, requestBody: report.requestBody, log, hasRefused };
   }
   const { message, stack, number } = isObject(thrown) ? thrown : {};
   const text = typeof message === 'string' ? message : 'Error';
@@ -87,11 +88,12 @@ function outcomeOf(report: JsonObject): ScriptOutcome {
     message: typeof stack === 'string' && stack !== '' ? `${text}\r\nStack trace: ${text}\n${stack}` : text,
     number: typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined,
     log,
+    hasRefused,
   };
 }
 
 function failed(reason: 'time' | 'memory' | 'crash', message: string, log = ''): ScriptOutcome {
-  return { kind: 'failed', reason, message, number: undefined, log };
+  return { kind: 'failed', reason, message, number: undefined, log, hasRefused: false };
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -31,13 +31,19 @@ export class EnginePlanet {
   readonly runtime: Runtime;
   /** How far the wall clocks of all regions are ahead of the machine's, in milliseconds. */
   skewMs = 0;
+  /** For how long all regions stood still so far, in milliseconds: their clocks went on meanwhile. */
+  stoodStillMs = 0;
   readonly directory: Directory;
   readonly regions: readonly EngineRegion[];
   readonly #accountLog: Log;
 
   private constructor(directory: Directory, accountLog: Log, options: EnginePlanetOptions) {
     const real = createNodeRuntime({ timersHoldProcess: true });
-    this.runtime = { ...real, nowMs: () => real.nowMs() + this.skewMs };
+    this.runtime = {
+      ...real,
+      nowMs: () => real.nowMs() + this.skewMs + this.stoodStillMs,
+      monotonicMs: () => real.monotonicMs() + this.stoodStillMs,
+    };
     this.directory = directory;
     this.#accountLog = accountLog;
     const network = createLocalNetwork(this.runtime);

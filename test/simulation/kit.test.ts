@@ -78,6 +78,27 @@ describe('time', () => {
     expect(seen).toEqual(['b1', 'b2', 'b3']);
   });
 
+  test('time goes on however little of a wait is left', async () => {
+    const { runtime, a } = world();
+    await runtime.run({ untilMs: 1_000_000.1 });
+    let waits = 0;
+    const wait = (): void => {
+      waits += 1;
+      // So little that a clock which shows a million milliseconds cannot add it.
+      if (runtime.elapsedMs === 1_000_000.1) a.after(1e-11, wait);
+    };
+    wait();
+    await runtime.run({ untilMs: 2_000_000 });
+    expect(waits).toBe(2);
+  });
+
+  test('a moment that does not end is a failure', async () => {
+    const { runtime, b } = world();
+    const again = (): void => b.soon(again);
+    again();
+    await expect(runtime.run({ untilMs: 10 })).rejects.toThrow('time stands still at 0 ms: soon of B');
+  });
+
   test('what an event throws reaches the driver', async () => {
     const { runtime, a } = world();
     a.after(1, () => {

@@ -13,6 +13,10 @@ interface ScheduledTask extends TimedEvent {
   task: (() => void) | undefined;
 }
 
+/** Times are rounded: however little is left of a machine's wait, it must not end before time goes on. */
+const WAIT_MS_MIN = 0.001;
+/** A moment with so many events does not end. */
+const MOMENT_EVENTS_MAX = 1_000_000;
 /** So many events at most share a turn of the real event loop, where unhandled rejections are found. */
 const EVENTS_PER_TURN = 64;
 
@@ -28,6 +32,8 @@ export class SimulatedRuntime {
   #elapsedMs = 0;
   #sequence = 0;
   #events = 0;
+  /** How many events had happened when time came to where it stands. */
+  #eventsBefore = 0;
 
   constructor(options: { random: SeededRandom; trace: Trace }) {
     this.random = options.random;
@@ -89,7 +95,7 @@ export class SimulatedRuntime {
 
   /**
    * Lets events happen until none is left, until simulated time would pass `untilMs`, or until `isDone`
-   * says so after an event. Rejects with what an event throws.
+   * says so after an event. Rejects with what an event throws, and when time does not go on.
    */
   run(options: { untilMs: number; isDone?: () => boolean }): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -126,12 +132,18 @@ export class SimulatedRuntime {
       this.#queue.pop();
       const { task, machine } = next;
       if (task === undefined || machine?.isHalted === true) continue;
+      if (next.atMs > this.#elapsedMs) this.#eventsBefore = this.#events;
       this.#elapsedMs = next.atMs;
       if (machine?.isPaused === true) {
         machine.holdBack(task, next.label);
         continue;
       }
       this.#events += 1;
+      if (this.#events - this.#eventsBefore > MOMENT_EVENTS_MAX) {
+        throw new Error(
+          `time stands still at ${next.atMs} ms: ${next.label} of ${machine?.name ?? 'the world'}`,
+        );
+      }
       this.#trace.record(next.atMs, machine?.name ?? '-', next.label);
       task();
       return true;
@@ -178,7 +190,7 @@ export class SimulatedMachine implements Runtime {
   }
 
   after(delayMs: number, task: () => void): Cancel {
-    return this.schedule(delayMs / this.#rate, 'timer', task);
+    return this.schedule(Math.max(delayMs / this.#rate, WAIT_MS_MIN), 'timer', task);
   }
 
   soon(task: () => void): void {
