@@ -115,6 +115,14 @@ const LARGE = {
   'GROUP BY a wide object': 'SELECT c.wide, COUNT(1) AS n FROM c WHERE c.kind = "wide" GROUP BY c.wide',
   'ST_ISVALID of a wide object': 'SELECT VALUE ST_ISVALID(c.wide) FROM c WHERE c.kind = "wide"',
   'ST_DISTANCE of wide objects': 'SELECT VALUE ST_DISTANCE(c.wide, c.other) FROM c WHERE c.kind = "wide"',
+  'SetUnion of numbered objects':
+    'SELECT VALUE ARRAY_LENGTH(SetUnion([c.wide], [c.wide])) FROM c WHERE c.kind = "numbered"',
+  'ObjectToArray of a numbered object':
+    'SELECT VALUE ARRAY_LENGTH(ObjectToArray(c.wide)) FROM c WHERE c.kind = "numbered"',
+  'equality of numbered objects': 'SELECT VALUE c.wide = c.other FROM c WHERE c.kind = "numbered"',
+  'text of a numbered object': 'SELECT VALUE LENGTH(ToString(c.wide)) FROM c WHERE c.kind = "numbered"',
+  'GROUP BY a numbered object':
+    'SELECT c.wide, COUNT(1) AS n FROM c WHERE c.kind = "numbered" GROUP BY c.wide',
   'StringToObject of 2 MB': 'SELECT VALUE StringToObject(c.json).k1 FROM c WHERE c.kind = "json"',
   'StringToNumber of 2 MB': 'SELECT VALUE StringToNumber(c.json) FROM c WHERE c.kind = "json"',
   'StringToBoolean of 2 MB': 'SELECT VALUE StringToBoolean(c.json) FROM c WHERE c.kind = "json"',
@@ -160,11 +168,12 @@ function largeItems() {
     },
     { id: '5', pk: 'p', kind: 'wide', wide: wide(70_000), other: wide(70_000) },
     { id: '6', pk: 'p', kind: 'json', json: JSON.stringify(wide(100_000)) },
+    { id: '7', pk: 'p', kind: 'numbered', wide: wide(70_000, ''), other: wide(70_000, '') },
   ];
 }
 
-function wide(members) {
-  return Object.fromEntries(list(members, (i) => [`k${(i * 7_919) % members}`, i]));
+function wide(members, prefix = 'k') {
+  return Object.fromEntries(list(members, (i) => [`${prefix}${(i * 7_919) % members}`, i]));
 }
 
 function places() {

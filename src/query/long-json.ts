@@ -102,7 +102,7 @@ class JsonReader {
     if ((this.#text.charAt(this.#at) === ']') !== isArray) throw this.#fault();
     this.#at++;
     if (isArray) return list;
-    names.leaveFor(object);
+    yield* names.leaveFor(object);
     return object;
   }
 

@@ -1,14 +1,10 @@
 /** Values of a megabyte and more: what is done with all of one, in pieces. */
 import { isJsonObject, type Json, type Steps } from '../base/index.ts';
 import { namesAtHand, namesOf } from './long-objects.ts';
+import { PIECE, sortedTexts } from './long-sort.ts';
 import { EFFORT_AT_ONCE } from './long-work.ts';
 import { canonicalText, deepEqual, isPrimitive, type Value } from './values.ts';
 
-/**
- * Elements, or some ten times as many characters, between two moments at which others may have their
- * turn.
- */
-export const PIECE = 4_096;
 /** Texts are looked at natively: so many characters are like one element. */
 const CHARACTERS_LIKE_ELEMENT = 16;
 /** What comparing, writing or hashing an element takes, in the unit of effort. */
@@ -100,38 +96,6 @@ export function* jsonSteps(value: Json): Steps<string> {
   return yield* textOf(value, false);
 }
 
-/** As `sort` of a copy: pieces, merged two by two. */
-function* sortedSteps(names: readonly string[]): Steps<readonly string[]> {
-  let runs: string[][] = [];
-  for (let from = 0; from < names.length; from += PIECE) {
-    runs.push(names.slice(from, from + PIECE).sort());
-    yield;
-  }
-  while (runs.length > 1) {
-    const merged: string[][] = [];
-    for (let i = 0; i < runs.length; i += 2)
-      merged.push(yield* mergedSteps(runs[i] ?? [], runs[i + 1] ?? []));
-    runs = merged;
-  }
-  return runs[0] ?? [];
-}
-
-function* mergedSteps(a: readonly string[], b: readonly string[]): Steps<string[]> {
-  const merged: string[] = [];
-  for (let [i, j] = [0, 0]; i < a.length || j < b.length; ) {
-    const [x, y] = [a[i], b[j]];
-    if (y === undefined || (x !== undefined && x <= y)) {
-      merged.push(x as string);
-      i++;
-    } else {
-      merged.push(y);
-      j++;
-    }
-    if (merged.length % PIECE === 0) yield;
-  }
-  return merged;
-}
-
 function* textOf(value: Json, isCanonical: boolean): Steps<string> {
   const whole = (part: Json) => (isCanonical ? canonicalText(part) : JSON.stringify(part));
   if (typeof value !== 'object' || value === null) return whole(value);
@@ -144,7 +108,7 @@ function* textOf(value: Json, isCanonical: boolean): Steps<string> {
     }
     return `[${yield* joinedSteps(texts)}]`;
   }
-  const names = isCanonical ? yield* sortedSteps(namesOf(value)) : namesOf(value);
+  const names = isCanonical ? yield* sortedTexts(namesOf(value)) : namesOf(value);
   yield;
   for (const name of names) {
     const member = value[name] as Json;

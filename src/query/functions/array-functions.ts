@@ -1,6 +1,7 @@
 import { finish, isJsonObject, type Json, type JsonObject, type Steps } from '../../base/index.ts';
 import { namesOf } from '../long-objects.ts';
-import { canonicalSteps, effortOf, equalSteps, PIECE } from '../long-values.ts';
+import { PIECE, sortedNumbers } from '../long-sort.ts';
+import { canonicalSteps, effortOf, equalSteps } from '../long-values.ts';
 import { compareForOrder, deepEqual, isPrimitive, type Value } from '../values.ts';
 import {
   ARRAY_LENGTH_MAX,
@@ -155,33 +156,10 @@ function* average(numbers: readonly number[]): Steps<Value> {
 
 function* median(numbers: readonly number[]): Steps<Value> {
   if (numbers.length === 0) return undefined;
-  const sorted = yield* sortedSteps(numbers);
+  const sorted = yield* sortedNumbers(numbers);
   const upper = Math.floor(sorted.length / 2);
   const lower = Math.floor((sorted.length - 1) / 2);
   return finite(((sorted[lower] as number) + (sorted[upper] as number)) / 2);
-}
-
-/** Sorts pieces, and merges them two by two. */
-function* sortedSteps(numbers: readonly number[]): Steps<Float64Array> {
-  let from = Float64Array.from(numbers);
-  for (let at = 0; at < from.length; at += PIECE) {
-    from.subarray(at, at + PIECE).sort();
-    yield;
-  }
-  for (let run = PIECE; run < from.length; run *= 2) {
-    const merged = new Float64Array(from.length);
-    for (let at = 0; at < from.length; at += 2 * run) {
-      let [a, b] = [at, Math.min(at + run, from.length)];
-      const [middle, end] = [b, Math.min(at + 2 * run, from.length)];
-      for (let to = at; to < end; to++) {
-        const takesFirst = b >= end || (a < middle && (from[a] as number) <= (from[b] as number));
-        merged[to] = (takesFirst ? from[a++] : from[b++]) as number;
-        if (to % PIECE === PIECE - 1) yield;
-      }
-    }
-    from = merged;
-  }
-  return from;
 }
 
 /** The element of a non-empty array of primitives that comes first in the order of types, times `sign`. */
