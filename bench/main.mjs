@@ -13,7 +13,13 @@ import { measureHalfLoad, measureSameRateBare } from './parts/half-load.mjs';
 import { measureIndexes } from './parts/indexes.mjs';
 import { measureMillion } from './parts/million.mjs';
 import { measureBare, measureOrrery, measurePeer } from './parts/points.mjs';
-import { measureQueries, measureVectorQueries, QUERY_HEAD, queryRows } from './parts/queries.mjs';
+import {
+  measurePeerQueriesOnce,
+  measureQueries,
+  measureVectorQueries,
+  QUERY_HEAD,
+  queryRows,
+} from './parts/queries.mjs';
 import { measureStart } from './parts/start-time.mjs';
 import { measureTurns } from './parts/turns.mjs';
 import { measureVectors } from './parts/vectors.mjs';
@@ -43,6 +49,7 @@ const PARTS = {
   peerQueries50000: (settings) => measureQueries('peer', settings.queryItems ?? 50_000, settings),
   vectorQueries: (settings) => measureVectorQueries({ ...settings, vectors: settings.queryItems }),
   queriesMillion: (settings) => measureQueries('orrery', 1_000_000, settings),
+  peerQueriesMillion: () => measurePeerQueriesOnce(1_000_000),
   vectors: (settings) => measureVectors(settings),
   turns: (settings) => measureTurns(settings),
   million: (settings) => measureMillion(settings),
@@ -178,6 +185,7 @@ function printQueries(results) {
     ['peer', results.peerQueries50000],
     ['Orrery', results.vectorQueries],
     ['Orrery', results.queriesMillion],
+    ['peer', results.peerQueriesMillion],
   ]) {
     if (figures !== undefined) rows.push(...queryRows(name, figures, results.bare?.get.cpuUs));
   }
@@ -204,6 +212,7 @@ function printRest(results) {
     ['peer, queries', results.peerQueries50000],
     ['Orrery, vector queries', results.vectorQueries],
     ['Orrery, queries of a million items', results.queriesMillion],
+    ['peer, queries of a million items', results.peerQueriesMillion],
   ]) {
     if (figures === undefined) continue;
     add(

@@ -73,8 +73,10 @@ export async function startBareDurable() {
   return launch((port) => [join(TARGETS, 'bare-durable.mjs'), String(port), join(folder, 'file')], folder);
 }
 
-export function startPeer() {
-  return launch((port) => [join(TARGETS, 'peer.mjs'), String(port)]);
+/** `heapMb`: what it keeps is in there; the platform's own bound unless given. */
+export function startPeer({ heapMb } = {}) {
+  const flags = heapMb === undefined ? [] : [`--max-old-space-size=${heapMb}`];
+  return launch((port) => [...flags, join(TARGETS, 'peer.mjs'), String(port)]);
 }
 
 /** Durable, in a fresh folder unless `data` names an old one. `isProbed`: turns of its event loop are told. */

@@ -11,6 +11,10 @@ const PER_GROUP = 50;
 const VECTORS = 50_000;
 /** The peer looks at every item for every query; one round is enough to know it. */
 const PEER_SECONDS = 1;
+/** So long it is given for one query of a million items. */
+const PATIENCE_SECONDS = 120;
+/** A million items fit into so much of the peer's memory. */
+const PEER_HEAP_MB = 14_000;
 
 const QUERIES = {
   'point filter': 'SELECT * FROM c WHERE c["group"] = 7',
@@ -42,6 +46,44 @@ export async function measureQueries(kind, items, { seconds }) {
   const figures = { items, load, queries, ...server.memory() };
   await server.dispose();
   return figures;
+}
+
+/**
+ * The same of the peer with so many items that a query may take minutes: each is asked once. Once it has not
+ * answered in time, the rest is not asked, since its only thread goes on with the one before.
+ */
+export async function measurePeerQueriesOnce(items) {
+  const server = await startPeer({ heapMb: PEER_HEAP_MB });
+  await makeDatabase(server.port);
+  const containerLink = await makeContainer(server.port, 'queries');
+  const common = { port: server.port, serverPid: server.pid, containerLink };
+  const groups = items / PER_GROUP;
+  const load = await runLoad({ ...common, groups, scenario: 'createEach', items: 'varied', count: items });
+  const queries = {};
+  let isLate = false;
+  for (const [name, sql] of Object.entries(QUERIES)) {
+    queries[name] = isLate ? { isNotAsked: true } : await askOnce(server, containerLink, sql);
+    isLate ||= queries[name]?.isLate === true;
+  }
+  const figures = { items, load, queries, ...server.memory() };
+  // It hears nothing else while it looks for an answer.
+  await server.stop('SIGKILL');
+  return figures;
+}
+
+async function askOnce(server, containerLink, sql) {
+  const tree = processTree(server.pid);
+  const [beforeMs, beforeCpu] = [performance.now(), cpuSeconds(tree)];
+  let timer;
+  const patience = new Promise((resolve) => {
+    timer = setTimeout(resolve, 1_000 * PATIENCE_SECONDS, { isLate: true });
+  });
+  const answer = await Promise.race([ask(server.port, containerLink, { sql }), patience]);
+  clearTimeout(timer);
+  if (answer === undefined || answer.isLate) return answer;
+  const ms = performance.now() - beforeMs;
+  const cpuUs = 1e6 * (cpuSeconds(tree) - beforeCpu);
+  return { perSecond: 1_000 / ms, p50Ms: ms, p99Ms: ms, cpuUs, ...answer };
 }
 
 /** The ten nearest of many vectors, by the graph that is built of them. */
@@ -131,6 +173,8 @@ export function queryRows(name, { queries, items }, bareUs) {
   return Object.entries(queries).map(([query, figures]) => {
     const title = `${name}, ${number(items, 0)}: ${query}`;
     if (figures === undefined) return [title, 'refused'];
+    if (figures.isLate) return [title, `no answer in ${PATIENCE_SECONDS} s`];
+    if (figures.isNotAsked) return [title, 'not asked'];
     const { perSecond, p50Ms, p99Ms, cpuUs, rows, itemsRead, entriesRead } = figures;
     return [
       title,
